@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <berth/plan.h>
+
+G_BEGIN_DECLS
+
+/*
+ * Guests: domains that berth has recorded, running or not. @guest is always a name or a uuid (BERTH_ERROR_NOT_FOUND if there
+ * is no such guest). Functions that change something have their result on disk when they return TRUE, and changed nothing
+ * when they return FALSE.
+ */
+
+/** Berth: an open store. Any number of them, in any number of processes, at once. */
+typedef struct Berth Berth;
+
+BERTH_API Berth *berth_open(const BerthEnv *env, GError **error);
+BERTH_API void berth_close(Berth *berth);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Berth, berth_close)
+
+typedef enum { BERTH_DEFINE_DRY_RUN = 1 << 0, BERTH_DEFINE_ALLOW_MOVE = 1 << 1 } BerthDefineFlags;
+/**
+ * berth_define:
+ * @plan: (out) (transfer full) (nullable): where everything went
+ *
+ * Plans @domain against the guest's record (found by uuid, else by name) and stores document and record as a new revision. A
+ * running guest keeps running with its old hardware. The domain needs a <name>.
+ */
+BERTH_API gboolean berth_define(Berth *berth, const BerthDomain *domain, guint flags, BerthPlan **plan, GError **error);
+/** berth_undefine: forgets the guest with all revisions. BERTH_ERROR_BUSY while it runs. */
+BERTH_API gboolean berth_undefine(Berth *berth, const char *guest, GError **error);
+
+/** BerthGuestInfo: strings owned by it. */
+typedef struct {
+  char *name, *uuid, *machine;
+  char *state;    /* "shut off", "running", "paused", "crashed" (virsh's words) */
+  char *since;    /* ISO 8601: when it got into that state, or was defined */
+  guint revision; /* of the newest definition, from 1 */
+  gint64 pid;     /* of QEMU; 0: not running */
+} BerthGuestInfo;
+BERTH_API void berth_guest_info_free(BerthGuestInfo *info);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthGuestInfo, berth_guest_info_free)
+/** berth_list: (transfer container full): BerthGuestInfo by name. */
+BERTH_API GPtrArray *berth_list(Berth *berth, GError **error);
+BERTH_API BerthGuestInfo *berth_info(Berth *berth, const char *guest, GError **error);
+/** berth_dumpxml: @revision 0 is the newest. (transfer full) */
+BERTH_API GBytes *berth_dumpxml(Berth *berth, const char *guest, guint revision, GError **error);
+BERTH_API BerthRecord *berth_guest_record(Berth *berth, const char *guest, guint revision, GError **error);
+
+typedef struct {
+  guint number;
+  char *when, *command; /* ISO 8601 UTC; "define", "forget" … */
+  GStrv came, went;     /* "interface mac=… pci 0000:00:03.0" */
+} BerthRevision;
+BERTH_API void berth_revision_free(BerthRevision *revision);
+/** berth_history: (transfer container full): BerthRevision, oldest first. */
+BERTH_API GPtrArray *berth_history(Berth *berth, const char *guest, GError **error);
+/** berth_forget: drops the reservation of the gone device @device (one of its keys, or its address), or all (NULL). Returns how
+ * many went through @n. BERTH_ERROR_NOT_FOUND if there is none such. */
+BERTH_API gboolean berth_forget(Berth *berth, const char *guest, const char *device, guint *n, GError **error);
+
+/** berth_plan_of_guest: the plan of the newest definition, for berth_plan_command() and tables. (transfer full) */
+BERTH_API BerthPlan *berth_plan_of_guest(Berth *berth, const char *guest, GError **error);
+
+typedef enum { BERTH_RUN_PAUSED = 1 << 0 } BerthRunFlags;
+/**
+ * berth_run:
+ * @ready: file descriptor that gets one line, "ok" or the error's message with its code in front, once the guest runs; -1: none
+ *
+ * Starts QEMU, verifies every place before the first vCPU runs, and supervises the guest until it ends. Returns TRUE when it ended
+ * by itself or by berth_destroy(). The process that calls this is QEMU's parent.
+ * Errors: BERTH_ERROR_DRIFT when a device is not where it is recorded (nothing is left running), BERTH_ERROR_BUSY.
+ */
+BERTH_API gboolean berth_run(Berth *berth, const char *guest, guint flags, int ready, GError **error);
+/** berth_start: berth_run() in a supervisor of its own; returns when the guest runs. */
+BERTH_API gboolean berth_start(Berth *berth, const char *guest, guint flags, GError **error);
+/** berth_destroy: ends QEMU at once. BERTH_ERROR_USAGE if it does not run. */
+BERTH_API gboolean berth_destroy(Berth *berth, const char *guest, GError **error);
+/** berth_shutdown: asks the guest to power down (ACPI); returns when it was asked. */
+BERTH_API gboolean berth_shutdown(Berth *berth, const char *guest, GError **error);
+
+/** berth_devices: (transfer container full): BerthRow of every device; with a running guest, actual and state are filled. */
+BERTH_API GPtrArray *berth_devices(Berth *berth, const char *guest, GError **error);
+/** berth_verify: as berth_devices(), for a running guest; @drift says whether any row is not "ok". */
+BERTH_API GPtrArray *berth_verify(Berth *berth, const char *guest, gboolean *drift, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <berth/env.h>
+
+G_BEGIN_DECLS
+
+/*
+ * The pure part: a domain document in, the document with addresses and the new record out. Same input, same bytes; no file,
+ * socket, clock, environment or randomness is touched by anything in this header but berth_facts_probe().
+ */
+
+/** BerthDomain: a parsed domain document (libvirt's domain XML format). */
+typedef struct BerthDomain BerthDomain;
+/** BerthRecord: the memory of a guest's hardware (docs/record.md). */
+typedef struct BerthRecord BerthRecord;
+/** BerthFacts: what a QEMU binary offers: machine types, devices. */
+typedef struct BerthFacts BerthFacts;
+/** BerthPlan: where every device of a domain goes, and why. */
+typedef struct BerthPlan BerthPlan;
+
+/**
+ * berth_domain_parse:
+ * @bytes: an XML document, at most 16 MiB, at most 64 elements deep, without DOCTYPE
+ * @file: what messages call it
+ *
+ * Returns: (transfer full): free with berth_domain_free(). Errors: BERTH_ERROR_BAD_INPUT with file and line.
+ */
+BERTH_API BerthDomain *berth_domain_parse(GBytes *bytes, const char *file, GError **error);
+BERTH_API void berth_domain_free(BerthDomain *domain);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthDomain, berth_domain_free)
+/** berth_domain_name: the domain's <name>; NULL if it has none. */
+BERTH_API const char *berth_domain_name(const BerthDomain *domain);
+/** berth_domain_emulator: the domain's <emulator>; NULL if it has none. */
+BERTH_API const char *berth_domain_emulator(const BerthDomain *domain);
+
+/** berth_record_parse: reads a record's JSON (docs/record.md). Errors: BERTH_ERROR_BAD_INPUT, BERTH_ERROR_NEWER. */
+BERTH_API BerthRecord *berth_record_parse(const char *json, gssize length, const char *file, GError **error);
+/** berth_record_to_json: (transfer full): text that ends with a newline; equal records give equal bytes. */
+BERTH_API char *berth_record_to_json(const BerthRecord *record);
+/** berth_record_of_domain: what an earlier document with addresses remembers (--previous). Devices without address are left out. */
+BERTH_API BerthRecord *berth_record_of_domain(const BerthDomain *domain, GError **error);
+/** berth_record_embedded: the record in the domain's <metadata> (--embed); NULL without error if there is none. */
+BERTH_API BerthRecord *berth_record_embedded(const BerthDomain *domain, GError **error);
+BERTH_API void berth_record_free(BerthRecord *record);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthRecord, berth_record_free)
+
+/**
+ * berth_facts_probe:
+ * @binary: (nullable): NULL: the environment's
+ *
+ * Asks a QEMU binary what it has, or takes the answer from the cache if path, mtime and size are those of the last time.
+ * Errors: BERTH_ERROR_NOT_FOUND (no such program), BERTH_ERROR_FAILED (died, garbage, time limit of 20 s).
+ */
+BERTH_API BerthFacts *berth_facts_probe(const BerthEnv *env, const char *binary, GError **error);
+BERTH_API void berth_facts_free(BerthFacts *facts);
+
+/** BerthPlanOptions: zero-initialise; all pointers are borrowed and may be NULL. */
+typedef struct {
+  const BerthRecord *record; /* recall from here; NULL: none, the result is libvirt's */
+  const BerthFacts *facts;   /* NULL: aliases stay aliases, and QEMU is taken to have every device */
+  const char *uuid;          /* for a domain that has none, neither in the document nor in the record */
+  const char *now;           /* ISO 8601 time for "since" in the new record; NULL: left out */
+  gboolean allow_move;       /* an explicit address may take another device's recorded place */
+  gboolean embed;            /* the document carries the record in its <metadata> */
+} BerthPlanOptions;
+
+/**
+ * berth_plan_new:
+ *
+ * Gives every device of @domain an address: what the document says is law, then what the record remembers, then libvirt's order.
+ * @domain must outlive the plan.
+ *
+ * Errors: BERTH_ERROR_BAD_INPUT and BERTH_ERROR_CONFLICT (both parties named, file and line), BERTH_ERROR_NO_ROOM,
+ * BERTH_ERROR_NOT_FOUND (machine type that the QEMU of the facts does not have).
+ */
+BERTH_API BerthPlan *berth_plan_new(const BerthDomain *domain, const BerthPlanOptions *options, GError **error);
+BERTH_API void berth_plan_free(BerthPlan *plan);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthPlan, berth_plan_free)
+/** berth_plan_document: (transfer full): the domain with addresses; the very bytes of the input where nothing was assigned. */
+BERTH_API GBytes *berth_plan_document(const BerthPlan *plan);
+/** berth_plan_record: (transfer none): the new record. */
+BERTH_API const BerthRecord *berth_plan_record(const BerthPlan *plan);
+/** berth_plan_notes: (transfer none): warnings, one line each, NULL-terminated. */
+BERTH_API const char *const *berth_plan_notes(const BerthPlan *plan);
+
+/** BerthRow: one device, for tables; strings are owned by the row, empty ("") where there is nothing to say. */
+typedef struct {
+  char *device;   /* "interface", "disk", "controller" … */
+  char *kind;     /* "virtio", "pci/pcie-root-port" … */
+  char *identity; /* the strongest key: "mac=52:54:00:…" */
+  char *id;       /* QEMU id: "net0" */
+  char *address;  /* as recorded or planned: "pci 0000:02:01.0" */
+  char *was;      /* as written in the document (plan) */
+  char *rule;     /* which rule chose it (plan) */
+  char *path;     /* PCI: slot.function from the root down, "02.0/00.0" */
+  int guest_bus;  /* predicted bus number in the guest; -1: not PCI or unknown */
+  char *actual;   /* where QEMU has it (devices, verify) */
+  char *state;    /* "ok", "moved", "missing", "extra" (devices, verify); "" otherwise */
+} BerthRow;
+BERTH_API void berth_row_free(BerthRow *row);
+/** berth_plan_rows: (transfer container full): BerthRow of every device and controller of the plan. */
+BERTH_API GPtrArray *berth_plan_rows(const BerthPlan *plan);
+
+typedef enum { BERTH_COMMAND_SHELL, BERTH_COMMAND_ARGV, BERTH_COMMAND_JSON } BerthCommandFormat;
+/**
+ * berth_plan_command:
+ * @facts: (nullable)
+ *
+ * The QEMU command line of the planned guest, as berth start would use it, with the monitor sockets below @env's run folder.
+ * Errors: BERTH_ERROR_UNSUPPORTED naming an element that changes the guest's hardware and its line.
+ * Returns: (transfer full): SHELL: one line to paste; ARGV: NUL-separated; JSON: an array of strings.
+ */
+BERTH_API GBytes *berth_plan_command(const BerthPlan *plan, const BerthEnv *env, const BerthFacts *facts, BerthCommandFormat format,
+                                     GError **error);
+
+G_END_DECLS

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <berth/env.h>
+
+struct BerthEnv {
+  char *state_dir, *run_dir, *cache_dir;
+  char *qemu; /* NULL: the document's <emulator>, else qemu-system-x86_64 */
+  char *self;
+  gint64 (*now)(gpointer data);
+  gpointer now_data;
+};
+
+/* "2026-01-31T23:59:59Z" from the environment's clock. (transfer full) */
+char *berth_base_env_timestamp(const BerthEnv *env);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Recorded answers about a QEMU binary: never asked during assignment. One JSON value, cached by the prober (guest/probe.c). */
+#pragma once
+
+#include <glib.h>
+
+typedef struct BerthFacts BerthFacts;
+struct BerthFacts {
+  char *binary;       /* absolute path */
+  gint64 mtime, size; /* of the binary when it was asked (ns, bytes) */
+  guint major, minor, micro;
+  GHashTable *machines;   /* name -> char * canonical name (itself, unless the name is an alias) */
+  GHashTable *deprecated; /* set of canonical machine names */
+  GHashTable *devices;    /* set of -device drivers */
+};
+
+BerthFacts *berth_facts_new(void);
+void berth_facts_free(BerthFacts *facts);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthFacts, berth_facts_free)
+char *berth_facts_to_json(const BerthFacts *facts);
+BerthFacts *berth_facts_from_json(const char *json, gssize length, GError **error);
+
+/* The canonical name of machine @name; NULL if this QEMU does not have it. @facts NULL: @name itself. (transfer none) */
+const char *berth_facts_machine(const BerthFacts *facts, const char *name);
+/* Whether QEMU has -device @driver; TRUE without facts. */
+gboolean berth_facts_has_device(const BerthFacts *facts, const char *driver);

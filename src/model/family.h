@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A BUS FAMILY: one file in families/, one row in families/families.c. The engine (assign/) knows families only through this
+ * interface, so that it can be tested with a toy.
+ */
+#pragma once
+
+#include "model/inventory.h"
+#include "model/record.h"
+
+/* What assignment hands to a family. All of it is borrowed. */
+typedef struct {
+  BerthInventory *inventory;    /* devices to place; the family sets address and rule, and may append controllers */
+  const BerthFacts *facts;      /* may be NULL */
+  const BerthRecord *record;    /* may be NULL: no record, libvirt's behaviour to the letter */
+  const BerthElement *elements; /* the element table, BERTH_N_ELEMENTS rows: for making controllers */
+  const BerthKind *(*classify)(const BerthDevice *device); /* the kind of a device the family made */
+  GPtrArray *notes; /* char *: what the user should know (shifts, places given up), appended */
+} BerthAssignment;
+
+/* What QEMU answered about one device (qom-get), for locate(). */
+typedef struct {
+  const char *parent_bus; /* last component of the link "parent_bus": "pci.1", "scsi0.0", "ide.1"; NULL: none */
+  JsonObject *values;     /* the family's read_back properties that QEMU had */
+} BerthReadBack;
+
+typedef struct BerthFamily {
+  BerthAddressType type;
+  /* Keeps and checks the addresses that are there (document, recalled), then places the devices that lack one, in libvirt's order
+   * where there is no record; avoids the reservations of @assignment->record until nothing else is left, oldest first. May be
+   * NULL (nothing is ever assigned). Errors: BAD_INPUT (with file and line; both parties' for a clash), NO_ROOM. */
+  gboolean (*assign)(BerthAssignment *assignment, GError **error);
+  /* Whether @device may be at @address by the rules of automatic placement, the rest of the guest left aside: asked before a
+   * recorded place is given to a device whose kind changed. NULL: always. */
+  gboolean (*fits)(const BerthInventory *inventory, const BerthDevice *device, const BerthAddress *address);
+  /* Adds the address properties of @device ("bus", "addr", "multifunction" …) to @props (addressing §9.2). NULL: none. */
+  void (*properties)(const BerthInventory *inventory, const BerthDevice *device, JsonObject *props);
+  /* QOM properties that tell where a device is, NULL-terminated ("addr", "scsi-id" …). NULL: cannot be read back. */
+  const char *const *read_back;
+  /* Turns QEMU's answer into the address it means. FALSE: the answer makes no sense for @device. */
+  gboolean (*locate)(const BerthInventory *inventory, const BerthDevice *device, const BerthReadBack *answer,
+                     BerthAddress *address);
+} BerthFamily;

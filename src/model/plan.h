@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The outcome of assignment as data: print it, diff it, store it, apply it. */
+#pragma once
+
+#include "model/inventory.h"
+#include "model/record.h"
+
+typedef struct BerthPlan {
+  BerthInventory *inventory; /* every device with its address and the rule that chose it; added ones have no node */
+  BerthRecord *record;       /* the new record */
+  GPtrArray *notes;          /* char *: warnings for people, one line each */
+} BerthPlan;
+
+void berth_model_plan_free(BerthPlan *plan);

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * QEMU objects: each part of a guest described ONCE, printed two ways by emit/ (arguments at start, QMP commands at hotplug).
+ */
+#pragma once
+
+#include <json-glib/json-glib.h>
+
+typedef enum {
+  BERTH_QEMU_OPTION,   /* a plain option: -name, -m, -smp …: @option and keyval properties, or a bare @value */
+  BERTH_QEMU_OBJECT,   /* -object, JSON; QMP object-add */
+  BERTH_QEMU_CHARDEV,  /* -chardev keyval; QMP chardev-add */
+  BERTH_QEMU_BLOCKDEV, /* -blockdev, JSON; QMP blockdev-add */
+  BERTH_QEMU_NETDEV,   /* -netdev, JSON; QMP netdev_add */
+  BERTH_QEMU_DEVICE,   /* -device, JSON; QMP device_add */
+} BerthQemuForm;
+
+typedef struct {
+  BerthQemuForm form;
+  char *option;      /* BERTH_QEMU_OPTION: "-machine" …; otherwise NULL */
+  char *value;       /* BERTH_QEMU_OPTION without properties, or the leading bare word ("pc-q35-7.2"); may be NULL */
+  JsonObject *props; /* in insertion order; "driver", "id", "qom-type" … as QMP spells them; NULL if none */
+} BerthQemuObject;
+
+typedef struct {
+  char *binary;
+  GPtrArray *objects; /* BerthQemuObject, owned, in the order QEMU must meet them */
+} BerthQemu;
+
+BerthQemu *berth_model_qemu_new(const char *binary);
+void berth_model_qemu_free(BerthQemu *qemu);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthQemu, berth_model_qemu_free)
+
+/* Adds an object; the returned JsonObject (transfer none) is filled by the caller. */
+JsonObject *berth_model_qemu_add(BerthQemu *qemu, BerthQemuForm form);
+/* Adds "-option value" / "-option" (NULL) / "-option value,k=v": the returned object takes k=v. */
+JsonObject *berth_model_qemu_option(BerthQemu *qemu, const char *option, const char *value);

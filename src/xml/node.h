@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * An XML document as a plain, immutable tree that remembers where each piece stands in the original bytes.
+ * No libxml2 type is visible here; document.c is the only user of libxml2.
+ */
+#pragma once
+
+#include <glib.h>
+
+/* Offsets into the document's bytes: [start, end). */
+typedef struct {
+  gsize start, end;
+} BerthXmlRange;
+
+typedef struct {
+  char *name;            /* as written, with prefix */
+  char *value;           /* references resolved, white space normalised as XML 1.0, 3.3.3 says */
+  BerthXmlRange range;   /* from the name to behind the closing quote */
+  BerthXmlRange content; /* between the quotes */
+} BerthXmlAttribute;
+
+typedef struct BerthXmlNode BerthXmlNode;
+struct BerthXmlNode {
+  char *name; /* as written, with prefix ("disk", "libosinfo:os") */
+  char *ns;   /* namespace URI, or NULL */
+  BerthXmlNode *parent, *first, *last, *next;
+  BerthXmlAttribute *attributes;
+  guint n_attributes;
+  char *text;          /* the element's own character data, all pieces joined; NULL if there is none */
+  BerthXmlRange open;  /* the start tag, '<' to behind '>' */
+  BerthXmlRange close; /* the end tag; empty (start == end == open.end) for an empty-element tag <x/> */
+  guint line;          /* of the start tag's '<', from 1 */
+};
+
+typedef struct {
+  char *file;         /* for messages; never NULL */
+  GBytes *bytes;      /* UTF-8, as read (BOM and line ends kept) */
+  BerthXmlNode *root; /* never NULL */
+} BerthXmlDocument;
+
+/* Limits that a document must keep (BERTH_ERROR_BAD_INPUT otherwise). */
+#define BERTH_XML_MAX_BYTES (16u << 20)
+#define BERTH_XML_MAX_DEPTH 64
+
+/*
+ * Parses @bytes (any encoding libxml2 and iconv know; turned into UTF-8 first, the declaration with it). Refuses a
+ * DOCTYPE, entities other than the five of XML and character references, more than BERTH_XML_MAX_BYTES, more depth
+ * than BERTH_XML_MAX_DEPTH, a NUL byte. Never touches network or file system. @file is used in messages only.
+ * Errors: BERTH_ERROR_BAD_INPUT, "FILE:LINE: ...".
+ */
+BerthXmlDocument *berth_xml_document_parse(GBytes *bytes, const char *file, GError **error);
+void berth_xml_document_free(BerthXmlDocument *document);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthXmlDocument, berth_xml_document_free)
+
+/* First child element called @name (NULL: any), and the next sibling called @name. Both accept NULL. */
+const BerthXmlNode *berth_xml_node_child(const BerthXmlNode *node, const char *name);
+const BerthXmlNode *berth_xml_node_next(const BerthXmlNode *node, const char *name);
+
+/*
+ * The value at @path below @node, first match at each step: "@model" (attribute), "target/@dev", "model/@name", "uuid"
+ * or "os/type" (text of an element, stripped of leading and trailing white space by the caller if it matters),
+ * Returns: (nullable) (transfer none): NULL where there is no such element or attribute, or no text. @node may be NULL.
+ */
+const char *berth_xml_node_get(const BerthXmlNode *node, const char *path);
+
+/* The attribute itself, or NULL. */
+const BerthXmlAttribute *berth_xml_node_attribute(const BerthXmlNode *node, const char *name);
+
+/* Sets @error to BERTH_ERROR_BAD_INPUT (or @code) with "FILE:LINE: " in front. @node may be NULL (no line). */
+void berth_xml_error(GError **error, int code, const BerthXmlDocument *document, const BerthXmlNode *node, const char *format, ...)
+    G_GNUC_PRINTF(5, 6);
