@@ -54,6 +54,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthRecord, berth_record_free)
  */
 BERTH_API BerthFacts *berth_facts_probe(const BerthEnv *env, const char *binary, GError **error);
 BERTH_API void berth_facts_free(BerthFacts *facts);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthFacts, berth_facts_free)
 
 /** BerthPlanOptions: zero-initialise; all pointers are borrowed and may be NULL. */
 typedef struct {

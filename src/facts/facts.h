@@ -2,9 +2,8 @@
 /* Recorded answers about a QEMU binary: never asked during assignment. One JSON value, cached by the prober (guest/probe.c). */
 #pragma once
 
-#include <glib.h>
+#include <berth/plan.h>
 
-typedef struct BerthFacts BerthFacts;
 struct BerthFacts {
   char *binary;       /* absolute path */
   gint64 mtime, size; /* of the binary when it was asked (ns, bytes) */
@@ -15,8 +14,6 @@ struct BerthFacts {
 };
 
 BerthFacts *berth_facts_new(void);
-void berth_facts_free(BerthFacts *facts);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthFacts, berth_facts_free)
 char *berth_facts_to_json(const BerthFacts *facts);
 BerthFacts *berth_facts_from_json(const char *json, gssize length, GError **error);
 

@@ -5,10 +5,9 @@
 #include "model/inventory.h"
 #include "model/record.h"
 
-typedef struct BerthPlan {
+/* Freed by the public berth_plan_free(), in plan.c. */
+struct BerthPlan {
   BerthInventory *inventory; /* every device with its address and the rule that chose it; added ones have no node */
   BerthRecord *record;       /* the new record */
-  GPtrArray *notes;          /* char *: warnings for people, one line each */
-} BerthPlan;
-
-void berth_model_plan_free(BerthPlan *plan);
+  GPtrArray *notes;          /* char *: warnings for people, one line each; ends with NULL */
+};

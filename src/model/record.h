@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <berth/plan.h>
+
 #include "model/device.h"
 
 #define BERTH_RECORD_VERSION 1
@@ -20,18 +22,12 @@ typedef struct {
   char *gone;   /* NULL: present. Otherwise a reservation: when the device went */
 } BerthRecordEntry;
 
-typedef struct BerthRecord {
+struct BerthRecord {
   char *name, *uuid, *arch, *machine; /* machine: the versioned name */
   GPtrArray *entries;                 /* BerthRecordEntry: the present in list order, then the gone, oldest first */
-} BerthRecord;
+};
 
+/* Parsing, printing and freeing are public: berth_record_parse(), berth_record_to_json(), berth_record_free(), in record.c. */
 BerthRecord *berth_model_record_new(void);
-void berth_model_record_free(BerthRecord *record);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthRecord, berth_model_record_free)
 BerthRecordEntry *berth_model_record_entry_new(const char *element, const char *kind);
 void berth_model_record_entry_free(BerthRecordEntry *entry);
-
-/* JSON text, pretty-printed, with a newline at the end; the same record gives the same bytes. (transfer full) */
-char *berth_model_record_to_json(const BerthRecord *record);
-/* @file is for messages. Errors: BAD_INPUT (malformed, an address twice, unknown type), NEWER (version above ours). */
-BerthRecord *berth_model_record_from_json(const char *json, gssize length, const char *file, GError **error);
