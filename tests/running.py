@@ -1,0 +1,291 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Guests on a real QEMU: places read back, drift refused, crashes survived. Prints TAP.
+
+  running.py BERTH
+
+No guest code runs (start --paused), so this needs neither a kernel nor KVM.
+"""
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+BERTH = os.path.abspath(sys.argv[1])
+QEMU = shutil.which(os.environ.get("BERTH_QEMU", "qemu-system-x86_64"))
+SEED = int(os.environ.get("BERTH_TEST_SEED", "1"))
+
+NICS = ["virtio", "e1000", "rtl8139", "e1000e", "virtio", "vmxnet3"]
+
+
+class Failed(Exception):
+    pass
+
+
+def check(condition, text):
+    if not condition:
+        raise Failed(text)
+
+
+class World:
+    """A state folder of its own; what was started in it is ended at the end."""
+
+    def __init__(self, qemu=None):
+        self.folder = tempfile.mkdtemp(prefix="berth-test-")
+        self.environment = dict(os.environ, BERTH_STATE=os.path.join(self.folder, "state"))
+        if qemu:
+            self.environment["BERTH_QEMU"] = qemu
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for guest in self.guests():
+            self.run("destroy", guest["name"])
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def run(self, *words, text=None):
+        return subprocess.run([BERTH] + list(words), env=self.environment, input=text, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, timeout=120)
+
+    def berth(self, *words, text=None):
+        answer = self.run(*words, text=text)
+        check(answer.returncode == 0, "berth %s: exit status %d: %s" % (" ".join(words), answer.returncode, answer.stderr))
+        return answer.stdout
+
+    def rows(self, *words):
+        return list(json.loads(self.berth(*words, "--json")).values())[0]
+
+    def guests(self):
+        answer = self.run("list", "--all", "--json")
+        return list(json.loads(answer.stdout).values())[0] if answer.returncode == 0 and answer.stdout.strip() else []
+
+    def state(self, name):
+        return self.berth("domstate", name).strip()
+
+    def file(self, name, text, mode=0o644):
+        path = os.path.join(self.folder, name)
+        with open(path, "w") as out:
+            out.write(text)
+        os.chmod(path, mode)
+        return path
+
+
+def nic(number, model=None):
+    return ("<interface type='user'><mac address='52:54:00:00:01:%02x'/><model type='%s'/></interface>"
+            % (number, model or NICS[number % len(NICS)]))
+
+
+def disk(world, name):
+    bus = {"vd": "virtio", "sd": "scsi", "hd": "ide"}[name[:2]]
+    path = os.path.join(world.folder, name + ".img")
+    with open(path, "wb") as image:
+        image.truncate(1 << 20)
+    return ("<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='%s'/><target dev='%s' bus='%s'/></disk>"
+            % (path, name, bus))
+
+
+def domain(machine, devices, name="guest"):
+    return ("<domain type='qemu'>\n  <name>%s</name>\n  <memory unit='MiB'>64</memory>\n  <os><type arch='x86_64' machine='%s'>hvm"
+            "</type></os>\n  <features><acpi/></features>\n  <devices>\n%s  </devices>\n</domain>\n"
+            % (name, machine, "".join("    %s\n" % d for d in devices)))
+
+
+def alive(pid):
+    """Whether a process runs (a zombie does not)."""
+    try:
+        with open("/proc/%d/stat" % pid) as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def qemus(world):
+    """The QEMU processes that hold the world's folder in their command line."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open("/proc/%s/cmdline" % entry, "rb") as line:
+                    words = line.read().decode(errors="replace")
+            except OSError:
+                continue
+            if world.folder in words and "-nodefaults" in words and alive(int(entry)):
+                found.append(int(entry))
+    return found
+
+
+def gone(world, seconds=10):
+    deadline = time.monotonic() + seconds
+    while qemus(world) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not qemus(world)
+
+
+def everything_is_where_recorded(machine):
+    with World() as world:
+        devices = [nic(0), nic(1), nic(2), disk(world, "vda"), disk(world, "sda"), "<rng model='virtio'><backend model='random'>"
+                   "/dev/urandom</backend></rng>", "<channel type='unix'><target type='virtio' name='org.example.0'/></channel>",
+                   "<input type='tablet' bus='usb'/>", "<watchdog model='i6300esb' action='none'/>", "<sound model='ich6'/>",
+                   "<video><model type='vga'/></video>"]
+        world.berth("define", "-", text=domain(machine, devices))
+        world.berth("start", "guest", "--paused")
+        rows = world.rows("verify", "guest")
+        placed = [r for r in rows if r["device"] in ("interface", "disk", "rng", "channel", "watchdog", "sound", "video")]
+        check(len(placed) == 11 - 1, "verify names %d of the 10 devices" % len(placed))
+        wrong = [r for r in placed if r["state"] != "ok" or r["address"] != r["actual"]]
+        check(not wrong, "not where they are recorded: %s" % wrong)
+        check(world.state("guest") == "paused", "domstate says %s" % world.state("guest"))
+        world.berth("destroy", "guest")
+        check(world.state("guest") == "shut off", "domstate says %s" % world.state("guest"))
+        check(gone(world), "QEMU is still there")
+
+
+MOVER = """#!/usr/bin/env python3
+import json, os, sys
+arguments = sys.argv[1:]
+for at, word in enumerate(arguments):
+    if arguments[at - 1] == "-device" and word.startswith("{"):
+        device = json.loads(word)
+        if device.get("id") == %r:
+            device.update(%r)
+            arguments[at] = json.dumps(device)
+os.execv(%r, [%r] + arguments)
+"""
+
+
+def moved_is_refused(machine, models, moved, change):
+    """QEMU is started through a program that moves one device: start must refuse, and leave nothing."""
+    with World() as world:
+        mover = world.file("qemu", MOVER % (moved, change, QEMU, QEMU), 0o755)
+        world.environment["BERTH_QEMU"] = mover
+        world.berth("define", "-", text=domain(machine, [nic(n, m) for n, m in enumerate(models)]))
+        answer = world.run("start", "guest", "--paused")
+        check(answer.returncode == 5, "start ended with %d: %s" % (answer.returncode, answer.stderr))
+        check(moved in answer.stderr or "52:54:00:00:01" in answer.stderr, "the device is not named: %s" % answer.stderr)
+        check(len(answer.stderr.strip().splitlines()) == 1, "more than one line: %s" % answer.stderr)
+        check(world.state("guest") == "shut off", "domstate says %s" % world.state("guest"))
+        check(gone(world), "QEMU is still there")
+
+
+def random_edits(number):
+    """Random removes, adds, re-adds and shuffles; each definition on QEMU, nothing may move."""
+    chance = random.Random(SEED * 1000 + number)
+    machine = ["pc", "q35"][number % 2]
+    with World() as world:
+        pool = [nic(n) for n in range(8)] + [disk(world, "vd" + c) for c in "abcd"] + [disk(world, "sd" + c) for c in "abc"]
+        there, places = set(chance.sample(range(len(pool)), 4)), {}
+        for _ in range(4):
+            order = list(there)
+            chance.shuffle(order)
+            world.berth("define", "-", text=domain(machine, [pool[n] for n in order]))
+            world.berth("start", "guest", "--paused")
+            rows = world.rows("verify", "guest")
+            world.berth("destroy", "guest")
+            for row in rows:
+                if row["device"] in ("interface", "disk"):
+                    check(row["state"] == "ok" and row["address"] == row["actual"], "seed %d: %s" % (SEED, row))
+                    place = (row["address"], row["path"], row["bus"])
+                    check(places.setdefault(row["identity"], place) == place, "seed %d: %s was %s, is %s"
+                          % (SEED, row["identity"], places[row["identity"]], place))
+            there ^= set(chance.sample(range(len(pool)), 3))
+
+
+def crash(machine, who):
+    """QEMU or the supervisor killed with -9: the next command sees the truth."""
+    with World() as world:
+        world.berth("define", "-", text=domain(machine, [nic(0)]))
+        world.berth("start", "guest", "--paused")
+        pid = [g for g in world.guests() if g["name"] == "guest"][0]["pid"]
+        check(int(pid) in qemus(world), "list names pid %s, QEMU is %s" % (pid, qemus(world)))
+        if who == "qemu":
+            os.kill(int(pid), signal.SIGKILL)
+            check(gone(world), "QEMU is still there")
+            deadline = time.monotonic() + 10
+            while world.state("guest") not in ("shut off", "crashed") and time.monotonic() < deadline:
+                time.sleep(0.05)
+            check(world.state("guest") in ("shut off", "crashed"), "domstate says %s" % world.state("guest"))
+        else:
+            with open("/proc/%s/stat" % pid) as stat:
+                parent = int(stat.read().rsplit(")", 1)[1].split()[1])
+            with open("/proc/%d/cmdline" % parent, "rb") as line:
+                check(b"berth" in line.read(), "QEMU's parent is not the supervisor")
+            os.kill(parent, signal.SIGKILL)
+            time.sleep(0.2)
+            check(world.state("guest") == "paused", "domstate says %s" % world.state("guest"))
+            wrong = [r for r in world.rows("verify", "guest") if r["state"] not in ("ok", "builtin", "")]
+            check(not wrong, "verify says %s" % wrong)
+            world.berth("destroy", "guest")
+            check(gone(world), "QEMU is still there")
+            check(world.state("guest") == "shut off", "domstate says %s" % world.state("guest"))
+        world.berth("start", "guest", "--paused")
+        check(world.state("guest") == "paused", "it does not start again")
+
+
+def twice(machine):
+    """Two starts at once: one wins, the other is busy."""
+    with World() as world:
+        world.berth("define", "-", text=domain(machine, [nic(0)]))
+        both = [subprocess.Popen([BERTH, "start", "guest", "--paused"], env=world.environment, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, text=True) for _ in range(2)]
+        status = sorted(p.wait(60) for p in both)
+        check(status == [0, 5], "they ended with %s" % status)
+        check(len(qemus(world)) == 1, "there are %d QEMU processes" % len(qemus(world)))
+        check(world.run("undefine", "guest").returncode == 5, "a running guest was undefined")
+        check(world.run("start", "guest").returncode == 5, "a running guest was started again")
+
+
+def redefined_while_running(machine):
+    """A definition changes at the next start; the running guest is compared with what it was started with."""
+    with World() as world:
+        world.berth("define", "-", text=domain(machine, [nic(0), nic(1)]))
+        world.berth("start", "guest", "--paused")
+        world.berth("define", "-", text=domain(machine, [nic(1), nic(3)]))
+        rows = [r for r in world.rows("verify", "guest") if r["device"] == "interface"]
+        check(sorted(r["identity"] for r in rows) == ["mac=52:54:00:00:01:00", "mac=52:54:00:00:01:01"], "rows: %s" % rows)
+        check(all(r["state"] == "ok" for r in rows), "rows: %s" % rows)
+
+
+def tests():
+    for machine in ("pc", "q35"):
+        yield "%s: every device is where it is recorded" % machine, everything_is_where_recorded, (machine,)
+    yield ("a device moved on the root bus is refused (pc)", moved_is_refused,
+           ("pc", ["virtio", "e1000"], "net1", {"addr": "0x9"}))
+    yield ("a device moved on the root bus is refused (q35)", moved_is_refused,
+           ("q35", ["virtio"], "net0", {"bus": "pcie.0", "addr": "0x9"}))
+    yield ("a device moved behind a bridge is refused (q35)", moved_is_refused,
+           ("q35", ["e1000", "e1000"], "net1", {"addr": "0x9"}))
+    yield ("a device moved behind a bridge is refused (pc)", moved_is_refused,
+           ("pc", ["virtio"] * 30, "net29", {"addr": "0x1e"}))
+    for who in ("qemu", "supervisor"):
+        yield "%s killed with -9: the next command sees the truth" % who, crash, ("q35", who)
+    yield "two starts at once: one wins", twice, ("pc",)
+    yield "a running guest keeps its hardware when it is redefined", redefined_while_running, ("q35",)
+    for number in range(20):
+        yield "random edits %d: nothing moves on QEMU" % number, random_edits, (number,)
+
+
+def main():
+    todo = list(tests())
+    print("1..%d" % len(todo))
+    failed = 0
+    for number, (name, test, arguments) in enumerate(todo, 1):
+        if QEMU is None:
+            print("ok %d - %s # SKIP no qemu-system-x86_64" % (number, name))
+            continue
+        try:
+            test(*arguments)
+            print("ok %d - %s" % (number, name), flush=True)
+        except (Failed, subprocess.TimeoutExpired, ValueError, KeyError, IndexError, OSError) as problem:
+            failed += 1
+            print("not ok %d - %s\n# %s: %s" % (number, name, type(problem).__name__, str(problem).replace("\n", "\n# ")), flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Makes a tiny Linux guest below FOLDER: a Debian (or Ubuntu) kernel and an initramfs that prints its PCI bus.
+
+  guest-image.py FOLDER      leaves FOLDER/vmlinuz and FOLDER/initramfs.gz
+
+Nothing is installed: the kernel's package is fetched with apt-get download and unpacked below FOLDER. The guest prints, on its
+first serial port, one line for each PCI function:
+
+  BERTH-GUEST path=02.0/00.0 bus=1 id=1af4:1041 class=0x020000 mac=52:54:00:00:00:01 block=-
+
+path: slot.function from the root bus down; bus: the number the firmware gave to the bus the function sits on. Then
+"BERTH-GUEST end", and it powers off.
+"""
+import glob
+import gzip
+import os
+import shutil
+import subprocess
+import sys
+
+# Where the driver of a device is a module; loaded by the guest with what they depend on.
+MODULES = ["virtio_pci", "virtio_blk", "virtio_net", "virtio_scsi", "e1000", "e1000e", "8139cp", "ata_piix", "ahci", "sd_mod",
+           "sym53c8xx", "sr_mod"]
+
+INIT = r"""#!/bin/busybox sh
+/bin/busybox mkdir -p /proc /sys /dev /tmp
+/bin/busybox --install -s /bin
+export PATH=/bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+for module in $(cat /modules); do modprobe "$module" 2>/dev/null; done
+sleep 1
+first() { for entry in "$@"; do [ -e "$entry" ] && { echo "$entry"; return; }; done; }
+{
+for device in /sys/bus/pci/devices/*; do
+  path=
+  for part in $(readlink -f "$device" | tr / ' '); do
+    case $part in
+    ????:??:??.?) path="$path${path:+/}${part#????:??:}"; bus=$(printf %d "0x$(echo "$part" | cut -d: -f2)") ;;
+    esac
+  done
+  address=$(first "$device"/net/*/address "$device"/virtio*/net/*/address)
+  mac=-; [ -n "$address" ] && mac=$(cat "$address")
+  disk=$(first "$device"/virtio*/block/* "$device"/*/*/*/block/* "$device"/*/*/*/*/block/*)
+  block=-; [ -n "$disk" ] && block=${disk##*/}
+  vendor=$(cat "$device/vendor"); id=$(cat "$device/device"); class=$(cat "$device/class")
+  echo "BERTH-GUEST path=$path bus=$bus id=${vendor#0x}:${id#0x} class=$class mac=$mac block=$block"
+done
+echo "BERTH-GUEST end"
+} > /dev/ttyS0
+case $(cat /proc/cmdline) in *berth.stay*) while :; do sleep 3600; done ;; esac
+sync
+poweroff -f
+"""
+
+
+def run(*command, **more):
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, **more).stdout
+
+
+def kernel_packages():
+    """The packages that hold kernel and modules, found through the distribution's metapackage."""
+    for meta in ("linux-image-amd64", "linux-image-generic"):
+        try:
+            lines = run("apt-cache", "depends", meta, stderr=subprocess.DEVNULL).splitlines()
+        except subprocess.CalledProcessError:
+            continue
+        names = [line.split(":", 1)[1].strip() for line in lines if "Depends:" in line]
+        names = [name for name in names if name.startswith(("linux-image-", "linux-modules-"))]
+        image = [name for name in names if name.startswith("linux-image-")]
+        if image:
+            # Ubuntu's image package has its modules in a package of their own
+            modules = image[0].replace("linux-image-unsigned-", "linux-modules-").replace("linux-image-", "linux-modules-")
+            return [image[0]] + ([modules] if meta == "linux-image-generic" else [])
+    sys.exit("guest-image: no kernel package found; run apt-get update first")
+
+
+def main():
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
+        print(__doc__.strip())
+        return 0 if sys.argv[1:] in (["-h"], ["--help"]) else 2
+    folder = os.path.abspath(sys.argv[1])
+    if os.path.exists(os.path.join(folder, "initramfs.gz")) and os.path.exists(os.path.join(folder, "vmlinuz")):
+        return 0
+    busybox = shutil.which("busybox")
+    if busybox is None or "depmod" not in run(busybox, "--list").split():
+        sys.exit("guest-image: busybox with depmod is missing; install busybox-static")
+    os.makedirs(folder, exist_ok=True)
+    work = os.path.join(folder, "work")
+    shutil.rmtree(work, ignore_errors=True)
+    os.makedirs(os.path.join(work, "kernel"))
+    try:
+        for package in kernel_packages():
+            subprocess.run(["apt-get", "-qq", "download", package], cwd=work, check=True, stderr=subprocess.DEVNULL)
+        for deb in glob.glob(os.path.join(work, "*.deb")):
+            subprocess.run(["dpkg", "-x", deb, os.path.join(work, "kernel")], check=True)
+        build(folder, os.path.join(work, "kernel"), os.path.join(work, "initramfs"), busybox)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    print("guest-image: %s/vmlinuz, %s/initramfs.gz" % (folder, folder))
+    return 0
+
+
+def build(folder, kernel, root, busybox):
+    base = kernel if os.path.isdir(os.path.join(kernel, "lib/modules")) else os.path.join(kernel, "usr")
+    release = os.listdir(os.path.join(base, "lib/modules"))[0]
+    tree = os.path.join(base, "lib/modules", release)
+    found = {}
+    for path in glob.glob(os.path.join(tree, "kernel/**/*.ko*"), recursive=True):
+        found[os.path.basename(path).split(".ko")[0].replace("-", "_")] = path
+    # depmod wants all modules to resolve symbols; the guest gets only what its modules need
+    subprocess.run([busybox, "depmod", "-b", base, release], check=True, stderr=subprocess.DEVNULL)
+    needs = {}
+    with open(os.path.join(tree, "modules.dep")) as dep:
+        for line in dep:
+            name, _, rest = line.partition(":")
+            needs[name.strip()] = rest.split()
+    relative = {name: os.path.relpath(path, tree) for name, path in found.items()}
+    wanted, queue = {}, [relative[name] for name in MODULES if name in relative]
+    while queue:
+        path = queue.pop()
+        if path not in wanted:
+            wanted[path] = needs.get(path, [])
+            queue.extend(wanted[path])
+    for path in wanted:
+        target = os.path.join(root, "lib/modules", release, path)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        shutil.copy(os.path.join(tree, path), target)
+    with open(os.path.join(root, "lib/modules", release, "modules.dep"), "w") as dep:
+        for path in sorted(wanted):
+            dep.write("%s: %s\n" % (path, " ".join(wanted[path])))
+    for name in ("bin", "dev"):
+        os.makedirs(os.path.join(root, name), exist_ok=True)
+    shutil.copy(busybox, os.path.join(root, "bin/busybox"))
+    with open(os.path.join(root, "modules"), "w") as out:
+        out.write("\n".join(MODULES) + "\n")
+    with open(os.path.join(root, "init"), "w") as out:
+        out.write(INIT)
+    os.chmod(os.path.join(root, "init"), 0o755)
+    names = run("find", ".", cwd=root)
+    archive = subprocess.run(["cpio", "--quiet", "-o", "-H", "newc", "--owner=0:0"], cwd=root, input=names.encode(),
+                             stdout=subprocess.PIPE, check=True).stdout
+    for name, data in (("initramfs.gz", gzip.compress(archive, 1)),
+                       ("vmlinuz", open(glob.glob(os.path.join(kernel, "boot/vmlinuz-*"))[0], "rb").read())):
+        with open(os.path.join(folder, name + ".new"), "wb") as out:
+            out.write(data)
+        os.rename(os.path.join(folder, name + ".new"), os.path.join(folder, name))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
