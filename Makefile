@@ -44,7 +44,7 @@ conformance: build
 	python3 tests/conformance.py $(BUILD)/berth
 
 bench: build
-	python3 bench/bench.py $(BUILD)
+	$(BUILD)/bench-engine
 
 check: build
 	@tools/deps.sh check

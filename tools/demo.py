@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The main job on a real QEMU and a real Linux guest.
 
-  demo.py --berth BERTH --guest FOLDER [--machine pc|q35] [--quiet]
+  demo.py --berth BERTH --guest FOLDER [--machine pc|q35] [--tap]
 
 A guest of two NICs and a disk is defined from XML without a single address, started, and asked where its devices are. Then the
 first NIC is removed, a third one is added, the first one is put back, each followed by a boot. Nothing that stays may move, and
@@ -178,34 +178,48 @@ class Demo:
         self.berth("undefine", name)
         return len(STEPS)
 
+    def end(self):
+        """Leaves nothing behind, also after a failure."""
+        for name in ("%s-edited" % self.machine, "%s-scratch" % self.machine):
+            subprocess.run([self.berth_path, "--state", os.path.join(self.work, "state"), "destroy", name],
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        shutil.rmtree(self.work, ignore_errors=True)
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--berth", required=True)
     parser.add_argument("--guest", required=True)
     parser.add_argument("--machine", choices=["pc", "q35"], action="append")
-    parser.add_argument("--quiet", action="store_true", help="print only the summary")
+    parser.add_argument("--tap", action="store_true", help="no tables: one test point for each machine and way of editing")
     arguments = parser.parse_args()
     guest = os.path.abspath(arguments.guest)
+    machines = arguments.machine or ["pc", "q35"]
+    points = [(machine, scratch) for machine in machines for scratch in (False, True)]
+    if arguments.tap:
+        print("1..%d" % len(points))
     accel = "kvm" if kvm_works(guest) else "qemu"
-    print("the guest runs under %s" % ("KVM" if accel == "kvm" else "TCG (no working KVM here)"), flush=True)
-    boots = 0
-    for machine in arguments.machine or ["pc", "q35"]:
+    print("%sthe guest runs under %s" % ("# " if arguments.tap else "", "KVM" if accel == "kvm" else "TCG (no working KVM here)"), flush=True)
+    boots, failed = 0, 0
+    for number, (machine, scratch) in enumerate(points, 1):
+        name = "%s, the XML %s" % (machine, "written from scratch" if scratch else "edited")
         work = tempfile.mkdtemp(prefix="berth-demo-")
-        demo = Demo(os.path.abspath(arguments.berth), guest, machine, accel, work, arguments.quiet)
+        demo = Demo(os.path.abspath(arguments.berth), guest, machine, accel, work, arguments.tap)
         try:
-            for scratch in (False, True):
-                boots += demo.run(scratch)
+            boots += demo.run(scratch)
+            if arguments.tap:
+                print("ok %d - %s: nothing moves in %d boots" % (number, name, len(STEPS)), flush=True)
         except Difference as difference:
-            print("demo: %s: %s" % (machine, difference), file=sys.stderr)
-            for name in ("%s-edited" % machine, "%s-scratch" % machine):
-                subprocess.run([demo.berth_path, "--state", os.path.join(work, "state"), "destroy", name],
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            return 1
+            failed += 1
+            if arguments.tap:
+                print("not ok %d - %s\n# %s" % (number, name, str(difference).replace("\n", "\n# ")), flush=True)
+            else:
+                print("demo: %s: %s" % (name, difference), file=sys.stderr)
         finally:
-            shutil.rmtree(work, ignore_errors=True)
-    print("%d boots: every device where it is recorded, as QEMU has it and as the guest saw it; nothing moved" % boots)
-    return 0
+            demo.end()
+    if not failed and not arguments.tap:
+        print("%d boots: every device where it is recorded, as QEMU has it and as the guest saw it; nothing moved" % boots)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

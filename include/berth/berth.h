@@ -4,5 +4,6 @@
 
 #include <berth/error.h>
 #include <berth/env.h>
+#include <berth/file.h>
 #include <berth/plan.h>
 #include <berth/guest.h>

@@ -14,6 +14,7 @@ G_BEGIN_DECLS
 /** Berth: an open store. Any number of them, in any number of processes, at once. */
 typedef struct Berth Berth;
 
+/** berth_open: @env must outlive it. A store that does not exist is empty; the first change makes it. */
 BERTH_API Berth *berth_open(const BerthEnv *env, GError **error);
 BERTH_API void berth_close(Berth *berth);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Berth, berth_close)
@@ -61,6 +62,10 @@ BERTH_API gboolean berth_forget(Berth *berth, const char *guest, const char *dev
 
 /** berth_plan_of_guest: the plan of the newest definition, for berth_plan_command() and tables. (transfer full) */
 BERTH_API BerthPlan *berth_plan_of_guest(Berth *berth, const char *guest, GError **error);
+
+/** berth_guest_command: the command line of berth_start(), as berth_plan_command(). Without QEMU one that has everything is
+ * assumed. */
+BERTH_API GBytes *berth_guest_command(Berth *berth, const char *guest, BerthCommandFormat format, GError **error);
 
 typedef enum { BERTH_RUN_PAUSED = 1 << 0 } BerthRunFlags;
 /**

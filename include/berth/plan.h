@@ -56,6 +56,15 @@ BERTH_API BerthFacts *berth_facts_probe(const BerthEnv *env, const char *binary,
 BERTH_API void berth_facts_free(BerthFacts *facts);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthFacts, berth_facts_free)
 
+/** BerthMachine: a machine type; @canonical is what @name stands for: itself, unless it is an alias. */
+typedef struct {
+  char *name, *canonical;
+  gboolean deprecated;
+} BerthMachine;
+BERTH_API void berth_machine_free(BerthMachine *machine);
+/** berth_facts_machines: (transfer container full): BerthMachine by name. */
+BERTH_API GPtrArray *berth_facts_machines(const BerthFacts *facts);
+
 /** BerthPlanOptions: zero-initialise; all pointers are borrowed and may be NULL. */
 typedef struct {
   const BerthRecord *record; /* recall from here; NULL: none, the result is libvirt's */

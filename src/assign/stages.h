@@ -22,15 +22,31 @@ gboolean berth_assign_recall(BerthRecall *recall, GError **error);
 /* machine.c: architecture, machine (recorded one first, alias → canonical by facts), machine family. */
 gboolean berth_assign_machine(BerthAssignment *assignment, const BerthPlanOptions *options, GError **error);
 
-/* defaults.c, implicit.c: what libvirt adds and fills in before placing anything: per-machine devices, models, disk buses,
- * consoles, disk controllers that drive addresses imply (addressing §1.1 stages 4-6, §6). Calls the drive family where §1.1 does.
- */
-gboolean berth_assign_defaults(BerthAssignment *assignment, const BerthTables *tables, GError **error);
-gboolean berth_assign_implied(BerthAssignment *assignment, const BerthTables *tables, GError **error);
+/* defaults.c: what libvirt fills in for each device by itself: models, buses, ports, targets (addressing §1.1 stage 5, §6). Errors:
+ * BAD_INPUT (a disk without target, a watchdog without model …). */
+gboolean berth_assign_defaults(BerthAssignment *assignment, GError **error);
+
+/* builtin.c: the devices that the machine brings along (addressing §1.1 stage 4, §6.1), behind the SCSI controllers that SCSI host
+ * devices need. Errors: BAD_INPUT (PCI controller 0 is not the machine's root). */
+gboolean berth_assign_builtin(BerthAssignment *assignment, GError **error);
+
+/* implied.c: what the devices need: consoles, controllers that drive addresses name, video for graphics (§1.1 stage 6, §6.2-6.4).
+ * Drive addresses must be set. */
+gboolean berth_assign_implied(BerthAssignment *assignment, GError **error);
+
+/* device.c: a new device of @element that berth adds, with @values (path, value … NULL) set; not in the inventory yet. */
+BerthDevice *berth_assign_device_new(BerthAssignment *assignment, BerthElementId element, ...) G_GNUC_NULL_TERMINATED;
+/* A new controller put where libvirt's list has it; @model may be NULL. (transfer none) */
+BerthDevice *berth_assign_controller_add(BerthAssignment *assignment, const char *type, const char *model, gint64 index);
+/* implied.c: the controllers 0 … N that are missing, N being the one that the drive address of @device names (addressing §4.6). */
+gboolean berth_assign_controllers_up_to(BerthAssignment *assignment, const char *type, const BerthDevice *device, GError **error);
 
 /* mac.c: derives MACs that are still missing: 52:54:00 + hash of uuid (or name) and ordinal, collisions stepped. */
 void berth_assign_macs(BerthAssignment *assignment);
 
+/* check.c: what must hold before anything is placed: one controller of a type and index, a master for each group of USB companions,
+ * no USB controller beside "none". Errors: BAD_INPUT, CONFLICT with both lines. */
+gboolean berth_assign_check_controllers(const BerthAssignment *assignment, GError **error);
 /* check.c: what libvirt validates after addressing (addressing §8): the one checker. */
 gboolean berth_assign_check(const BerthAssignment *assignment, GError **error);
 

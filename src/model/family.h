@@ -16,6 +16,7 @@ typedef struct {
   const BerthElement *elements; /* the element table, BERTH_N_ELEMENTS rows: for making controllers */
   const BerthKind *(*classify)(const BerthDevice *device); /* the kind of a device the family made */
   GPtrArray *notes; /* char *: what the user should know (shifts, places given up), appended */
+  const BerthRecord *before; /* the record as it was before recall marked what is gone now; NULL: as @record */
 } BerthAssignment;
 
 /* What QEMU answered about one device (qom-get), for locate(). */
@@ -26,10 +27,16 @@ typedef struct {
 
 typedef struct BerthFamily {
   BerthAddressType type;
+  /* Assigned before the controllers that its addresses imply are added (drives, smart cards); the others come after, in table
+   * order (addressing §1.1, §1.5). */
+  gboolean early;
   /* Keeps and checks the addresses that are there (document, recalled), then places the devices that lack one, in libvirt's order
    * where there is no record; avoids the reservations of @assignment->record until nothing else is left, oldest first. May be
    * NULL (nothing is ever assigned). Errors: BAD_INPUT (with file and line; both parties' for a clash), NO_ROOM. */
   gboolean (*assign)(BerthAssignment *assignment, GError **error);
+  /* Called once after every family has assigned: what can be told only then (paths, predicted bus numbers, option defaults).
+   * Sets nothing that another family reads. NULL: nothing to do. */
+  void (*finish)(BerthInventory *inventory);
   /* Whether @device may be at @address by the rules of automatic placement, the rest of the guest left aside: asked before a
    * recorded place is given to a device whose kind changed. NULL: always. */
   gboolean (*fits)(const BerthInventory *inventory, const BerthDevice *device, const BerthAddress *address);

@@ -21,7 +21,14 @@ BerthInventory *berth_model_inventory_copy(const BerthInventory *inventory);
 void berth_model_inventory_free(BerthInventory *inventory);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthInventory, berth_model_inventory_free)
 
-/* Walking the devices of one element in list order: for (i = 0; (d = ..._nth(inv, BERTH_DISK, &i)) != NULL;) */
+/* Walking the devices of one element in list order: for (i = 0; (d = ..._walk(inv, BERTH_DISK, &i)) != NULL;) */
 BerthDevice *berth_model_inventory_walk(const BerthInventory *inventory, BerthElementId element, guint *position);
 /* A controller by type ("pci", "scsi"…) and index; NULL if there is none. Linear: tables are built by those who ask often. */
 BerthDevice *berth_model_inventory_controller(const BerthInventory *inventory, const char *type, gint64 index);
+
+/*
+ * Puts @controller (transfer full) where libvirt's list has it (addressing §1.3; libvirt 12.8 does so for the controllers that it
+ * adds by itself, too): with an index, before the first of its type with a greater one, a USB master also before its companions;
+ * without, or if there is none greater, behind the last of its type; else at the end.
+ */
+void berth_model_inventory_insert(BerthInventory *inventory, BerthDevice *controller);

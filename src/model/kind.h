@@ -11,6 +11,7 @@
 
 typedef struct BerthInventory BerthInventory;
 typedef struct BerthFacts BerthFacts;
+typedef struct BerthFamily BerthFamily;
 
 /* Order of elements in this enum is libvirt's generic device order (shared rule book: addressing §1.4). */
 typedef enum {
@@ -40,6 +41,7 @@ typedef enum {
   BERTH_VSOCK,
   BERTH_IOMMU,
   BERTH_CRYPTO,
+  BERTH_PSTORE,
   BERTH_GRAPHICS,
   BERTH_AUDIO,
   BERTH_EMULATOR,
@@ -83,7 +85,9 @@ struct BerthElement {
 typedef struct {
   const BerthInventory *inventory;
   const BerthXmlDocument *document;
-  const BerthFacts *facts; /* NULL: assume a QEMU that has everything */
+  const BerthFacts *facts;     /* NULL: assume a QEMU that has everything */
+  const BerthFamily *families; /* ends with type NONE: asked for address properties */
+  const char *run_dir;         /* folder of sockets whose path the document leaves to berth */
   BerthQemu *qemu;
 } BerthBuild;
 

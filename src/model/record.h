@@ -31,3 +31,11 @@ struct BerthRecord {
 BerthRecord *berth_model_record_new(void);
 BerthRecordEntry *berth_model_record_entry_new(const char *element, const char *kind);
 void berth_model_record_entry_free(BerthRecordEntry *entry);
+BerthRecordEntry *berth_model_record_entry_copy(const BerthRecordEntry *entry);
+/* The value remembered at @path, NULL if none. (transfer none) */
+const char *berth_model_record_entry_get(const BerthRecordEntry *entry, const char *path);
+/* Adds a value; the caller sees to it that each path is there once. */
+void berth_model_record_entry_set(BerthRecordEntry *entry, const char *path, const char *value);
+/* What two devices of a guest cannot share, as text: the address, with the device's kind where the address alone does not say on
+ * which bus it is (drives). NULL: no address, or one that claims nothing. (transfer full) */
+char *berth_model_record_place(const BerthAddress *address, const char *kind);

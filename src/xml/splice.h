@@ -34,12 +34,16 @@ void berth_xml_edits_set(BerthXmlEdits *edits, const BerthXmlNode *node, const c
 /* Removes @node's attribute called @name with the white space before it; nothing if there is none. */
 void berth_xml_edits_remove_attribute(BerthXmlEdits *edits, const BerthXmlNode *node, const char *name);
 
-/* Replaces the whole of @node (open tag to end tag) or, if @draft is NULL, removes it with the white space before it. */
+/* Replaces the whole of @node (open tag to end tag) by @draft (transfer full) or, if @draft is NULL, removes it with the white
+ * space before it. */
 void berth_xml_edits_replace(BerthXmlEdits *edits, const BerthXmlNode *node, BerthXmlDraft *draft);
 
 /* Appends @draft (transfer full) as the last child of @parent, indented as its siblings are and with the document's line
  * ends; @after, if not NULL, is the child of @parent behind which it is put instead. Calls for one place keep their order. */
 void berth_xml_edits_add(BerthXmlEdits *edits, const BerthXmlNode *parent, const BerthXmlNode *after, BerthXmlDraft *draft);
+
+/* Puts @draft (transfer full) in front of @node, on a line of its own if @node is. Calls for one place keep their order. */
+void berth_xml_edits_add_before(BerthXmlEdits *edits, const BerthXmlNode *node, BerthXmlDraft *draft);
 
 /* The document with all edits applied; the same bytes (a reference to them) when there are none. (transfer full) */
 GBytes *berth_xml_edits_apply(BerthXmlEdits *edits);

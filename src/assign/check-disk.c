@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "assign/check.h"
+
+#include "facts/machine.h"
+#include "facts/target.h"
+
+/* Only these names of hard disks and CDs, and only fd for floppies; a partition is no disk. */
+static gboolean check_target(const BerthAssignment *assignment, const BerthDevice *disk, GError **error) {
+  const char *name = berth_model_device_get(disk, "target/@dev");
+  BerthTarget target;
+  gboolean floppy = berth_model_device_is(disk, "@device", "floppy");
+  if (!berth_facts_target_parse(name, &target))
+    return berth_assign_refuse(assignment, disk, BERTH_ERROR_BAD_INPUT, error,
+                               "'%s' is no target name; fd, hd, sd, vd, xvd or ubd and letters are", name);
+  if (target.partition)
+    return berth_assign_refuse(assignment, disk, BERTH_ERROR_BAD_INPUT, error,
+                               "target '%s' names a partition; the target of a disk has no number", name);
+  if (floppy != g_str_equal(target.prefix, "fd"))
+    return berth_assign_refuse(assignment, disk, BERTH_ERROR_BAD_INPUT, error, "'%s' is no name of a %s", name,
+                               floppy ? "floppy" : "disk; fd is for floppies");
+  return TRUE;
+}
+
+static gboolean check_bus(const BerthAssignment *assignment, const BerthDevice *disk, GError **error) {
+  const char *bus = berth_model_device_get(disk, "target/@bus");
+  const char *device = berth_model_device_get(disk, "@device");
+  gboolean floppy = g_strcmp0(device, "floppy") == 0, removable = floppy || g_strcmp0(device, "cdrom") == 0;
+  if (floppy != g_str_equal(bus, "fdc"))
+    return berth_assign_refuse(assignment, disk, BERTH_ERROR_BAD_INPUT, error, "bus %s is not for a %s", bus,
+                               floppy ? "floppy; fdc is" : "disk or CD; it is for floppies");
+  if (removable && g_str_equal(bus, "virtio"))
+    return berth_assign_refuse(assignment, disk, BERTH_ERROR_BAD_INPUT, error, "virtio has no %s; use sata, scsi, ide or usb",
+                               device);
+  return TRUE;
+}
+
+static gboolean check_ide(const BerthAssignment *assignment, GError **error) {
+  const BerthDevice *controller;
+  for (guint i = 0; (controller = berth_model_inventory_walk(assignment->inventory, BERTH_CONTROLLER, &i)) != NULL;) {
+    const BerthDevice *named = controller;
+    if (!berth_model_device_is(controller, "@type", "ide"))
+      continue;
+    const BerthDevice *disk;
+    for (guint j = 0; named->node == NULL && (disk = berth_model_inventory_walk(assignment->inventory, BERTH_DISK, &j)) != NULL;) {
+      if (berth_model_device_is(disk, "target/@bus", "ide"))
+        named = disk;
+    }
+    if (!assignment->inventory->family->builtin_ide)
+      return berth_assign_refuse(assignment, named, BERTH_ERROR_UNSUPPORTED, error,
+                                 "machine '%s' has no IDE; use bus sata, scsi or virtio", assignment->inventory->machine);
+    if (controller->index > 0)
+      return berth_assign_refuse(assignment, named, BERTH_ERROR_UNSUPPORTED, error, "machine '%s' has only one IDE controller",
+                                 assignment->inventory->machine);
+  }
+  return TRUE;
+}
+
+gboolean berth_assign_check_disks(const BerthAssignment *assignment, GError **error) {
+  const BerthDevice *disk;
+  for (guint i = 0; (disk = berth_model_inventory_walk(assignment->inventory, BERTH_DISK, &i)) != NULL;) {
+    if (!check_target(assignment, disk, error) || !check_bus(assignment, disk, error))
+      return FALSE;
+  }
+  return check_ide(assignment, error);
+}

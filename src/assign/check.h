@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The pieces of the one checker (check.c, check-disk.c, check-source.c); berth_assign_check() runs them. */
+#pragma once
+
+#include "assign/stages.h"
+
+/* Sets @error to "FILE:LINE: DEVICE: …"; always FALSE, for `return`. */
+gboolean berth_assign_refuse(const BerthAssignment *assignment, const BerthDevice *device, int code, GError **error,
+                             const char *format, ...) G_GNUC_PRINTF(5, 6);
+/* "FILE:LINE: DEVICE: @what as OTHER (line N)"; always FALSE. */
+gboolean berth_assign_refuse_pair(const BerthAssignment *assignment, const BerthDevice *device, const BerthDevice *other,
+                                  const char *what, GError **error);
+
+/* Target names and buses of disks (addressing §4.1, §4.4); their addresses are checked by the drive family. */
+gboolean berth_assign_check_disks(const BerthAssignment *assignment, GError **error);
+/* No host device twice (by what of the host it is). */
+gboolean berth_assign_check_hostdevs(const BerthAssignment *assignment, GError **error);
+/* What a device must say about its back end, and sizes and numbers that must make sense. */
+gboolean berth_assign_check_source(const BerthAssignment *assignment, const BerthDevice *device, GError **error);

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "assign/engine.h"
+
+#include "assign/stages.h"
+
+/* What a device is may depend on what was filled in. */
+static void classify(const BerthAssignment *assignment) {
+  for (guint i = 0; i < assignment->inventory->devices->len; i++) {
+    BerthDevice *device = assignment->inventory->devices->pdata[i];
+    device->kind = assignment->classify(device);
+  }
+}
+
+/* Recognises the devices that are new since the last time, and gives them what the record remembers of them. */
+static gboolean recognise(BerthAssignment *assignment, BerthRecall *recall, GError **error) {
+  classify(assignment);
+  return berth_assign_identify(assignment, error) && berth_assign_recall(recall, error);
+}
+
+static gboolean assign_families(BerthAssignment *assignment, const BerthFamily *families, gboolean early, GError **error) {
+  for (const BerthFamily *family = families; family->type != BERTH_ADDRESS_NONE; family++) {
+    if (family->early == early && family->assign != NULL && !family->assign(assignment, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static void finish_families(BerthAssignment *assignment, const BerthFamily *families) {
+  for (const BerthFamily *family = families; family->type != BERTH_ADDRESS_NONE; family++) {
+    if (family->finish != NULL)
+      family->finish(assignment->inventory);
+  }
+}
+
+/* The stages, in libvirt's order (addressing §1.1) with recall in between. */
+static gboolean run(BerthAssignment *assignment, BerthRecall *recall, const BerthTables *tables, const BerthPlanOptions *options,
+                    GError **error) {
+  if (!berth_assign_order(assignment, error) || !berth_assign_machine(assignment, options, error) ||
+      !berth_assign_check_controllers(assignment, error) || !berth_assign_defaults(assignment, error) ||
+      !recognise(assignment, recall, error))
+    return FALSE;
+  if (!assign_families(assignment, tables->families, TRUE, error) || !berth_assign_builtin(assignment, error) ||
+      !berth_assign_implied(assignment, error) || !berth_assign_defaults(assignment, error) ||
+      !recognise(assignment, recall, error))
+    return FALSE;
+  berth_assign_macs(assignment);
+  if (!assign_families(assignment, tables->families, FALSE, error))
+    return FALSE;
+  classify(assignment);
+  finish_families(assignment, tables->families);
+  return berth_assign_check(assignment, error);
+}
+
+BerthPlan *berth_assign_plan(const BerthInventory *inventory, const BerthTables *tables, const BerthPlanOptions *options,
+                             GError **error) {
+  static const BerthPlanOptions no_options = {0};
+  if (options == NULL)
+    options = &no_options;
+  g_autoptr(BerthInventory) copy = berth_model_inventory_copy(inventory);
+  g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
+  BerthAssignment assignment = {.inventory = copy,
+                                .facts = options->facts,
+                                .record = options->record,
+                                .elements = tables->elements,
+                                .classify = tables->classify,
+                                .notes = notes};
+  classify(&assignment);
+  g_autoptr(BerthRecall) recall = berth_assign_recall_new(&assignment, tables, options);
+  if (!run(&assignment, recall, tables, options, error))
+    return NULL;
+  berth_assign_ids(&assignment);
+  g_ptr_array_add(notes, NULL);
+
+  BerthPlan *plan = g_new0(BerthPlan, 1);
+  plan->record = berth_assign_remember(&assignment, recall, options);
+  plan->inventory = g_steal_pointer(&copy);
+  plan->notes = g_steal_pointer(&notes);
+  return plan;
+}

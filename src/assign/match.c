@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "assign/recall.h"
+#include "model/identity.h"
+
+#include <string.h>
+
+/* Behind the key classes, for telling apart what has equal keys: the same kind. */
+#define SAME_KIND BERTH_N_MATCHED_KEYS
+
+typedef struct {
+  GPtrArray *devices, *entries;
+} Group;
+
+static void group_free(gpointer data) {
+  Group *group = data;
+  g_ptr_array_unref(group->devices);
+  g_ptr_array_unref(group->entries);
+  g_free(group);
+}
+
+static const char *entry_key(const BerthRecordEntry *entry, guint key_class) {
+  for (guint i = 0; i < entry->keys->len; i++)
+    if (berth_model_key_class_of(g_ptr_array_index(entry->keys, i)) == key_class)
+      return g_ptr_array_index(entry->keys, i);
+  return NULL;
+}
+
+static gboolean entry_has_key(const BerthRecordEntry *entry, const char *text) {
+  for (guint i = 0; i < entry->keys->len; i++)
+    if (strcmp(g_ptr_array_index(entry->keys, i), text) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+/* A strong key that both have and that differs: another device, however alike. A MAC that berth had chosen itself says nothing. */
+static gboolean contradict(const BerthDevice *device, const BerthRecordEntry *entry) {
+  gboolean derived = entry_has_key(entry, "derived=mac");
+  for (guint c = 0; !berth_model_key_class_weak(c); c++) {
+    const char *had = c == BERTH_KEY_MAC && derived ? NULL : entry_key(entry, c);
+    if (had == NULL || berth_model_device_key(device, c) == NULL)
+      continue;
+    gboolean shared = FALSE;
+    for (guint i = 0; i < device->keys->len && !shared; i++) {
+      const BerthKey *key = &g_array_index(device->keys, BerthKey, i);
+      shared = key->strength == c && entry_has_key(entry, key->text);
+    }
+    if (!shared)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+static gboolean unmatched_device(const BerthRecall *recall, const BerthDevice *device) {
+  return !g_hash_table_contains(recall->entry_of, device);
+}
+
+static gboolean unmatched_entry(const BerthRecall *recall, const BerthRecordEntry *entry) {
+  return !g_hash_table_contains(recall->device_of, entry);
+}
+
+static void pair(BerthRecall *recall, BerthDevice *device, BerthRecordEntry *entry, gboolean weak) {
+  if (weak && contradict(device, entry))
+    return;
+  g_hash_table_insert(recall->entry_of, device, entry);
+  g_hash_table_insert(recall->device_of, entry, device);
+}
+
+/* The first with the first: by ordinal. */
+static void zip(BerthRecall *recall, const GPtrArray *devices, const GPtrArray *entries, gboolean weak) {
+  guint e = 0;
+  for (guint d = 0; d < devices->len; d++) {
+    BerthDevice *device = g_ptr_array_index(devices, d);
+    if (!unmatched_device(recall, device))
+      continue;
+    while (e < entries->len && !unmatched_entry(recall, g_ptr_array_index(entries, e)))
+      e++;
+    if (e == entries->len)
+      return;
+    pair(recall, device, g_ptr_array_index(entries, e++), weak);
+  }
+}
+
+static void add_device(GHashTable *groups, GPtrArray *order, const char *text, BerthDevice *device) {
+  char *key = g_strconcat(device->element->name, " ", text, NULL);
+  Group *group = g_hash_table_lookup(groups, key);
+  if (group == NULL) {
+    group = g_new0(Group, 1);
+    group->devices = g_ptr_array_new();
+    group->entries = g_ptr_array_new();
+    g_ptr_array_add(order, group);
+    g_hash_table_insert(groups, key, group);
+  } else {
+    g_free(key);
+  }
+  g_ptr_array_add(group->devices, device);
+}
+
+static void add_entry(GHashTable *groups, const char *text, BerthRecordEntry *entry) {
+  g_autofree char *key = g_strconcat(entry->element, " ", text, NULL);
+  Group *group = g_hash_table_lookup(groups, key);
+  if (group != NULL)
+    g_ptr_array_add(group->entries, entry);
+}
+
+static void group_devices(BerthRecall *recall, GHashTable *groups, GPtrArray *order, const GPtrArray *devices, guint key_class) {
+  for (guint d = 0; d < devices->len; d++) {
+    BerthDevice *device = g_ptr_array_index(devices, d);
+    if (!unmatched_device(recall, device))
+      continue;
+    if (key_class == SAME_KIND) {
+      g_autofree char *variant = device->element->variant(device);
+      add_device(groups, order, variant, device);
+      continue;
+    }
+    for (guint i = 0; device->keys != NULL && i < device->keys->len; i++) {
+      const BerthKey *key = &g_array_index(device->keys, BerthKey, i);
+      if (key->strength == key_class)
+        add_device(groups, order, key->text, device);
+    }
+  }
+}
+
+static void group_entries(BerthRecall *recall, GHashTable *groups, const GPtrArray *entries, guint key_class) {
+  for (guint e = 0; e < entries->len; e++) {
+    BerthRecordEntry *entry = g_ptr_array_index(entries, e);
+    if (!unmatched_entry(recall, entry))
+      continue;
+    if (key_class == SAME_KIND)
+      add_entry(groups, entry->kind, entry);
+    for (guint i = 0; key_class != SAME_KIND && i < entry->keys->len; i++) {
+      const char *text = g_ptr_array_index(entry->keys, i);
+      if (berth_model_key_class_of(text) == key_class)
+        add_entry(groups, text, entry);
+    }
+  }
+}
+
+static void match_class(BerthRecall *recall, const GPtrArray *devices, const GPtrArray *entries, guint key_class);
+
+/* Devices and entries that share a key: told apart by the weaker keys, then by kind, at last by order. */
+static void settle(BerthRecall *recall, const GPtrArray *devices, const GPtrArray *entries, guint key_class) {
+  if (devices->len == 0 || entries->len == 0)
+    return;
+  if (devices->len > 1 || entries->len > 1)
+    for (guint c = key_class + 1; c <= SAME_KIND; c++)
+      match_class(recall, devices, entries, c);
+  zip(recall, devices, entries, berth_model_key_class_weak(key_class));
+}
+
+/* What is present goes first; of what is gone, the last to go. */
+static void settle_group(BerthRecall *recall, const Group *group, guint key_class) {
+  g_autoptr(GPtrArray) devices = g_ptr_array_new(), left = g_ptr_array_new();
+  g_autoptr(GPtrArray) present = g_ptr_array_new(), gone = g_ptr_array_new();
+  for (guint i = 0; i < group->devices->len; i++)
+    if (unmatched_device(recall, g_ptr_array_index(group->devices, i)))
+      g_ptr_array_add(devices, g_ptr_array_index(group->devices, i));
+  for (guint i = 0; i < group->entries->len; i++) {
+    BerthRecordEntry *entry = g_ptr_array_index(group->entries, i);
+    if (unmatched_entry(recall, entry) && entry->gone == NULL)
+      g_ptr_array_add(present, entry);
+  }
+  for (guint i = group->entries->len; i > 0; i--) {
+    BerthRecordEntry *entry = g_ptr_array_index(group->entries, i - 1);
+    if (unmatched_entry(recall, entry) && entry->gone != NULL)
+      g_ptr_array_add(gone, entry);
+  }
+  settle(recall, devices, present, key_class);
+  for (guint i = 0; i < devices->len; i++)
+    if (unmatched_device(recall, g_ptr_array_index(devices, i)))
+      g_ptr_array_add(left, g_ptr_array_index(devices, i));
+  settle(recall, left, gone, key_class);
+}
+
+/* Linear in devices and entries. The groups are met in the devices' order, never in that of a hash table. */
+static void match_class(BerthRecall *recall, const GPtrArray *devices, const GPtrArray *entries, guint key_class) {
+  g_autoptr(GHashTable) groups = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  g_autoptr(GPtrArray) order = g_ptr_array_new_with_free_func(group_free);
+  group_devices(recall, groups, order, devices, key_class);
+  group_entries(recall, groups, entries, key_class);
+  for (guint i = 0; i < order->len; i++)
+    settle_group(recall, g_ptr_array_index(order, i), key_class);
+}
+
+void berth_assign_match(BerthRecall *recall) {
+  for (guint c = 0; c < BERTH_N_MATCHED_KEYS; c++)
+    match_class(recall, recall->assignment->inventory->devices, recall->record->entries, c);
+}

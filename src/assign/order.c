@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "assign/stages.h"
+
+#include "facts/target.h"
+
+/* Disks that say no bus count as one bus at this moment, whatever bus they get later (addressing §1.2). */
+static gboolean same_written_bus(const BerthDevice *a, const BerthDevice *b) {
+  return g_strcmp0(berth_model_device_get(a, "target/@bus"), berth_model_device_get(b, "target/@bus")) == 0;
+}
+
+static gint64 target_number(const BerthDevice *disk) {
+  BerthTarget target;
+  return berth_facts_target_parse(berth_model_device_get(disk, "target/@dev"), &target) ? (gint64)target.number : -1;
+}
+
+static void insert_disk(GPtrArray *list, BerthDevice *disk) {
+  gint64 number = target_number(disk);
+  guint place = list->len;
+  for (guint i = 0; i < list->len; i++) {
+    const BerthDevice *other = list->pdata[i];
+    if (other->element->id != BERTH_DISK || !same_written_bus(disk, other))
+      continue;
+    if (target_number(other) > number) {
+      place = i;
+      break;
+    }
+    place = i + 1;
+  }
+  g_ptr_array_insert(list, (gint)place, disk);
+}
+
+/* The primary video goes to the head of the videos. */
+static void insert_video(GPtrArray *list, BerthDevice *video) {
+  guint place = list->len;
+  for (guint i = 0; i < list->len && berth_model_device_is(video, "model/@primary", "yes"); i++) {
+    if (((BerthDevice *)list->pdata[i])->element->id == BERTH_VIDEO) {
+      place = i;
+      break;
+    }
+  }
+  g_ptr_array_insert(list, (gint)place, video);
+}
+
+/* The ICH9 USB2 controllers share one index; 0 means that @model is none of them. */
+static guint ich9_member(const char *model) {
+  static const char *const members[] = {"ich9-ehci1", "ich9-uhci1", "ich9-uhci2", "ich9-uhci3"};
+  for (guint i = 0; i < G_N_ELEMENTS(members); i++) {
+    if (g_strcmp0(model, members[i]) == 0)
+      return i + 1;
+  }
+  return 0;
+}
+
+static gboolean is_index_used(const BerthInventory *inventory, const char *type, const char *model, gint64 index) {
+  BerthDevice *other;
+  for (guint i = 0; (other = berth_model_inventory_walk(inventory, BERTH_CONTROLLER, &i)) != NULL;) {
+    if (other->index == index && berth_model_device_is(other, "@type", type) &&
+        (model == NULL || berth_model_device_is(other, "@model", model)))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+static gint64 lowest_index(const BerthInventory *inventory, const char *type) {
+  gint64 index = 0;
+  while (is_index_used(inventory, type, NULL, index))
+    index++;
+  return index;
+}
+
+/* The index of the nearest USB controller in front of @controller that the ICH9 group has room for @controller at, else -1. */
+static gint64 group_index(const BerthInventory *inventory, const BerthDevice *controller) {
+  const char *model = berth_model_device_get(controller, "@model");
+  if (ich9_member(model) == 0)
+    return -1;
+  const BerthDevice *before = NULL, *other;
+  for (guint i = 0; (other = berth_model_inventory_walk(inventory, BERTH_CONTROLLER, &i)) != NULL && other != controller;) {
+    if (berth_model_device_is(other, "@type", "usb"))
+      before = other;
+  }
+  if (before == NULL || ich9_member(berth_model_device_get(before, "@model")) == 0 || before->index < 0)
+    return -1;
+  return is_index_used(inventory, "usb", model, before->index) ? -1 : before->index;
+}
+
+/* Missing indexes, in list order (addressing §1.3). Masters then come before their companions, whatever was written first. */
+static void fill_indexes(BerthInventory *inventory) {
+  g_autoptr(GPtrArray) filled = g_ptr_array_new();
+  BerthDevice *controller;
+  for (guint i = 0; (controller = berth_model_inventory_walk(inventory, BERTH_CONTROLLER, &i)) != NULL;) {
+    if (controller->index >= 0)
+      continue;
+    const char *type = berth_model_device_get(controller, "@type");
+    gint64 index = group_index(inventory, controller);
+    controller->index = index >= 0 ? index : lowest_index(inventory, type);
+    g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, controller->index);
+    berth_model_device_set(controller, "@index", text);
+    if (ich9_member(berth_model_device_get(controller, "@model")) != 0)
+      g_ptr_array_add(filled, controller);
+  }
+  for (guint i = 0; i < filled->len; i++) {
+    guint at;
+    if (g_ptr_array_find(inventory->devices, filled->pdata[i], &at))
+      berth_model_inventory_insert(inventory, g_ptr_array_steal_index(inventory->devices, at));
+  }
+}
+
+static gint compare_elements(gconstpointer a, gconstpointer b, G_GNUC_UNUSED gpointer data) {
+  const BerthDevice *const *x = a, *const *y = b;
+  return (gint)(*x)->element->id - (gint)(*y)->element->id;
+}
+
+static void insert_any(BerthInventory *inventory, BerthDevice *device) {
+  if (device->element->id == BERTH_DISK)
+    insert_disk(inventory->devices, device);
+  else if (device->element->id == BERTH_VIDEO)
+    insert_video(inventory->devices, device);
+  else if (device->element->id == BERTH_CONTROLLER)
+    berth_model_inventory_insert(inventory, device);
+  else
+    g_ptr_array_add(inventory->devices, device);
+}
+
+gboolean berth_assign_order(BerthAssignment *assignment, G_GNUC_UNUSED GError **error) {
+  BerthInventory *inventory = assignment->inventory;
+  gsize n;
+  g_autofree gpointer *written = g_ptr_array_steal(inventory->devices, &n);
+  g_qsort_with_data(written, (gint)n, sizeof *written, compare_elements, NULL);
+  for (gsize i = 0; i < n; i++)
+    insert_any(inventory, written[i]);
+  fill_indexes(inventory);
+  return TRUE;
+}

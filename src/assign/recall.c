@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "assign/recall.h"
+
+#include "facts/machine.h"
+#include "model/identity.h"
+
+#include <string.h>
+
+BerthRecall *berth_assign_recall_new(BerthAssignment *assignment, const BerthTables *tables, const BerthPlanOptions *options) {
+  BerthRecall *recall = g_new0(BerthRecall, 1);
+  recall->assignment = assignment;
+  recall->tables = tables;
+  recall->options = options;
+  recall->record = assignment->record != NULL ? assignment->record : options->record;
+  recall->entry_of = g_hash_table_new(NULL, NULL);
+  recall->device_of = g_hash_table_new(NULL, NULL);
+  recall->settled = g_hash_table_new(NULL, NULL);
+  recall->pending = g_hash_table_new(NULL, NULL);
+  recall->to_settle = g_ptr_array_new();
+  recall->used = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  recall->controllers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  return recall;
+}
+
+void berth_assign_recall_free(BerthRecall *recall) {
+  if (recall == NULL)
+    return;
+  if (recall->assignment->record == recall->effective)
+    recall->assignment->record = recall->record;
+  berth_record_free(recall->effective);
+  g_hash_table_unref(recall->entry_of);
+  g_hash_table_unref(recall->device_of);
+  g_hash_table_unref(recall->settled);
+  g_hash_table_unref(recall->pending);
+  g_ptr_array_unref(recall->to_settle);
+  g_hash_table_unref(recall->used);
+  g_hash_table_unref(recall->controllers);
+  g_free(recall);
+}
+
+const BerthRecordEntry *berth_assign_recall_entry(const BerthRecall *recall, const BerthDevice *device) {
+  return recall != NULL ? g_hash_table_lookup(recall->entry_of, device) : NULL;
+}
+
+static void G_GNUC_PRINTF(2, 3) note(const BerthRecall *recall, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  g_ptr_array_add(recall->assignment->notes, g_strdup_vprintf(format, arguments));
+  va_end(arguments);
+}
+
+/* ---- what a recorded kind and place mean now ---- */
+
+typedef enum { KIND_SAME, KIND_CHANGED, KIND_UNKNOWN } KindChange;
+
+/* Before defaults have run, a model may still be missing: "" or "usb" where the record says "usb/piix3-uhci". */
+static KindChange kind_change(const BerthDevice *device, const BerthRecordEntry *entry) {
+  g_autofree char *variant = device->element->variant(device);
+  if (strcmp(variant, entry->kind) == 0)
+    return KIND_SAME;
+  gsize length = strlen(variant);
+  return g_str_has_prefix(entry->kind, variant) && (length == 0 || entry->kind[length] == '/') ? KIND_UNKNOWN : KIND_CHANGED;
+}
+
+static char *place_of(const BerthDevice *device) {
+  g_autofree char *variant = device->element->variant(device);
+  return berth_model_record_place(&device->address, variant);
+}
+
+static gboolean fits(const BerthRecall *recall, const BerthDevice *device, const BerthAddress *address) {
+  const BerthKind *kind = recall->tables->classify(device);
+  if (kind != NULL && kind->address != address->type)
+    return FALSE;
+  for (const BerthFamily *family = recall->tables->families; family->type != BERTH_ADDRESS_NONE; family++)
+    if (family->type == address->type)
+      return family->fits == NULL || family->fits(recall->assignment->inventory, device, address);
+  return FALSE;
+}
+
+/* Nothing written, or written with nothing but a part of it ("choose a port of this bus"). */
+static gboolean is_open(const BerthDevice *device) {
+  const BerthAddressForm *form = berth_model_address_form(device->address.type);
+  if (form == NULL || device->rule == BERTH_RULE_TARGET)
+    return TRUE;
+  if (form->fields[0].name == NULL)
+    return FALSE;
+  for (guint i = 0; form->fields[i].name != NULL; i++)
+    if (form->fields[i].form == BERTH_FIELD_PORT && device->address.value[i] == 0)
+      return TRUE;
+  return device->address.given == 0;
+}
+
+/* Whether @address keeps to the part that is written. */
+static gboolean keeps_to_written(const BerthDevice *device, const BerthAddress *address) {
+  if (device->address.type == BERTH_ADDRESS_NONE || device->rule == BERTH_RULE_TARGET)
+    return TRUE;
+  if (device->address.type != address->type)
+    return FALSE;
+  const BerthAddressForm *form = berth_model_address_form(address->type);
+  for (guint i = 0; form->fields[i].name != NULL; i++)
+    if ((device->address.given & (1u << i)) != 0 && device->address.value[i] != 0 && device->address.value[i] != address->value[i])
+      return FALSE;
+  return TRUE;
+}
+
+/* The key of the controller that an address is on, as far as the address tells: its field "controller", else "bus", counts the
+ * controllers of a type that is called like the family or, for drives, like the device's kind. */
+static char *host_key(const BerthRecordEntry *entry, gboolean by_kind) {
+  const BerthAddressForm *form = berth_model_address_form(entry->address.type);
+  const char *const names[] = {"controller", "bus"};
+  for (guint n = 0; form != NULL && n < G_N_ELEMENTS(names); n++)
+    for (guint i = 0; form->fields[i].name != NULL; i++)
+      if (strcmp(form->fields[i].name, names[n]) == 0)
+        return g_strdup_printf("controller=%s:%" G_GUINT64_FORMAT, by_kind ? entry->kind : form->name, entry->address.value[i]);
+  return NULL;
+}
+
+static gboolean host_changed(const BerthRecall *recall, const BerthRecordEntry *entry) {
+  for (guint by_kind = 0; by_kind < 2; by_kind++) {
+    g_autofree char *key = host_key(entry, by_kind != 0);
+    const BerthDevice *host = key != NULL ? g_hash_table_lookup(recall->controllers, key) : NULL;
+    if (host == NULL)
+      continue;
+    const BerthRecordEntry *old = berth_assign_recall_entry(recall, host);
+    return old == NULL || kind_change(host, old) == KIND_CHANGED;
+  }
+  return FALSE;
+}
+
+/* ---- controllers that come back ---- */
+
+static void bring_back(BerthRecall *recall, BerthRecordEntry *entry, const char *key) {
+  BerthDevice *device = berth_model_device_new(&recall->tables->elements[BERTH_CONTROLLER], NULL);
+  for (guint i = 0; i < entry->sets->len; i++) {
+    const BerthSet *set = &g_array_index(entry->sets, BerthSet, i);
+    berth_model_device_set(device, set->path, set->value);
+  }
+  device->origin = BERTH_ORIGIN_RECORD;
+  device->index = (gint64)berth_model_device_number(device, "@index", 0);
+  device->kind = recall->tables->classify(device);
+  berth_model_inventory_insert(recall->assignment->inventory, device);
+  g_ptr_array_add(recall->to_settle, device);
+  g_hash_table_insert(recall->entry_of, device, entry);
+  g_hash_table_insert(recall->device_of, entry, device);
+  g_hash_table_insert(recall->controllers, g_strdup(key), device);
+}
+
+static const char *controller_key(const BerthRecall *recall, const BerthRecordEntry *entry) {
+  if (strcmp(entry->element, recall->tables->elements[BERTH_CONTROLLER].name) != 0)
+    return NULL;
+  for (guint i = 0; i < entry->keys->len; i++)
+    if (berth_model_key_class_of(g_ptr_array_index(entry->keys, i)) == BERTH_KEY_CONTROLLER)
+      return g_ptr_array_index(entry->keys, i);
+  return NULL;
+}
+
+/* Those that berth had added, all that share a key together (USB companions); the document's word for a key is law. */
+static void bring_back_added(BerthRecall *recall) {
+  g_autoptr(GHashTable) written = g_hash_table_new(g_str_hash, g_str_equal);
+  GHashTableIter iter;
+  gpointer key;
+  g_hash_table_iter_init(&iter, recall->controllers);
+  while (g_hash_table_iter_next(&iter, &key, NULL))
+    g_hash_table_add(written, key);
+  for (guint i = 0; i < recall->record->entries->len; i++) {
+    BerthRecordEntry *entry = g_ptr_array_index(recall->record->entries, i);
+    const char *text = controller_key(recall, entry);
+    if (text == NULL || entry->gone != NULL || entry->origin == BERTH_ORIGIN_DOCUMENT ||
+        g_hash_table_contains(recall->device_of, entry) || g_hash_table_contains(written, text))
+      continue;
+    bring_back(recall, entry, text);
+  }
+}
+
+/* A controller that the document once had and now leaves out comes back as well while a device keeps its place on it. */
+static void bring_back_host(BerthRecall *recall, const BerthDevice *device, const BerthRecordEntry *entry, GHashTable *by_key) {
+  for (guint by_kind = 0; by_kind < 2; by_kind++) {
+    g_autofree char *key = host_key(entry, by_kind != 0);
+    if (key == NULL || g_hash_table_contains(recall->controllers, key))
+      return;
+    GPtrArray *hosts = g_hash_table_lookup(by_key, key);
+    if (hosts == NULL)
+      continue;
+    const BerthRecordEntry *first = g_ptr_array_index(hosts, 0);
+    for (guint i = 0; i < hosts->len; i++) {
+      BerthRecordEntry *host = g_ptr_array_index(hosts, i);
+      if ((host->gone == NULL) == (first->gone == NULL) && !g_hash_table_contains(recall->device_of, host))
+        bring_back(recall, host, key);
+    }
+    g_autofree char *name = berth_model_device_name(device);
+    note(recall, "%s stays: %s is on it", key, name);
+    return;
+  }
+}
+
+/* Controllers of the record by key; the present, which come first in the record, hide the gone. */
+static GHashTable *recorded_controllers(const BerthRecall *recall) {
+  GHashTable *by_key = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_ptr_array_unref);
+  for (guint i = 0; i < recall->record->entries->len; i++) {
+    BerthRecordEntry *entry = g_ptr_array_index(recall->record->entries, i);
+    const char *key = controller_key(recall, entry);
+    if (key == NULL)
+      continue;
+    GPtrArray *hosts = g_hash_table_lookup(by_key, key);
+    if (hosts == NULL) {
+      hosts = g_ptr_array_new();
+      g_hash_table_insert(by_key, (gpointer)key, hosts);
+    }
+    g_ptr_array_add(hosts, entry);
+  }
+  return by_key;
+}
+
+/* ---- giving places ---- */
+
+static gboolean conflict(BerthRecall *recall, const BerthDevice *device, const BerthDevice *other, const char *place,
+                         GError **error) {
+  g_autofree char *name = berth_model_device_name(device), *other_name = berth_model_device_name(other);
+  if (other->rule != BERTH_RULE_DOCUMENT || recall->options->allow_move) {
+    note(recall, "%s moves: its recorded place %s is taken by %s", name, place, other_name);
+    return TRUE;
+  }
+  g_autofree char *line = device->node != NULL ? g_strdup_printf("line %u", device->node->line) : g_strdup("kept from the record");
+  berth_xml_error(
+      error, BERTH_ERROR_CONFLICT, recall->assignment->inventory->document, other->node,
+      "%s takes %s, the recorded place of %s (%s), which has no address here; give that one an address, or allow it to move",
+      other_name, place, name, line);
+  return FALSE;
+}
+
+static gboolean give_place(BerthRecall *recall, BerthDevice *device, const BerthRecordEntry *entry, GError **error) {
+  g_autofree char *text = berth_model_address_to_string(&entry->address);
+  KindChange change = kind_change(device, entry);
+  if (!keeps_to_written(device, &entry->address))
+    return TRUE;
+  if ((change == KIND_CHANGED || host_changed(recall, entry)) && !fits(recall, device, &entry->address)) {
+    g_autofree char *name = berth_model_device_name(device);
+    note(recall, "%s moves: it does not fit its recorded place %s any more", name, text);
+    return TRUE;
+  }
+  char *place = berth_model_record_place(&entry->address, entry->kind);
+  const BerthDevice *other = place != NULL ? g_hash_table_lookup(recall->used, place) : NULL;
+  if (other != NULL && other != device) {
+    g_free(place);
+    return conflict(recall, device, other, text, error);
+  }
+  device->address = entry->address;
+  device->rule = entry->gone != NULL ? BERTH_RULE_RETURNED : BERTH_RULE_RECALLED;
+  if (place != NULL)
+    g_hash_table_replace(recall->used, place, device);
+  if (change == KIND_UNKNOWN)
+    g_hash_table_add(recall->pending, device);
+  return TRUE;
+}
+
+static void fill_sticky(BerthDevice *device, const BerthRecordEntry *entry) {
+  for (guint i = 0; i < G_N_ELEMENTS(device->element->sticky) && device->element->sticky[i] != NULL; i++) {
+    const char *path = device->element->sticky[i];
+    const char *value = berth_model_record_entry_get(entry, path);
+    if (value != NULL && berth_model_device_get(device, path) == NULL)
+      berth_model_device_set(device, path, value);
+  }
+}
+
+static gboolean apply(BerthRecall *recall, BerthDevice *device, GHashTable *by_key, GError **error) {
+  const BerthRecordEntry *entry = berth_assign_recall_entry(recall, device);
+  if (entry == NULL || g_hash_table_contains(recall->settled, device))
+    return TRUE;
+  g_hash_table_add(recall->settled, device);
+  fill_sticky(device, entry);
+  if (!recall->same_machine || entry->address.type == BERTH_ADDRESS_NONE || !is_open(device))
+    return TRUE;
+  if (kind_change(device, entry) != KIND_CHANGED)
+    bring_back_host(recall, device, entry, by_key);
+  return give_place(recall, device, entry, error);
+}
+
+/* Controllers first: whether a device fits depends on what it is on. What apply() brings back is met in turn. */
+static gboolean apply_all(BerthRecall *recall, GError **error) {
+  g_autoptr(GHashTable) by_key = recorded_controllers(recall);
+  const GPtrArray *devices = recall->assignment->inventory->devices;
+  for (guint other = 0; other < 2; other++)
+    for (guint i = 0; i < devices->len; i++)
+      if ((((BerthDevice *)g_ptr_array_index(devices, i))->element->id != BERTH_CONTROLLER) == (other != 0))
+        g_ptr_array_add(recall->to_settle, g_ptr_array_index(devices, i));
+  for (guint i = 0; i < recall->to_settle->len; i++)
+    if (!apply(recall, g_ptr_array_index(recall->to_settle, i), by_key, error))
+      return FALSE;
+  return TRUE;
+}
+
+/* Places given before the kind was known are looked at again when it is. */
+static void review_pending(BerthRecall *recall) {
+  const GPtrArray *devices = recall->assignment->inventory->devices;
+  for (guint i = 0; i < devices->len; i++) {
+    BerthDevice *device = g_ptr_array_index(devices, i);
+    if (!g_hash_table_contains(recall->pending, device))
+      continue;
+    KindChange change = kind_change(device, berth_assign_recall_entry(recall, device));
+    if (change == KIND_UNKNOWN)
+      continue;
+    g_hash_table_remove(recall->pending, device);
+    if (change == KIND_SAME || fits(recall, device, &device->address))
+      continue;
+    g_autofree char *name = berth_model_device_name(device), *text = berth_model_address_to_string(&device->address);
+    note(recall, "%s moves: it does not fit its recorded place %s any more", name, text);
+    device->address = device->written;
+    device->rule = BERTH_RULE_NONE;
+  }
+}
+
+/* ---- the whole ---- */
+
+static void index_inventory(BerthRecall *recall) {
+  const GPtrArray *devices = recall->assignment->inventory->devices;
+  g_ptr_array_set_size(recall->to_settle, 0);
+  g_hash_table_remove_all(recall->used);
+  g_hash_table_remove_all(recall->controllers);
+  for (guint i = 0; i < devices->len; i++) {
+    BerthDevice *device = g_ptr_array_index(devices, i);
+    char *place = is_open(device) ? NULL : place_of(device);
+    if (place != NULL)
+      g_hash_table_replace(recall->used, place, device);
+    const char *key = berth_model_device_key(device, BERTH_KEY_CONTROLLER);
+    if (key != NULL && !g_hash_table_contains(recall->controllers, key))
+      g_hash_table_insert(recall->controllers, g_strdup(key), device);
+  }
+}
+
+static void add_effective(BerthRecall *recall, const BerthRecordEntry *entry, gboolean gone) {
+  BerthRecordEntry *copy = berth_model_record_entry_copy(entry);
+  g_clear_pointer(&copy->gone, g_free);
+  if (gone)
+    copy->gone = g_strdup(entry->gone != NULL ? entry->gone : recall->options->now != NULL ? recall->options->now : "now");
+  g_ptr_array_add(recall->effective->entries, copy);
+}
+
+/* The record as the families shall see it: what this document leaves out is a reservation from now on, so that a new device does
+ * not take the place of one that has just gone. */
+static void update_effective(BerthRecall *recall) {
+  const GPtrArray *entries = recall->record->entries;
+  berth_record_free(recall->effective);
+  recall->effective = berth_model_record_new();
+  recall->effective->name = g_strdup(recall->record->name);
+  recall->effective->uuid = g_strdup(recall->record->uuid);
+  recall->effective->arch = g_strdup(recall->record->arch);
+  recall->effective->machine = g_strdup(recall->record->machine);
+  recall->assignment->record = recall->effective;
+  if (!recall->same_machine)
+    return;
+  for (guint pass = 0; pass < 3; pass++) { /* present, gone before, gone now */
+    for (guint i = 0; i < entries->len; i++) {
+      const BerthRecordEntry *entry = g_ptr_array_index(entries, i);
+      gboolean matched = g_hash_table_contains(recall->device_of, entry);
+      if ((matched ? 0u : entry->gone != NULL ? 1u : 2u) == pass)
+        add_effective(recall, entry, !matched);
+    }
+  }
+}
+
+static void recall_uuid(BerthRecall *recall) {
+  BerthDevice *domain = recall->assignment->inventory->domain;
+  const char *uuid = recall->record != NULL && recall->record->uuid != NULL ? recall->record->uuid : recall->options->uuid;
+  if (uuid != NULL && berth_model_device_get(domain, "uuid") == NULL)
+    berth_model_device_set(domain, "uuid", uuid);
+}
+
+static gboolean is_same_machine(const BerthRecall *recall) {
+  const BerthInventory *inventory = recall->assignment->inventory;
+  const BerthRecord *record = recall->record;
+  if (record->machine == NULL || inventory->family == NULL)
+    return TRUE;
+  return berth_facts_machine_family(record->arch != NULL ? record->arch : inventory->arch, record->machine) == inventory->family;
+}
+
+gboolean berth_assign_recall(BerthRecall *recall, GError **error) {
+  recall_uuid(recall);
+  if (recall->record == NULL)
+    return TRUE;
+  gboolean first = recall->effective == NULL;
+  recall->same_machine = is_same_machine(recall);
+  if (first && !recall->same_machine)
+    note(recall, "machine changed from %s to %s: places are chosen anew", recall->record->machine,
+         recall->assignment->inventory->machine);
+  berth_assign_match(recall);
+  index_inventory(recall);
+  if (first && recall->same_machine)
+    bring_back_added(recall);
+  if (!apply_all(recall, error))
+    return FALSE;
+  review_pending(recall);
+  update_effective(recall);
+  return TRUE;
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "assign/remember.h"
+
+#include "assign/identity.h"
+#include "assign/recall.h"
+
+#include <string.h>
+
+static void remember_value(BerthRecordEntry *entry, const char *path, const char *value) {
+  if (value == NULL || berth_model_record_entry_get(entry, path) != NULL)
+    return;
+  g_autofree char *text = g_strstrip(g_strdup(value));
+  if (*text != '\0')
+    berth_model_record_entry_set(entry, path, text);
+}
+
+/* Everything that an element says, as paths; of equal ones the first, as paths are read. Depth is bounded by the parser. */
+static void remember_node(BerthRecordEntry *entry, const BerthDevice *device, const BerthXmlNode *node, const char *prefix) {
+  for (guint i = 0; i < node->n_attributes; i++) {
+    g_autofree char *path = g_strconcat(prefix, "@", node->attributes[i].name, NULL);
+    remember_value(entry, path, berth_model_device_get(device, path));
+  }
+  for (const BerthXmlNode *child = node->first; child != NULL; child = child->next) {
+    if (strcmp(child->name, "address") == 0 || strcmp(child->name, "alias") == 0)
+      continue;
+    g_autofree char *path = g_strconcat(prefix, child->name, NULL);
+    g_autofree char *below = g_strconcat(path, "/", NULL);
+    remember_value(entry, path, berth_model_device_get(device, path));
+    remember_node(entry, device, child, below);
+  }
+}
+
+/* A controller is remembered whole, since it may have to come back by itself. */
+static void remember_controller(BerthRecordEntry *entry, const BerthDevice *device) {
+  g_autofree char *index = g_strdup_printf("%" G_GINT64_FORMAT, device->index);
+  remember_value(entry, "@type", berth_model_device_get(device, "@type"));
+  remember_value(entry, "@index", index);
+  if (device->node != NULL)
+    remember_node(entry, device, device->node, "");
+  for (guint i = 0; device->sets != NULL && i < device->sets->len; i++) {
+    const BerthSet *set = &g_array_index(device->sets, BerthSet, i);
+    remember_value(entry, set->path, set->value);
+  }
+}
+
+static void remember_sticky(BerthRecordEntry *entry, const BerthDevice *device) {
+  for (guint i = 0; i < G_N_ELEMENTS(device->element->sticky) && device->element->sticky[i] != NULL; i++)
+    remember_value(entry, device->element->sticky[i], berth_model_device_get(device, device->element->sticky[i]));
+}
+
+/* NULL: nothing to remember about it. */
+static BerthRecordEntry *remember_device(const BerthDevice *device, const BerthRecordEntry *old, const char *now) {
+  g_autofree char *variant = device->element->variant(device);
+  BerthRecordEntry *entry = berth_model_record_entry_new(device->element->name, variant);
+  entry->address = device->address;
+  if (device->element->id == BERTH_CONTROLLER)
+    remember_controller(entry, device);
+  else
+    remember_sticky(entry, device);
+  if (entry->address.type == BERTH_ADDRESS_NONE && entry->sets->len == 0) {
+    berth_model_record_entry_free(entry);
+    return NULL;
+  }
+  for (guint i = 0; i < device->keys->len; i++)
+    g_ptr_array_add(entry->keys, g_strdup(g_array_index(device->keys, BerthKey, i).text));
+  /* What berth once added it added, also when a document that came out of berth names it. */
+  entry->origin = old != NULL && old->origin != BERTH_ORIGIN_DOCUMENT ? old->origin : device->origin;
+  entry->since = g_strdup(old != NULL ? old->since : now);
+  return entry;
+}
+
+static void claim(GHashTable *claims, const BerthRecordEntry *entry) {
+  char *place = berth_model_record_place(&entry->address, entry->kind);
+  if (place != NULL)
+    g_hash_table_add(claims, place);
+  for (guint i = 0; entry->gone == NULL && i < entry->keys->len; i++)
+    if (berth_model_key_class_of(g_ptr_array_index(entry->keys, i)) == BERTH_KEY_CONTROLLER)
+      g_hash_table_add(claims, g_strdup(g_ptr_array_index(entry->keys, i)));
+}
+
+/* A reservation ends when its place, or its controller's number, is another's. */
+static gboolean is_claimed(GHashTable *claims, const BerthRecordEntry *entry) {
+  g_autofree char *place = berth_model_record_place(&entry->address, entry->kind);
+  if (place != NULL && g_hash_table_contains(claims, place))
+    return TRUE;
+  for (guint i = 0; i < entry->keys->len; i++) {
+    const char *key = g_ptr_array_index(entry->keys, i);
+    if (berth_model_key_class_of(key) == BERTH_KEY_CONTROLLER && g_hash_table_contains(claims, key))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+/* Those that were gone already are the older ones and stand first. */
+static void remember_gone(BerthRecord *record, const BerthRecall *recall, GHashTable *claims, gboolean before, const char *now) {
+  for (guint i = 0; i < recall->record->entries->len; i++) {
+    const BerthRecordEntry *old = g_ptr_array_index(recall->record->entries, i);
+    if ((old->gone != NULL) != before || g_hash_table_contains(recall->device_of, old) || is_claimed(claims, old))
+      continue;
+    BerthRecordEntry *entry = berth_model_record_entry_copy(old);
+    if (!before)
+      entry->gone = g_strdup(now != NULL ? now : "unknown");
+    claim(claims, entry);
+    g_ptr_array_add(record->entries, entry);
+  }
+}
+
+BerthRecord *berth_assign_remember(const BerthAssignment *assignment, const BerthRecall *recall, const BerthPlanOptions *options) {
+  const BerthInventory *inventory = assignment->inventory;
+  BerthRecord *record = berth_model_record_new();
+  g_autoptr(GHashTable) claims = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  const char *name = berth_model_device_get(inventory->domain, "name");
+  const char *uuid = berth_model_device_get(inventory->domain, "uuid");
+  record->name = name != NULL ? g_strstrip(g_strdup(name)) : NULL;
+  record->uuid = uuid != NULL ? g_strstrip(g_strdup(uuid)) : NULL;
+  record->arch = g_strdup(inventory->arch);
+  record->machine = g_strdup(inventory->machine);
+
+  berth_assign_identity_refresh(assignment->inventory); /* MACs have been derived, controllers have been added */
+  for (guint i = 0; i < inventory->devices->len; i++) {
+    const BerthDevice *device = g_ptr_array_index(inventory->devices, i);
+    BerthRecordEntry *entry = remember_device(device, berth_assign_recall_entry(recall, device), options->now);
+    if (entry == NULL)
+      continue;
+    claim(claims, entry);
+    g_ptr_array_add(record->entries, entry);
+  }
+  if (recall != NULL && recall->record != NULL && recall->same_machine) {
+    remember_gone(record, recall, claims, TRUE, options->now);
+    remember_gone(record, recall, claims, FALSE, options->now);
+  }
+  return record;
+}
+
+BerthRecord *berth_assign_record_of(const BerthInventory *inventory, const BerthTables *tables, GError **error) {
+  const BerthPlanOptions options = {0};
+  g_autoptr(BerthInventory) copy = berth_model_inventory_copy(inventory);
+  g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
+  BerthAssignment assignment = {.inventory = copy, .elements = tables->elements, .classify = tables->classify, .notes = notes};
+  if (!berth_assign_order(&assignment, error) || !berth_assign_machine(&assignment, &options, error))
+    return NULL;
+  for (guint i = 0; i < copy->devices->len; i++) {
+    BerthDevice *device = g_ptr_array_index(copy->devices, i);
+    device->kind = tables->classify(device);
+    if (device->element->id == BERTH_CONTROLLER)
+      device->origin = BERTH_ORIGIN_RECORD;
+  }
+  if (!berth_assign_identify(&assignment, error))
+    return NULL;
+  return berth_assign_remember(&assignment, NULL, &options);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Files: read with a bound, written whole or not at all. */
+#pragma once
+
+#include <berth/error.h>
+
+/* The whole of the file @path, or of standard input if @path is "-". (transfer full)
+ * Errors: NOT_FOUND (no such file), BAD_INPUT (more than @max_bytes), FAILED (a folder, no permission, I/O). */
+GBytes *berth_base_file_read(const char *path, gsize max_bytes, GError **error);
+
+/* Makes @bytes the content of @path, durably: written beside it, synced, renamed over it, the folder synced. A reader sees the old
+ * content or the new, never a part; when FALSE is returned before the rename (no space, no permission) the old file is as it was
+ * and nothing is left behind. @mode is for a new file, less the umask; an existing one keeps its mode and, if possible, its owner.
+ * A symbolic link is followed. Errors: FAILED; NOT_FOUND (no such folder); USAGE (@path is no regular file). */
+gboolean berth_base_file_write(const char *path, GBytes *bytes, int mode, GError **error);
+
+/* Makes the folder @path and those above it that are missing, mode 0700. TRUE if it is there already. Errors: FAILED. */
+gboolean berth_base_file_make_dir(const char *path, GError **error);

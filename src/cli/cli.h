@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the verbs share. A verb is one file and one row of the table in main.c: it parses its words and calls the library. */
+#pragma once
+
+#include <berth/berth.h>
+
+/* The world a command runs in, from the options in front of the verb. */
+typedef struct {
+  BerthEnv *env;
+  char *state, *qemu; /* --state, --qemu; NULL: not given */
+} Cli;
+
+typedef struct {
+  const char *name;
+  const char *group;
+  const char *synopsis; /* behind "berth NAME " */
+  const char *help;     /* one line, for the list of verbs and the head of --help */
+  /* @words: the verb and what follows it, NULL-terminated. FALSE with @error set: the exit status is that of the error. */
+  gboolean (*run)(Cli *cli, GStrv words, GError **error);
+} CliVerb;
+
+/* All verbs, group by group, in the order in which help shows them; ends with a NULL name. */
+extern const CliVerb cli_verbs[];
+
+/* Takes the options in @entries (ends with an empty one; NULL: none), --state, --qemu and --help out of @words and checks that what
+ * is left, the verb aside, are @min to @max words. Returns those. (transfer full) Errors: USAGE. */
+GStrv cli_parse(Cli *cli, GStrv words, const GOptionEntry *entries, guint min, guint max, GError **error);
+
+/* The store. (transfer full) */
+Berth *cli_open(Cli *cli, GError **error);
+/* A domain from a file or "-". (transfer full) */
+BerthDomain *cli_read_domain(const char *file, GError **error);
+/* Facts for a verb that works without QEMU: only if --qemu was given; NULL without error otherwise. */
+BerthFacts *cli_facts(Cli *cli, GError **error);
+
+/* A plan of a file, with what it borrows, for the stateless verbs. */
+typedef struct {
+  BerthDomain *domain;
+  BerthRecord *record;
+  BerthFacts *facts;
+  BerthPlan *plan;
+} CliPlan;
+typedef struct {
+  const char *file;
+  const char *record;   /* a record's file, which may be missing; NULL: none */
+  const char *previous; /* an earlier document; NULL: none */
+  gboolean allow_move, embed;
+} CliPlanWish;
+void cli_plan_clear(CliPlan *plan);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CliPlan, cli_plan_clear)
+gboolean cli_plan(Cli *cli, const CliPlanWish *wish, CliPlan *plan, GError **error);
+
+/* Standard output: what is written is checked once, at the end of main. */
+void cli_write(GBytes *bytes);
+void cli_print(const char *format, ...) G_GNUC_PRINTF(1, 2);
+/* Flushes. FALSE with @error set: not everything has reached its reader. */
+gboolean cli_flush(GError **error);
+/* "berth: note: …", one line each, on standard error. */
+void cli_print_notes(const BerthPlan *plan);
+
+/* A table on standard output: aligned columns, or with @json an object whose only member @name is an array of objects. */
+typedef struct CliTable CliTable;
+typedef enum { CLI_COLUMN_TEXT, CLI_COLUMN_NUMBER } CliColumnType;
+typedef struct {
+  const char *title; /* "NAME"; in JSON in lower case */
+  CliColumnType type;
+} CliColumn;
+/* @columns ends with a NULL title. */
+CliTable *cli_table_new(const char *name, const CliColumn *columns, gboolean json);
+void cli_table_free(CliTable *table);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(CliTable, cli_table_free)
+/* @cells: one for each column, NULL-terminated. */
+void cli_table_add(CliTable *table, const char *const *cells);
+gboolean cli_table_print(CliTable *table, GError **error);
+
+/* A table of BerthRow. */
+typedef enum { CLI_ROWS_PLAN, CLI_ROWS_DEVICES } CliRowsView;
+gboolean cli_print_rows(const GPtrArray *rows, CliRowsView view, gboolean json, GError **error);

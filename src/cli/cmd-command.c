@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "verbs.h"
+
+#include <string.h>
+
+static const struct {
+  const char *name;
+  BerthCommandFormat format;
+} formats[] = {{"shell", BERTH_COMMAND_SHELL}, {"argv", BERTH_COMMAND_ARGV}, {"json", BERTH_COMMAND_JSON}};
+
+static gboolean find_format(const char *name, BerthCommandFormat *format, GError **error) {
+  for (gsize i = 0; i < G_N_ELEMENTS(formats); i++)
+    if (name == NULL || g_str_equal(formats[i].name, name)) {
+      *format = formats[i].format;
+      return TRUE;
+    }
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE, "format '%s': shell, argv or json are there", name);
+  return FALSE;
+}
+
+static gboolean of_file(Cli *cli, const char *file, BerthCommandFormat format, GError **error) {
+  const CliPlanWish wish = {.file = file};
+  g_auto(CliPlan) plan = {0};
+  if (!cli_plan(cli, &wish, &plan, error))
+    return FALSE;
+  g_autoptr(GBytes) command = berth_plan_command(plan.plan, cli->env, plan.facts, format, error);
+  if (command == NULL)
+    return FALSE;
+  cli_print_notes(plan.plan);
+  cli_write(command);
+  return TRUE;
+}
+
+static gboolean of_guest(Cli *cli, const char *guest, BerthCommandFormat format, GError **error) {
+  g_autoptr(Berth) berth = cli_open(cli, error);
+  g_autoptr(GBytes) command = berth != NULL ? berth_guest_command(berth, guest, format, error) : NULL;
+  if (command == NULL)
+    return FALSE;
+  cli_write(command);
+  return TRUE;
+}
+
+/* No guest's name has a '/'; a name that is both a guest's and a file's is the guest's. */
+static gboolean is_file(const char *word) {
+  return strchr(word, '/') != NULL || g_str_equal(word, "-") || g_str_has_suffix(word, ".xml");
+}
+
+gboolean cli_cmd_command(Cli *cli, GStrv words, GError **error) {
+  g_autofree char *name = NULL;
+  const GOptionEntry entries[] = {
+      {"format", 0, 0, G_OPTION_ARG_STRING, &name, "shell (the default), argv (NUL-separated) or json", "FORMAT"},
+      {0},
+  };
+  BerthCommandFormat format = BERTH_COMMAND_SHELL;
+  g_auto(GStrv) names = cli_parse(cli, words, entries, 1, 1, error);
+  if (names == NULL || !find_format(name, &format, error))
+    return FALSE;
+  if (is_file(names[0]))
+    return of_file(cli, names[0], format, error);
+  g_autoptr(GError) failure = NULL;
+  if (of_guest(cli, names[0], format, &failure))
+    return TRUE;
+  if (g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_NOT_FOUND) && g_file_test(names[0], G_FILE_TEST_EXISTS))
+    return of_file(cli, names[0], format, error);
+  g_propagate_error(error, g_steal_pointer(&failure));
+  return FALSE;
+}

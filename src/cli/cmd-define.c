@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "verbs.h"
+
+gboolean cli_cmd_define(Cli *cli, GStrv words, GError **error) {
+  gboolean dry_run = FALSE, allow_move = FALSE;
+  const GOptionEntry entries[] = {
+      {"dry-run", 0, 0, G_OPTION_ARG_NONE, &dry_run, "Only say what would be", NULL},
+      {"allow-move", 0, 0, G_OPTION_ARG_NONE, &allow_move, "Let written addresses take recorded places", NULL},
+      {0},
+  };
+  g_auto(GStrv) files = cli_parse(cli, words, entries, 1, 1, error);
+  g_autoptr(BerthDomain) domain = files != NULL ? cli_read_domain(files[0], error) : NULL;
+  g_autoptr(Berth) berth = domain != NULL ? cli_open(cli, error) : NULL;
+  g_autoptr(BerthPlan) plan = NULL;
+  guint flags = (dry_run ? BERTH_DEFINE_DRY_RUN : 0) | (allow_move ? BERTH_DEFINE_ALLOW_MOVE : 0);
+  if (berth == NULL || !berth_define(berth, domain, flags, &plan, error))
+    return FALSE;
+  cli_print_notes(plan);
+  if (dry_run) {
+    g_autoptr(GPtrArray) rows = berth_plan_rows(plan);
+    return cli_print_rows(rows, CLI_ROWS_PLAN, FALSE, error);
+  }
+  cli_print("Domain '%s' defined from %s\n", berth_domain_name(domain), files[0]);
+  return TRUE;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "verbs.h"
+
+gboolean cli_cmd_dumpxml(Cli *cli, GStrv words, GError **error) {
+  int revision = 0;
+  const GOptionEntry entries[] = {
+      {"revision", 0, 0, G_OPTION_ARG_INT, &revision, "The definition with this number instead of the newest", "N"},
+      {0},
+  };
+  g_auto(GStrv) names = cli_parse(cli, words, entries, 1, 1, error);
+  if (names == NULL)
+    return FALSE;
+  if (revision < 0) {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE, "revision %d: they are counted from 1", revision);
+    return FALSE;
+  }
+  g_autoptr(Berth) berth = cli_open(cli, error);
+  g_autoptr(GBytes) document = berth != NULL ? berth_dumpxml(berth, names[0], (guint)revision, error) : NULL;
+  if (document == NULL)
+    return FALSE;
+  cli_write(document);
+  return TRUE;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "verbs.h"
+
+gboolean cli_cmd_start(Cli *cli, GStrv words, GError **error) {
+  gboolean paused = FALSE;
+  const GOptionEntry entries[] = {{"paused", 0, 0, G_OPTION_ARG_NONE, &paused, "Do not let it run yet", NULL}, {0}};
+  g_auto(GStrv) names = cli_parse(cli, words, entries, 1, 1, error);
+  g_autoptr(Berth) berth = names != NULL ? cli_open(cli, error) : NULL;
+  if (berth == NULL || !berth_start(berth, names[0], paused ? BERTH_RUN_PAUSED : 0, error))
+    return FALSE;
+  cli_print("Domain '%s' started\n", names[0]);
+  return TRUE;
+}

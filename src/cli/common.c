@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli.h"
+
+#include <string.h>
+
+Berth *cli_open(Cli *cli, GError **error) {
+  return berth_open(cli->env, error);
+}
+
+BerthDomain *cli_read_domain(const char *file, GError **error) {
+  g_autoptr(GBytes) bytes = berth_file_read(file, BERTH_MAX_BYTES, error);
+  return bytes != NULL ? berth_domain_parse(bytes, g_str_equal(file, "-") ? "stdin" : file, error) : NULL;
+}
+
+BerthFacts *cli_facts(Cli *cli, GError **error) {
+  return cli->qemu != NULL ? berth_facts_probe(cli->env, NULL, error) : NULL;
+}
+
+void cli_plan_clear(CliPlan *plan) {
+  berth_plan_free(plan->plan);
+  berth_facts_free(plan->facts);
+  berth_record_free(plan->record);
+  berth_domain_free(plan->domain);
+}
+
+/* A record that is not there yet is an empty one. */
+static gboolean read_record(const char *file, BerthRecord **record, GError **error) {
+  g_autoptr(GError) failure = NULL;
+  g_autoptr(GBytes) bytes = berth_file_read(file, BERTH_MAX_BYTES, &failure);
+  if (bytes == NULL) {
+    if (g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_NOT_FOUND))
+      return TRUE;
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
+  }
+  gsize size = 0;
+  const char *text = g_bytes_get_data(bytes, &size);
+  *record = berth_record_parse(text != NULL ? text : "", (gssize)size, file, error);
+  return *record != NULL;
+}
+
+static gboolean read_previous(const char *file, BerthRecord **record, GError **error) {
+  g_autoptr(BerthDomain) domain = cli_read_domain(file, error);
+  *record = domain != NULL ? berth_record_of_domain(domain, error) : NULL;
+  return *record != NULL;
+}
+
+static gboolean read_embedded(const BerthDomain *domain, BerthRecord **record, GError **error) {
+  g_autoptr(GError) failure = NULL;
+  *record = berth_record_embedded(domain, &failure);
+  if (failure == NULL)
+    return TRUE;
+  g_propagate_error(error, g_steal_pointer(&failure));
+  return FALSE;
+}
+
+static gboolean read_memory(const CliPlanWish *wish, CliPlan *plan, GError **error) {
+  if (wish->record != NULL && wish->previous != NULL) {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE, "--record and --previous: only one of them can be the memory");
+    return FALSE;
+  }
+  if (wish->record != NULL)
+    return read_record(wish->record, &plan->record, error);
+  if (wish->previous != NULL)
+    return read_previous(wish->previous, &plan->record, error);
+  return read_embedded(plan->domain, &plan->record, error);
+}
+
+/* The present time, which only a record keeps. */
+static char *now_text(void) {
+  g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+  return g_date_time_format(now, "%Y-%m-%dT%H:%M:%SZ");
+}
+
+gboolean cli_plan(Cli *cli, const CliPlanWish *wish, CliPlan *plan, GError **error) {
+  g_autoptr(GError) failure = NULL;
+  plan->domain = cli_read_domain(wish->file, error);
+  if (plan->domain == NULL || !read_memory(wish, plan, error))
+    return FALSE;
+  plan->facts = cli_facts(cli, &failure);
+  if (failure != NULL) {
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
+  }
+  g_autofree char *now = now_text();
+  const BerthPlanOptions options = {
+      .record = plan->record,
+      .facts = plan->facts,
+      .now = wish->record != NULL || wish->embed ? now : NULL,
+      .allow_move = wish->allow_move,
+      .embed = wish->embed,
+  };
+  plan->plan = berth_plan_new(plan->domain, &options, error);
+  return plan->plan != NULL;
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli.h"
+
+#include <glib/gprintf.h>
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "verbs.h"
+
+#define STATELESS "Addresses"
+#define DEFINITIONS "Definitions"
+#define LIFE "Guests that run"
+#define HOST "This host"
+
+const CliVerb cli_verbs[] = {
+    {"address", STATELESS, "FILE [--record R | --previous OLD.xml] [--embed] [--output OUT]",
+     "Give every device of a domain an address, and write the domain", cli_cmd_address},
+    {"plan", STATELESS, "FILE [--record R | --previous OLD.xml]", "Show where every device goes, and why", cli_cmd_plan},
+    {"command", STATELESS, "FILE|GUEST [--format shell|argv|json]", "Print the QEMU command line of a domain or guest",
+     cli_cmd_command},
+    {"define", DEFINITIONS, "FILE [--dry-run] [--allow-move]", "Record a guest, or a new definition of it", cli_cmd_define},
+    {"undefine", DEFINITIONS, "GUEST", "Forget a guest with all that was recorded", cli_cmd_undefine},
+    {"list", DEFINITIONS, "[--all] [--name]", "List guests: those that run, or all", cli_cmd_list},
+    {"dumpxml", DEFINITIONS, "GUEST [--revision N]", "Print a guest's definition, with addresses", cli_cmd_dumpxml},
+    {"history", DEFINITIONS, "GUEST", "Show the definitions of a guest: what came, what went", cli_cmd_history},
+    {"forget", DEFINITIONS, "GUEST [DEVICE]", "Give away the place of a device that is gone", cli_cmd_forget},
+    {"start", LIFE, "GUEST [--paused]", "Start a guest", cli_cmd_start},
+    {"run", LIFE, "GUEST [--paused]", "Start a guest and stay with it until it ends", cli_cmd_run},
+    {"shutdown", LIFE, "GUEST [--timeout SECONDS]", "Ask a guest to power down", cli_cmd_shutdown},
+    {"destroy", LIFE, "GUEST", "End a guest at once", cli_cmd_destroy},
+    {"domstate", LIFE, "GUEST", "Tell whether a guest runs", cli_cmd_domstate},
+    {"dominfo", LIFE, "GUEST", "Tell what is known about a guest", cli_cmd_dominfo},
+    {"devices", LIFE, "GUEST", "List a guest's devices: where recorded, where QEMU has them", cli_cmd_devices},
+    {"verify", LIFE, "GUEST", "Compare a running guest with its record", cli_cmd_verify},
+    {"machines", HOST, "[--qemu BIN]", "List QEMU's machine types, and what aliases stand for", cli_cmd_machines},
+    {0},
+};
+
+static void print_help(void) {
+  const char *group = "";
+  cli_print("Usage: berth [--state DIR] [--qemu BIN] VERB …\n\nEvery device of a QEMU guest gets an address once, and keeps it.\n");
+  for (const CliVerb *verb = cli_verbs; verb->name != NULL; verb++) {
+    if (!g_str_equal(group, verb->group))
+      cli_print("\n%s\n", verb->group);
+    group = verb->group;
+    cli_print("  %-10s %s\n", verb->name, verb->help);
+  }
+  cli_print("\n'berth VERB --help' shows a verb's options. Exit status: 0 done, 1 failed, 2 usage, 3 not found,\n"
+            "4 bad input, 5 conflict, busy or drift.\n");
+}
+
+/* How many letters must be put in, left out, changed or swapped with their neighbour. */
+static guint distance(const char *a, const char *b) {
+  enum { LONGEST = 24 };
+  guint cost[LONGEST + 1][LONGEST + 1];
+  size_t n = strlen(a), m = strlen(b);
+  if (n > LONGEST || m > LONGEST)
+    return G_MAXUINT;
+  for (size_t i = 0; i <= n; i++)
+    for (size_t j = 0; j <= m; j++) {
+      guint best = i == 0 || j == 0 ? (guint)(i + j) : cost[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+      if (i > 0)
+        best = MIN(best, cost[i - 1][j] + 1);
+      if (j > 0)
+        best = MIN(best, cost[i][j - 1] + 1);
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        best = MIN(best, cost[i - 2][j - 2] + 1);
+      cost[i][j] = best;
+    }
+  return cost[n][m];
+}
+
+static gboolean unknown_verb(const char *word, GError **error) {
+  const char *nearest = NULL;
+  guint least = 4;
+  for (const CliVerb *verb = cli_verbs; verb->name != NULL; verb++) {
+    guint d = distance(word, verb->name);
+    if (d < least && d < strlen(verb->name)) {
+      least = d;
+      nearest = verb->name;
+    }
+  }
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE, "'%.40s': there is no such verb; %s%s%s", word,
+              nearest != NULL ? "did you mean '" : "'berth --help' lists them", nearest != NULL ? nearest : "",
+              nearest != NULL ? "'?" : "");
+  return FALSE;
+}
+
+/* Options in front of the verb. */
+typedef struct {
+  char *state, *qemu;
+  gboolean version, help;
+} Front;
+
+static gboolean parse_front(Cli *cli, GStrv *words, Front *front, GError **error) {
+  const GOptionEntry entries[] = {
+      {"state", 0, 0, G_OPTION_ARG_FILENAME, &front->state, NULL, NULL},
+      {"qemu", 0, 0, G_OPTION_ARG_FILENAME, &front->qemu, NULL, NULL},
+      {"version", 0, 0, G_OPTION_ARG_NONE, &front->version, NULL, NULL},
+      {"help", 'h', 0, G_OPTION_ARG_NONE, &front->help, NULL, NULL},
+      {0},
+  };
+  g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+  g_option_context_set_help_enabled(context, FALSE);
+  g_option_context_set_strict_posix(context, TRUE);
+  g_option_context_add_main_entries(context, entries, NULL);
+  g_autoptr(GError) failure = NULL;
+  if (!g_option_context_parse_strv(context, words, &failure)) {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE, "%s; 'berth --help' shows how", failure->message);
+    return FALSE;
+  }
+  cli->state = g_steal_pointer(&front->state);
+  cli->qemu = g_steal_pointer(&front->qemu);
+  if (cli->state != NULL)
+    berth_env_set_state(cli->env, cli->state);
+  if (cli->qemu != NULL)
+    berth_env_set_qemu(cli->env, cli->qemu);
+  return TRUE;
+}
+
+static gboolean dispatch(Cli *cli, GStrv *words, GError **error) {
+  Front front = {0};
+  if (!parse_front(cli, words, &front, error))
+    return FALSE;
+  GStrv rest = *words + 1;
+  if (front.version) {
+    cli_print("berth %s\n", BERTH_VERSION);
+    return TRUE;
+  }
+  if (front.help || rest[0] == NULL || (g_str_equal(rest[0], "help") && rest[1] == NULL)) {
+    print_help();
+    return TRUE;
+  }
+  for (const CliVerb *verb = cli_verbs; verb->name != NULL; verb++)
+    if (g_str_equal(verb->name, rest[0]))
+      return verb->run(cli, rest, error);
+  return unknown_verb(rest[0], error);
+}
+
+/* One line, whatever a document or QEMU put into the message. */
+static void print_error(const GError *error) {
+  g_autoptr(GString) line = g_string_new(NULL);
+  g_autofree char *valid = g_utf8_make_valid(error->message, -1);
+  for (const char *c = valid; *c != '\0'; c = g_utf8_next_char(c)) {
+    gunichar letter = g_utf8_get_char(c);
+    g_string_append_unichar(line, g_unichar_iscntrl(letter) ? ' ' : letter);
+  }
+  fprintf(stderr, "berth: %s\n", line->str);
+}
+
+int main(int argc, char **argv) {
+  setlocale(LC_CTYPE, "");
+  g_autoptr(BerthEnv) env = berth_env_new();
+  g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
+  if (self != NULL)
+    berth_env_set_self(env, self);
+  Cli cli = {.env = env};
+  g_auto(GStrv) words = g_strdupv(argv);
+  g_autoptr(GError) error = NULL;
+  gboolean done = dispatch(&cli, &words, &error) && cli_flush(&error);
+  if (!done) {
+    fflush(stdout);
+    print_error(error);
+  }
+  g_free(cli.state);
+  g_free(cli.qemu);
+  return done ? 0 : berth_error_exit_status(error);
+}

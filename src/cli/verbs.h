@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The verbs, one file cmd-VERB.c each; see CliVerb.run. */
+#pragma once
+
+#include "cli.h"
+
+gboolean cli_cmd_address(Cli *cli, GStrv words, GError **error);
+gboolean cli_cmd_plan(Cli *cli, GStrv words, GError **error);
+gboolean cli_cmd_command(Cli *cli, GStrv words, GError **error);
+gboolean cli_cmd_define(Cli *cli, GStrv words, GError **error);
+gboolean cli_cmd_undefine(Cli *cli, GStrv words, GError **error);
+gboolean cli_cmd_list(Cli *cli, GStrv words, GError **error);
+gboolean cli_cmd_dumpxml(Cli *cli, GStrv words, GError **error);
+gboolean cli_cmd_history(Cli *cli, GStrv words, GError **error);
+gboolean cli_cmd_forget(Cli *cli, GStrv words, GError **error);
+gboolean cli_cmd_start(Cli *cli, GStrv words, GError **error);
+gboolean cli_cmd_run(Cli *cli, GStrv words, GError **error);
+gboolean cli_cmd_shutdown(Cli *cli, GStrv words, GError **error);
+gboolean cli_cmd_destroy(Cli *cli, GStrv words, GError **error);
+gboolean cli_cmd_domstate(Cli *cli, GStrv words, GError **error);
+gboolean cli_cmd_dominfo(Cli *cli, GStrv words, GError **error);
+gboolean cli_cmd_devices(Cli *cli, GStrv words, GError **error);
+gboolean cli_cmd_verify(Cli *cli, GStrv words, GError **error);
+gboolean cli_cmd_machines(Cli *cli, GStrv words, GError **error);

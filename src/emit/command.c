@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "emit/emit.h"
+
+static const char *const commands[] = {
+    [BERTH_QEMU_OPTION] = NULL,           [BERTH_QEMU_OBJECT] = "object-add",
+    [BERTH_QEMU_CHARDEV] = "chardev-add", [BERTH_QEMU_BLOCKDEV] = "blockdev-add",
+    [BERTH_QEMU_NETDEV] = "netdev_add",   [BERTH_QEMU_DEVICE] = "device_add",
+};
+
+JsonObject *berth_emit_command(const BerthQemuObject *object) {
+  g_return_val_if_fail(object->form != BERTH_QEMU_OPTION, NULL);
+  JsonObject *command = json_object_new();
+  json_object_set_string_member(command, "execute", commands[object->form]);
+  json_object_set_object_member(command, "arguments", json_object_ref(object->props));
+  return command;
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "families/pci-number.h"
+
+#include <string.h>
+
+#include "facts/machine.h"
+#include "families/pci-search.h"
+#include "families/pci.h"
+
+#define NO_NUMBER (-1)
+#define LAST_NUMBER 255
+
+/* A controller as firmware's walk meets it. */
+typedef struct {
+  const BerthPciModel *model;
+  guint index;    /* of the controller: the bus behind it */
+  guint bus;      /* that it sits on */
+  guint position; /* slot * 8 + function */
+  guint bus_nr;   /* expander: the number of its bus */
+} Bridge;
+
+typedef struct {
+  GArray *bridges;                      /* Bridge, by bus and position once sorted */
+  guint first[BERTH_PCI_MAX_BUSES + 1]; /* index of a bus's first bridge in bridges */
+  const Bridge *by_index[BERTH_PCI_MAX_BUSES];
+  guint32 function0[BERTH_PCI_MAX_BUSES]; /* bit per slot that has a function 0 */
+  gint number[BERTH_PCI_MAX_BUSES];       /* the guest's number of the bus */
+  char *path[BERTH_PCI_MAX_BUSES];
+} Tree;
+
+static void tree_clear(Tree *tree) {
+  g_clear_pointer(&tree->bridges, g_array_unref);
+  for (guint i = 0; i < BERTH_PCI_MAX_BUSES; i++)
+    g_clear_pointer(&tree->path[i], g_free);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Tree, tree_clear)
+
+static gboolean usable(const BerthAddress *address) {
+  return berth_families_pci_placed(address) && address->value[BERTH_PCI_DOMAIN] == 0 &&
+         address->value[BERTH_PCI_BUS] < BERTH_PCI_MAX_BUSES && address->value[BERTH_PCI_SLOT] < BERTH_PCI_SLOTS &&
+         address->value[BERTH_PCI_FUNCTION] <= 7;
+}
+
+static void tree_init(Tree *tree, const BerthMachineFamily *family) {
+  tree->bridges = g_array_new(FALSE, FALSE, sizeof(Bridge));
+  for (guint i = 0; i < BERTH_PCI_MAX_BUSES; i++)
+    tree->number[i] = NO_NUMBER;
+  /* The machine's own chips have a function 0 there. */
+  tree->function0[0] = 1u << 0;
+  if (family != NULL && g_str_equal(family->name, "i440fx"))
+    tree->function0[0] |= 1u << 1;
+  if (family != NULL && g_str_equal(family->name, "q35"))
+    tree->function0[0] |= 1u << 31;
+}
+
+static void tree_add(Tree *tree, const BerthAddress *address, const BerthPciModel *model, gint64 index, guint bus_nr) {
+  if (!usable(address))
+    return;
+  guint bus = (guint)address->value[BERTH_PCI_BUS], slot = (guint)address->value[BERTH_PCI_SLOT];
+  guint function = (guint)address->value[BERTH_PCI_FUNCTION];
+  if (function == 0)
+    tree->function0[bus] |= 1u << slot;
+  if (model == NULL || index <= 0 || index >= BERTH_PCI_MAX_BUSES)
+    return;
+  Bridge bridge = {model, (guint)index, bus, slot * 8 + function, bus_nr};
+  g_array_append_val(tree->bridges, bridge);
+}
+
+static gint by_place(gconstpointer a, gconstpointer b) {
+  const Bridge *x = a, *y = b;
+  return x->bus != y->bus ? (gint)x->bus - (gint)y->bus : (gint)x->position - (gint)y->position;
+}
+
+/* A function other than 0 of a slot without function 0 does not exist for the guest (guest-bus-numbers §1). */
+static gboolean visible(const Tree *tree, guint bus, guint position) {
+  return position % 8 == 0 || (tree->function0[bus] >> position / 8 & 1);
+}
+
+static void walk(Tree *tree, guint bus, gint *last) {
+  for (guint i = tree->first[bus]; i < tree->first[bus + 1]; i++) {
+    const Bridge *bridge = &g_array_index(tree->bridges, Bridge, i);
+    if (!bridge->model->bridge || !visible(tree, bus, bridge->position) || tree->number[bridge->index] != NO_NUMBER)
+      continue;
+    tree->number[bridge->index] = ++*last;
+    walk(tree, bridge->index, last);
+  }
+}
+
+/* Expander buses are roots of their own: their number is given, not counted. */
+static const Bridge *expander_at(const Tree *tree, gint number) {
+  for (guint i = 0; i < tree->bridges->len; i++) {
+    const Bridge *bridge = &g_array_index(tree->bridges, Bridge, i);
+    if (!bridge->model->bridge && (gint)bridge->bus_nr == number && visible(tree, bridge->bus, bridge->position))
+      return bridge;
+  }
+  return NULL;
+}
+
+static void tree_number(Tree *tree) {
+  g_array_sort(tree->bridges, by_place);
+  guint next = 0;
+  gboolean expanders = FALSE;
+  for (guint bus = 0; bus < BERTH_PCI_MAX_BUSES; bus++) {
+    tree->first[bus] = next;
+    for (; next < tree->bridges->len && g_array_index(tree->bridges, Bridge, next).bus == bus; next++) {
+      const Bridge *bridge = &g_array_index(tree->bridges, Bridge, next);
+      tree->by_index[bridge->index] = bridge;
+      expanders = expanders || !bridge->model->bridge;
+    }
+  }
+  tree->first[BERTH_PCI_MAX_BUSES] = next;
+  gint last = 0;
+  tree->number[0] = 0;
+  walk(tree, 0, &last);
+  while (expanders && last < LAST_NUMBER) {
+    const Bridge *expander = expander_at(tree, ++last);
+    if (expander == NULL || tree->number[expander->index] != NO_NUMBER)
+      continue;
+    /* QEMU puts a hidden bridge on a conventional expander bus; devices are behind it (guest-bus-numbers §2). */
+    if (expander->model->accepts & BERTH_PCI_CONVENTIONAL)
+      last++;
+    tree->number[expander->index] = last;
+    walk(tree, expander->index, &last);
+  }
+}
+
+static char *join(const char *path, guint slot, guint function) {
+  return g_strdup_printf("%s%s%02x.%x", path, *path != '\0' ? "/" : "", slot, function);
+}
+
+/* The path of the controller behind which @bus is; NULL if the buses go round in a circle or a controller is missing. */
+static const char *path_of(Tree *tree, guint bus, guint depth) {
+  if (bus == 0)
+    return "";
+  const Bridge *bridge = tree->by_index[bus];
+  if (tree->path[bus] != NULL || bridge == NULL || depth > BERTH_PCI_MAX_BUSES)
+    return tree->path[bus];
+  const char *parent = path_of(tree, bridge->bus, depth + 1);
+  if (parent != NULL)
+    tree->path[bus] = join(parent, bridge->position / 8, bridge->position % 8);
+  return tree->path[bus];
+}
+
+static void tree_of_inventory(Tree *tree, const BerthInventory *inventory) {
+  tree_init(tree, inventory->family);
+  for (guint i = 0; i < inventory->devices->len; i++) {
+    const BerthDevice *device = inventory->devices->pdata[i];
+    const BerthPciModel *model = berth_families_pci_model_of(device);
+    guint bus_nr = model != NULL && !model->bridge ? (guint)berth_model_device_number(device, "target/@busNr", 0) : 0;
+    tree_add(tree, &device->address, model, device->index, bus_nr);
+  }
+  tree_number(tree);
+}
+
+void berth_families_pci_number(BerthInventory *inventory) {
+  g_auto(Tree) tree = {0};
+  tree_of_inventory(&tree, inventory);
+  for (guint i = 0; i < inventory->devices->len; i++) {
+    BerthDevice *device = inventory->devices->pdata[i];
+    g_clear_pointer(&device->path, g_free);
+    device->guest_bus = NO_NUMBER;
+    if (!usable(&device->address))
+      continue;
+    guint bus = (guint)device->address.value[BERTH_PCI_BUS], slot = (guint)device->address.value[BERTH_PCI_SLOT];
+    guint function = (guint)device->address.value[BERTH_PCI_FUNCTION];
+    const char *path = path_of(&tree, bus, 0);
+    if (path != NULL)
+      device->path = join(path, slot, function);
+    if (visible(&tree, bus, slot * 8 + function))
+      device->guest_bus = tree.number[bus];
+  }
+}
+
+static guint recorded_bus_nr(const BerthInventory *inventory, gint64 index) {
+  const BerthDevice *controller = berth_model_inventory_controller(inventory, "pci", index);
+  return controller != NULL ? (guint)berth_model_device_number(controller, "target/@busNr", 0) : 0;
+}
+
+static void tree_of_record(Tree *tree, const BerthRecord *record, const BerthInventory *inventory) {
+  tree_init(tree, inventory->family);
+  for (guint i = 0; i < record->entries->len; i++) {
+    const BerthRecordEntry *entry = record->entries->pdata[i];
+    if (entry->gone != NULL)
+      continue;
+    gint64 index = berth_families_pci_recorded_index(entry);
+    const BerthPciModel *model = NULL;
+    if (index > 0 && entry->kind != NULL && g_str_has_prefix(entry->kind, "pci/"))
+      model = berth_families_pci_model(entry->kind + strlen("pci/"));
+    guint bus_nr = model != NULL && !model->bridge ? recorded_bus_nr(inventory, index) : 0;
+    tree_add(tree, &entry->address, model, index, bus_nr);
+  }
+  tree_number(tree);
+}
+
+void berth_families_pci_note_shifts(const BerthAssignment *assignment) {
+  if (assignment->record == NULL || assignment->notes == NULL)
+    return;
+  g_auto(Tree) before = {0};
+  g_auto(Tree) after = {0};
+  tree_of_record(&before, berth_families_pci_before(assignment), assignment->inventory);
+  tree_of_inventory(&after, assignment->inventory);
+  g_autoptr(GString) note = g_string_new(NULL);
+  for (guint i = 1; i < BERTH_PCI_MAX_BUSES; i++) {
+    if (before.number[i] == NO_NUMBER || after.by_index[i] == NULL || before.number[i] == after.number[i])
+      continue;
+    g_autofree char *number = after.number[i] == NO_NUMBER ? g_strdup("none") : g_strdup_printf("%d", after.number[i]);
+    g_string_append_printf(note, "%s controller pci %u: %d → %s", note->len > 0 ? "," : "guest bus numbers shift:", i,
+                           before.number[i], number);
+  }
+  if (note->len > 0)
+    g_ptr_array_add(assignment->notes, g_strdup(note->str));
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "families/pci-search.h"
+
+#include <berth/error.h>
+#include <string.h>
+
+typedef struct {
+  const BerthDevice *device; /* NULL: room that is kept */
+  guint flags;
+  gint function;  /* -1: any */
+  gboolean quiet; /* renumber no recorded bridge */
+  gboolean sane;  /* not below itself */
+  gboolean late;  /* the last slot rather than the first: what stands behind it shifts */
+} Wish;
+
+static gint position(const BerthAddress *address) {
+  return (gint)(address->value[BERTH_PCI_SLOT] * 8 + address->value[BERTH_PCI_FUNCTION]);
+}
+
+/* The bus on which @entry keeps its place; NULL if it keeps none, or its bus is gone. */
+static BerthPciBus *held_bus(const BerthPci *pci, const BerthRecordEntry *entry) {
+  const BerthAddress *address = &entry->address;
+  if (entry->gone == NULL || !berth_families_pci_placed(address) || address->value[BERTH_PCI_DOMAIN] != 0)
+    return NULL;
+  if (address->value[BERTH_PCI_SLOT] >= BERTH_PCI_SLOTS || address->value[BERTH_PCI_FUNCTION] > 7)
+    return NULL;
+  BerthPciBus *bus = address->value[BERTH_PCI_BUS] < BERTH_PCI_MAX_BUSES
+                         ? berth_families_pci_bus(pci, (guint)address->value[BERTH_PCI_BUS])
+                         : NULL;
+  return bus != NULL && bus->existed ? bus : NULL;
+}
+
+void berth_families_pci_remember(BerthPci *pci) {
+  const BerthRecord *record = pci->assignment->record;
+  if (record == NULL)
+    return;
+  for (guint i = 0; i < pci->clients->len; i++) {
+    const BerthDevice *device = g_array_index(pci->clients, BerthPciClient, i).device;
+    const BerthPciModel *model = berth_families_pci_model_of(device);
+    if (model == NULL || !model->bridge || !berth_families_pci_placed(&device->address) ||
+        !g_hash_table_contains(pci->known, GUINT_TO_POINTER(berth_families_pci_place(&device->address))))
+      continue;
+    BerthPciBus *bus = berth_families_pci_bus(pci, (guint)device->address.value[BERTH_PCI_BUS]);
+    bus->last_bridge = MAX(bus->last_bridge, position(&device->address));
+  }
+  for (guint i = 0; i < record->entries->len; i++) {
+    const BerthRecordEntry *entry = record->entries->pdata[i];
+    BerthPciBus *bus = held_bus(pci, entry);
+    if (bus == NULL)
+      continue;
+    bus->held[entry->address.value[BERTH_PCI_SLOT]] |= (guint8)(1u << entry->address.value[BERTH_PCI_FUNCTION]);
+    bus->busy |= 1u << entry->address.value[BERTH_PCI_SLOT];
+  }
+}
+
+/*
+ * Whether a bridge on bus @number, behind the recorded ones there, is met after all recorded bridges by firmware's walk. A bus
+ * whose own bridge has no place yet counts as such: it will be given one at the end. But in the final pass only root ports are sure
+ * to be placed on a root; any other bridge could end up below the one that asks.
+ */
+static gboolean met_last(const BerthPci *pci, const BerthDevice *device, guint number) {
+  for (guint depth = 0; depth < BERTH_PCI_MAX_BUSES; depth++) {
+    const BerthPciBus *bus = berth_families_pci_bus(pci, number);
+    if (bus == NULL)
+      return FALSE;
+    if (bus->model->root)
+      return TRUE;
+    const BerthDevice *bridge = bus->controller;
+    if (bridge == NULL || bridge == device || !berth_families_pci_placed(&bridge->address))
+      return pci->planning || (bridge != device && (bus->accepts & BERTH_PCI_UPSTREAM) && bus->model->options & BERTH_PCI_PORT);
+    /* An expander bus is a root of its own, numbered by itself. */
+    if (!bus->model->bridge)
+      return TRUE;
+    number = (guint)bridge->address.value[BERTH_PCI_BUS];
+    const BerthPciBus *parent = berth_families_pci_bus(pci, number);
+    if (parent == NULL || position(&bridge->address) < parent->last_bridge)
+      return FALSE;
+  }
+  return FALSE;
+}
+
+/* Whether bus @number hangs below @device, or is its own. */
+static gboolean below(const BerthPci *pci, const BerthDevice *device, guint number) {
+  for (guint depth = 0; depth < BERTH_PCI_MAX_BUSES; depth++) {
+    const BerthPciBus *bus = berth_families_pci_bus(pci, number);
+    if (bus == NULL || bus->controller == NULL)
+      return FALSE;
+    if (bus->controller == device)
+      return TRUE;
+    if (!berth_families_pci_placed(&bus->controller->address))
+      return FALSE;
+    number = (guint)bus->controller->address.value[BERTH_PCI_BUS];
+  }
+  return TRUE;
+}
+
+static gboolean pick_slot(const BerthPciBus *bus, const Wish *wish, BerthAddress *address) {
+  gint after = wish->quiet ? bus->last_bridge : -1;
+  guint32 shared = (wish->flags & BERTH_PCI_AGGREGATE) ? bus->aggregate : 0;
+  for (guint i = bus->model->first; i <= bus->model->last; i++) {
+    guint slot = wish->late ? (guint)bus->model->first + bus->model->last - i : i;
+    gboolean is_free = berth_families_pci_slot_free(bus, slot);
+    if (!is_free && (shared >> slot & 1) == 0)
+      continue;
+    guint first = is_free && wish->function > 0 ? (guint)wish->function : 0;
+    for (guint function = first; function < (is_free ? first + 1 : 8); function++) {
+      if (((bus->used[slot] | bus->held[slot]) >> function & 1) || (gint)(slot * 8 + function) <= after)
+        continue;
+      address->value[BERTH_PCI_SLOT] = slot;
+      address->value[BERTH_PCI_FUNCTION] = function;
+      return TRUE;
+    }
+  }
+  return FALSE;
+}
+
+static gboolean pick(const BerthPci *pci, const Wish *wish, BerthAddress *address) {
+  for (guint number = 0; number < pci->buses->len; number++) {
+    const BerthPciBus *bus = berth_families_pci_bus(pci, number);
+    if (!berth_families_pci_accepts(bus->accepts, number, wish->flags, FALSE))
+      continue;
+    if ((wish->quiet && !met_last(pci, wish->device, number)) || (wish->sane && below(pci, wish->device, number)))
+      continue;
+    *address = berth_model_address_pci(number, 0, 0);
+    if (pick_slot(bus, wish, address))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+static gboolean pick_grown(BerthPci *pci, const Wish *wish, BerthAddress *address, GError **error) {
+  guint number = pci->buses->len;
+  if (!berth_families_pci_grow(pci, wish->device, wish->flags, &number, error))
+    return FALSE;
+  guint function = wish->function > 0 ? (guint)wish->function : 0;
+  *address = berth_model_address_pci(number, berth_families_pci_bus(pci, number)->model->first, function);
+  return TRUE;
+}
+
+static void note_given(const BerthPci *pci, const BerthRecordEntry *entry, const Wish *wish) {
+  if (pci->planning || pci->assignment->notes == NULL)
+    return;
+  g_autofree char *place = berth_model_address_to_string(&entry->address);
+  g_autofree char *name = berth_model_device_name(wish->device);
+  const char *key = entry->keys != NULL && entry->keys->len > 0 ? entry->keys->pdata[0] : entry->kind;
+  g_ptr_array_add(pci->assignment->notes,
+                  g_strdup_printf("no other place is left: %s, kept for %s %s (gone since %s), is given to %s", place,
+                                  entry->element, key != NULL ? key : "", entry->gone, name));
+}
+
+/* The oldest kept place that would do. */
+static gboolean pick_held(BerthPci *pci, const Wish *wish, BerthAddress *address) {
+  const GPtrArray *entries = pci->assignment->record->entries;
+  for (guint i = 0; i < entries->len; i++) {
+    const BerthRecordEntry *entry = entries->pdata[i];
+    BerthPciBus *bus = held_bus(pci, entry);
+    guint number = (guint)entry->address.value[BERTH_PCI_BUS];
+    if (bus == NULL || !berth_families_pci_accepts(bus->accepts, number, wish->flags, FALSE))
+      continue;
+    guint slot = (guint)entry->address.value[BERTH_PCI_SLOT];
+    guint function = (guint)entry->address.value[BERTH_PCI_FUNCTION];
+    if (slot < bus->model->first || slot > bus->model->last || (bus->held[slot] >> function & 1) == 0)
+      continue;
+    if (bus->used[slot] == 0) {
+      bus->held[slot] = 0;
+      function = wish->function > 0 ? (guint)wish->function : 0;
+    } else if (!(wish->flags & BERTH_PCI_AGGREGATE) || (bus->aggregate >> slot & 1) == 0 || (bus->used[slot] >> function & 1)) {
+      continue;
+    }
+    bus->held[slot] &= (guint8) ~(1u << function);
+    *address = berth_model_address_pci(number, slot, function);
+    note_given(pci, entry, wish);
+    return TRUE;
+  }
+  return FALSE;
+}
+
+static gboolean find(BerthPci *pci, const BerthDevice *device, guint flags, gint function, BerthAddress *address, GError **error) {
+  const BerthRecord *record = pci->assignment->record;
+  const BerthPciModel *model = device != NULL ? berth_families_pci_model_of(device) : NULL;
+  Wish wish = {device, flags, function, FALSE, FALSE, FALSE};
+  if (record != NULL && model != NULL && model->bridge) {
+    /* libvirt puts bridges below themselves at times; while buses are only counted, that is how they are counted. */
+    wish.sane = !pci->planning;
+    wish.quiet = TRUE;
+    if (pick(pci, &wish, address))
+      return TRUE;
+    if (pci->planning && (flags & (BERTH_PCI_UPSTREAM | BERTH_PCI_PCIE_PCI_BRIDGE)) && pick_grown(pci, &wish, address, NULL))
+      return TRUE;
+    wish.quiet = FALSE;
+    wish.late = TRUE;
+  }
+  if (pick(pci, &wish, address))
+    return TRUE;
+  g_autoptr(GError) reason = NULL;
+  if (pci->planning && pick_grown(pci, &wish, address, &reason))
+    return TRUE;
+  if (record != NULL && device != NULL && pick_held(pci, &wish, address))
+    return TRUE;
+  if (reason != NULL)
+    g_propagate_error(error, g_steal_pointer(&reason));
+  else
+    berth_families_pci_fail(pci, device, BERTH_ERROR_NO_ROOM, "finds no place: every PCI slot that it could use is taken", error);
+  return FALSE;
+}
+
+gboolean berth_families_pci_search(BerthPci *pci, BerthDevice *device, guint flags, gint function, BerthAddress *address,
+                                   GError **error) {
+  if (pci->buses->len == 0) {
+    berth_families_pci_fail(pci, device, BERTH_ERROR_BAD_INPUT, "wants a PCI address, but this machine has no PCI bus", error);
+    return FALSE;
+  }
+  BerthAddress found = {0};
+  if (!find(pci, device, flags, function, &found, error) || !berth_families_pci_reserve(pci, device, flags, FALSE, &found, error))
+    return FALSE;
+  *address = found;
+  return TRUE;
+}
+
+const BerthRecord *berth_families_pci_before(const BerthAssignment *assignment) {
+  return assignment->before != NULL ? assignment->before : assignment->record;
+}
+
+gint64 berth_families_pci_recorded_index(const BerthRecordEntry *entry) {
+  static const char prefix[] = "controller=pci:";
+  for (guint i = 0; i < entry->keys->len; i++) {
+    const char *key = entry->keys->pdata[i];
+    if (g_str_has_prefix(key, prefix))
+      return (gint64)g_ascii_strtoull(key + strlen(prefix), NULL, 10);
+  }
+  return -1;
+}
+
+static const BerthRecordEntry *recorded_bridge(const BerthRecord *record, const BerthDevice *device) {
+  const char *model = berth_model_device_get(device, "@model");
+  for (guint i = 0; i < record->entries->len; i++) {
+    const BerthRecordEntry *entry = record->entries->pdata[i];
+    if (berth_families_pci_recorded_index(entry) == device->index && entry->kind != NULL && g_str_has_prefix(entry->kind, "pci/") &&
+        g_strcmp0(entry->kind + strlen("pci/"), model) == 0)
+      return entry;
+  }
+  return NULL;
+}
+
+gboolean berth_families_pci_return(BerthPci *pci, BerthDevice *device, guint flags) {
+  const BerthRecord *record = berth_families_pci_before(pci->assignment);
+  if (record == NULL || device->origin != BERTH_ORIGIN_GROWN || berth_families_pci_model_of(device) == NULL)
+    return FALSE;
+  const BerthRecordEntry *entry = recorded_bridge(record, device);
+  if (entry == NULL || !berth_families_pci_placed(&entry->address))
+    return FALSE;
+  BerthAddress address = entry->address;
+  const BerthPciBus *bus = berth_families_pci_bus(pci, (guint)address.value[BERTH_PCI_BUS]);
+  if (bus == NULL || below(pci, device, (guint)address.value[BERTH_PCI_BUS]))
+    return FALSE;
+  /* What was there until now counts in the numbers as they are; what has gone before would shift them. */
+  gboolean quiet = met_last(pci, device, (guint)address.value[BERTH_PCI_BUS]) && position(&address) > bus->last_bridge;
+  if ((entry->gone != NULL && !quiet) || !berth_families_pci_reserve(pci, device, flags, TRUE, &address, NULL))
+    return FALSE;
+  if (!pci->planning) {
+    device->address = address;
+    device->rule = BERTH_RULE_RETURNED;
+  }
+  return TRUE;
+}

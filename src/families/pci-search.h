@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Private to the PCI family: the search for the next place, with and without a record. */
+#pragma once
+
+#include "families/pci-bus.h"
+
+/* Notes the recorded bridges of each bus and the places that are kept for devices that are gone. Called once the table of a pass is
+ * filled; nothing without a record. */
+void berth_families_pci_remember(BerthPci *pci);
+
+/* Finds and takes the next place for @flags (addressing §3.5). @function: the function wanted in a free slot, -1 any. With a
+ * record, new bridges go where they renumber no recorded one, and kept places are given away last, oldest first.
+ * @device is NULL for room that is kept. Errors: NO_ROOM. */
+gboolean berth_families_pci_search(BerthPci *pci, BerthDevice *device, guint flags, gint function, BerthAddress *address,
+                                   GError **error);
+
+/* The record as it was when the guest was last defined: what has gone only now is still there. NULL: none. */
+const BerthRecord *berth_families_pci_before(const BerthAssignment *assignment);
+
+/* Gives @device, a bridge that grew, the place that a bridge of its index and model had, if that is free and renumbers no recorded
+ * bridge. In the planning pass the place is only reserved. FALSE: there is none such. */
+gboolean berth_families_pci_return(BerthPci *pci, BerthDevice *device, guint flags);
+
+/* The index of the PCI controller that @entry remembers; -1: it is none. */
+gint64 berth_families_pci_recorded_index(const BerthRecordEntry *entry);

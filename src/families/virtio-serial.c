@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "families/rows.h"
+
+#include "families/bus.h"
+#include "families/places.h"
+
+/* virtio-serial's max_ports where the controller says nothing (addressing §5.1). */
+#define DEFAULT_PORTS 31
+
+const char *const berth_families_vserial_read_back[] = {"nr", NULL};
+
+typedef struct {
+  guint64 index, ports;
+  guint64 next; /* no port below is vacant */
+} Controller;
+
+typedef struct {
+  BerthAssignment *assignment;
+  BerthPlaces *places;
+  GArray *controllers; /* Controller, by index */
+} Ports;
+
+static BerthAddress port_at(guint64 controller, guint64 bus, guint64 port) {
+  return (BerthAddress){.type = BERTH_ADDRESS_VIRTIO_SERIAL, .given = 7, .value = {controller, bus, port}};
+}
+
+static gboolean is_mine(const BerthDevice *device) {
+  return device->kind != NULL && device->kind->address == BERTH_ADDRESS_VIRTIO_SERIAL;
+}
+
+/* Port 0 is "not given" (addressing §5.1). */
+static guint64 port_of(const BerthDevice *device) {
+  return device->address.type == BERTH_ADDRESS_VIRTIO_SERIAL ? device->address.value[BERTH_VSERIAL_PORT] : 0;
+}
+
+static gint by_index(gconstpointer a, gconstpointer b) {
+  const Controller *x = a, *y = b;
+  return x->index < y->index ? -1 : x->index > y->index;
+}
+
+static void ports_init(Ports *ports, BerthAssignment *assignment) {
+  ports->assignment = assignment;
+  /* libvirt counts a controller's ports whatever bus is written (seen with bus='1'). */
+  guint fields = 1u << BERTH_VSERIAL_CONTROLLER | 1u << BERTH_VSERIAL_PORT;
+  ports->places = berth_families_places_new(assignment, BERTH_ADDRESS_VIRTIO_SERIAL, fields, NULL, NULL);
+  ports->controllers = g_array_new(FALSE, FALSE, sizeof(Controller));
+  BerthDevice *device;
+  for (guint i = 0; (device = berth_model_inventory_walk(assignment->inventory, BERTH_CONTROLLER, &i)) != NULL;) {
+    if (device->index < 0 || !berth_model_device_is(device, "@type", "virtio-serial"))
+      continue;
+    Controller controller = {(guint64)device->index, berth_model_device_number(device, "@ports", DEFAULT_PORTS), 1};
+    g_array_append_val(ports->controllers, controller);
+  }
+  g_array_sort(ports->controllers, by_index);
+}
+
+static void ports_clear(Ports *ports) {
+  berth_families_places_free(ports->places);
+  g_clear_pointer(&ports->controllers, g_array_unref);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Ports, ports_clear)
+
+static Controller *find(const Ports *ports, guint64 index) {
+  guint at;
+  Controller wanted = {index, 0, 0};
+  return g_array_binary_search(ports->controllers, &wanted, by_index, &at) ? &g_array_index(ports->controllers, Controller, at)
+                                                                           : NULL;
+}
+
+static gboolean keep(Ports *ports, BerthDevice *device, GError **error) {
+  guint64 index = device->address.value[BERTH_VSERIAL_CONTROLLER], port = port_of(device);
+  const Controller *controller = find(ports, index);
+  if (controller != NULL && port < controller->ports)
+    return berth_families_places_claim(ports->places, device, error);
+  g_autofree char *why = controller == NULL
+                             ? g_strdup_printf("there is no virtio-serial controller %" G_GUINT64_FORMAT, index)
+                             : g_strdup_printf("virtio-serial controller %" G_GUINT64_FORMAT " has no port %" G_GUINT64_FORMAT
+                                               "; the highest is %" G_GINT64_FORMAT,
+                                               index, port, (gint64)controller->ports - 1);
+  if (berth_families_let_go(ports->assignment, device, why))
+    return TRUE;
+  berth_families_error(error, BERTH_ERROR_BAD_INPUT, ports->assignment->inventory, device, "%s", why);
+  return FALSE;
+}
+
+/* The lowest vacant port from 1. Ports only fill up, so the search goes on where it ended. */
+static gboolean next_port(Ports *ports, Controller *controller, BerthAddress *place) {
+  for (; controller->next < controller->ports; controller->next++) {
+    *place = port_at(controller->index, 0, controller->next);
+    if (berth_families_places_vacant(ports->places, place))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+static gboolean exists(const BerthAddress *place, gpointer data) {
+  const Controller *controller = data;
+  return place->value[BERTH_VSERIAL_CONTROLLER] == controller->index && place->value[BERTH_VSERIAL_PORT] > 0 &&
+         place->value[BERTH_VSERIAL_PORT] < controller->ports;
+}
+
+static gboolean place_on(Ports *ports, BerthDevice *channel, GError **error) {
+  guint64 index = channel->address.value[BERTH_VSERIAL_CONTROLLER];
+  Controller *controller = find(ports, index);
+  BerthAddress place;
+  if (controller == NULL) {
+    berth_families_error(error, BERTH_ERROR_BAD_INPUT, ports->assignment->inventory, channel,
+                         "there is no virtio-serial controller %" G_GUINT64_FORMAT, index);
+    return FALSE;
+  }
+  if (!next_port(ports, controller, &place) && !berth_families_places_kept(ports->places, exists, controller, &place)) {
+    berth_families_error(error, BERTH_ERROR_NO_ROOM, ports->assignment->inventory, channel,
+                         "no port of virtio-serial controller %" G_GUINT64_FORMAT " is free", index);
+    return FALSE;
+  }
+  return berth_families_places_put(ports->places, channel, &place, BERTH_RULE_FIRST, error);
+}
+
+static void grow(Ports *ports, guint64 index) {
+  BerthAssignment *assignment = ports->assignment;
+  BerthDevice *device = berth_model_device_new(&assignment->elements[BERTH_CONTROLLER], NULL);
+  g_autofree char *number = g_strdup_printf("%" G_GUINT64_FORMAT, index);
+  berth_model_device_set(device, "@type", "virtio-serial");
+  berth_model_device_set(device, "@index", number);
+  device->index = (gint64)index;
+  device->origin = ports->controllers->len > 0 ? BERTH_ORIGIN_GROWN : BERTH_ORIGIN_IMPLICIT;
+  device->kind = assignment->classify(device);
+  g_ptr_array_add(assignment->inventory->devices, device);
+  Controller controller = {index, DEFAULT_PORTS, 1};
+  g_array_append_val(ports->controllers, controller);
+  g_array_sort(ports->controllers, by_index);
+}
+
+static gboolean place(Ports *ports, BerthDevice *channel, GError **error) {
+  BerthAddress address;
+  for (guint i = 0; i < ports->controllers->len; i++)
+    if (next_port(ports, &g_array_index(ports->controllers, Controller, i), &address))
+      return berth_families_places_put(ports->places, channel, &address, BERTH_RULE_FIRST, error);
+  guint64 unused = 0;
+  while (unused < ports->controllers->len && g_array_index(ports->controllers, Controller, unused).index == unused)
+    unused++;
+  grow(ports, unused);
+  /* The ports of a controller that is gone may be kept for its channels: the first that is not. */
+  if (!next_port(ports, find(ports, unused), &address))
+    address = port_at(unused, 0, 1);
+  return berth_families_places_put(ports->places, channel, &address, BERTH_RULE_FIRST, error);
+}
+
+gboolean berth_families_vserial_assign(BerthAssignment *assignment, GError **error) {
+  g_auto(Ports) ports = {0};
+  ports_init(&ports, assignment);
+  const GPtrArray *devices = assignment->inventory->devices;
+  for (guint i = 0; i < devices->len; i++) {
+    BerthDevice *device = devices->pdata[i];
+    if (is_mine(device) && port_of(device) > 0 && !keep(&ports, device, error))
+      return FALSE;
+  }
+  /* Consoles without port stay so: QEMU gives them one at start, and channels do not mind them. */
+  BerthDevice *channel;
+  for (guint i = 0; (channel = berth_model_inventory_walk(assignment->inventory, BERTH_CHANNEL, &i)) != NULL;) {
+    if (!is_mine(channel) || port_of(channel) > 0)
+      continue;
+    gboolean chosen = channel->address.type == BERTH_ADDRESS_VIRTIO_SERIAL; /* the controller at least */
+    if (!(chosen ? place_on(&ports, channel, error) : place(&ports, channel, error)))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+void berth_families_vserial_properties(const BerthInventory *inventory, const BerthDevice *device, JsonObject *props) {
+  if (device->address.type != BERTH_ADDRESS_VIRTIO_SERIAL)
+    return;
+  const guint64 *value = device->address.value;
+  g_autofree char *bus =
+      berth_families_bus_name(inventory, "virtio-serial", value[BERTH_VSERIAL_CONTROLLER], value[BERTH_VSERIAL_BUS]);
+  json_object_set_string_member(props, "bus", bus);
+  json_object_set_int_member(props, "nr", (gint64)value[BERTH_VSERIAL_PORT]);
+}
+
+gboolean berth_families_vserial_locate(const BerthInventory *inventory, const BerthDevice *device, const BerthReadBack *answer,
+                                       BerthAddress *address) {
+  guint64 guess = device->address.type == BERTH_ADDRESS_VIRTIO_SERIAL ? device->address.value[BERTH_VSERIAL_CONTROLLER] : 0;
+  guint64 controller, bus, port;
+  if (!berth_families_bus_parse(inventory, "virtio-serial", answer->parent_bus, guess, &controller, &bus) ||
+      !berth_families_answer_number(answer, "nr", &port))
+    return FALSE;
+  *address = port_at(controller, bus, port);
+  return TRUE;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "guest/control.h"
+
+char *berth_guest_status(BerthQmp *qmp, GError **error) {
+  g_autoptr(JsonNode) answer = berth_qmp_execute(qmp, "query-status", NULL, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
+  if (answer == NULL)
+    return NULL;
+  JsonNode *status = JSON_NODE_HOLDS_OBJECT(answer) ? json_object_get_member(json_node_get_object(answer), "status") : NULL;
+  const char *word = status != NULL && JSON_NODE_HOLDS_VALUE(status) ? json_node_get_string(status) : NULL;
+  if (word == NULL)
+    g_set_error_literal(error, BERTH_ERROR, BERTH_ERROR_FAILED, "QEMU answered \"query-status\" with something else");
+  return g_strdup(word);
+}
+
+static gboolean tell(BerthQmp *qmp, const char *command, GError **error) {
+  g_autoptr(JsonNode) answer = berth_qmp_execute(qmp, command, NULL, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
+  return answer != NULL;
+}
+
+gboolean berth_guest_cont(BerthQmp *qmp, GError **error) {
+  return tell(qmp, "cont", error);
+}
+
+gboolean berth_guest_powerdown(BerthQmp *qmp, GError **error) {
+  return tell(qmp, "system_powerdown", error);
+}
+
+gboolean berth_guest_quit(BerthQmp *qmp, GError **error) {
+  g_autoptr(GError) failure = NULL;
+  if (berth_qmp_broken(qmp) == NULL && (tell(qmp, "quit", &failure) || berth_qmp_broken(qmp) != NULL))
+    return TRUE;
+  g_propagate_error(error, failure != NULL ? g_steal_pointer(&failure) : g_error_copy(berth_qmp_broken(qmp)));
+  return FALSE;
+}

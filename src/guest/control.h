@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The few words that a running guest is told. */
+#pragma once
+
+#include "qmp/client.h"
+
+#define BERTH_GUEST_COMMAND_TIMEOUT_MS 10000
+
+/* QEMU's run state, "running", "paused", "prelaunch", "shutdown" … (QEMU QMP reference: RunState). (transfer full) */
+char *berth_guest_status(BerthQmp *qmp, GError **error);
+/* Lets the vCPUs run. */
+gboolean berth_guest_cont(BerthQmp *qmp, GError **error);
+/* Presses the power button (ACPI); returns when it was pressed. */
+gboolean berth_guest_powerdown(BerthQmp *qmp, GError **error);
+/* Ends QEMU. A connection that closes instead of answering is success, too. */
+gboolean berth_guest_quit(BerthQmp *qmp, GError **error);

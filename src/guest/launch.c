@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "guest/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "emit/emit.h"
+
+#define MAX_WORDS 10
+#define POLL_MS 10
+/* How long a QEMU that closed its monitor may take to end, so that its own words can be told. */
+#define FAREWELL_MS 2000
+
+char *berth_guest_events_path(const char *run_dir) {
+  return g_build_filename(run_dir, "events.qmp", NULL);
+}
+
+char *berth_guest_control_path(const char *run_dir) {
+  return g_build_filename(run_dir, "control.qmp", NULL);
+}
+
+char *berth_guest_log_path(const char *run_dir) {
+  return g_build_filename(run_dir, "qemu.log", NULL);
+}
+
+/* --- arguments -------------------------------------------------------------------------------------------------------- */
+
+static void add_monitor(BerthQemu *runner, const char *id, const char *path) {
+  JsonObject *chardev = berth_model_qemu_option(runner, "-chardev", "socket");
+  json_object_set_string_member(chardev, "id", id);
+  json_object_set_string_member(chardev, "path", path);
+  json_object_set_string_member(chardev, "server", "on");
+  json_object_set_string_member(chardev, "wait", "off");
+  JsonObject *monitor = berth_model_qemu_option(runner, "-mon", NULL);
+  json_object_set_string_member(monitor, "chardev", id);
+  json_object_set_string_member(monitor, "mode", "control");
+}
+
+/* A bridge is joined by a setuid helper, which QEMU must be able to start (QEMU man page, -netdev bridge). */
+static gboolean needs_helper(const BerthQemu *qemu) {
+  for (guint i = 0; i < qemu->objects->len; i++) {
+    const BerthQemuObject *object = qemu->objects->pdata[i];
+    if (object->form == BERTH_QEMU_NETDEV && object->props != NULL &&
+        g_strcmp0(json_object_get_string_member_with_default(object->props, "type", NULL), "bridge") == 0)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+static void add_sandbox(BerthQemu *runner, gboolean helper) {
+  JsonObject *sandbox = berth_model_qemu_option(runner, "-sandbox", "on");
+  json_object_set_string_member(sandbox, "obsolete", "deny");
+  json_object_set_string_member(sandbox, "elevateprivileges", helper ? "allow" : "deny");
+  json_object_set_string_member(sandbox, "spawn", helper ? "allow" : "deny");
+  json_object_set_string_member(sandbox, "resourcecontrol", "deny");
+}
+
+GStrv berth_guest_arguments(const BerthQemu *qemu, const char *run_dir, GError **error) {
+  g_autofree char *events = berth_guest_events_path(run_dir);
+  g_autofree char *control = berth_guest_control_path(run_dir);
+  g_autoptr(BerthQemu) runner = berth_model_qemu_new(qemu->binary);
+  berth_model_qemu_option(runner, "-S", NULL);
+  berth_model_qemu_option(runner, "-nodefaults", NULL);
+  berth_model_qemu_option(runner, "-no-user-config", NULL);
+  add_sandbox(runner, needs_helper(qemu));
+  add_monitor(runner, "events", events);
+  add_monitor(runner, "control", control);
+  g_auto(GStrv) before = berth_emit_arguments(runner, error);
+  g_auto(GStrv) after = before != NULL ? berth_emit_arguments(qemu, error) : NULL;
+  if (after == NULL)
+    return NULL;
+  g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+  g_strv_builder_addv(builder, (const char **)before);
+  if (after[0] != NULL)
+    g_strv_builder_addv(builder, (const char **)after + 1);
+  return g_strv_builder_end(builder);
+}
+
+/* --- the run folder --------------------------------------------------------------------------------------------------- */
+
+static void remove_files(const char *run_dir) {
+  g_autofree char *events = berth_guest_events_path(run_dir);
+  g_autofree char *control = berth_guest_control_path(run_dir);
+  g_autofree char *log = berth_guest_log_path(run_dir);
+  g_unlink(events);
+  g_unlink(control);
+  g_unlink(log);
+}
+
+void berth_guest_clean(const char *run_dir) {
+  remove_files(run_dir);
+  g_rmdir(run_dir);
+}
+
+/* Said here because QEMU would say it without the path, and only after it has started. */
+static gboolean check_socket_path(const char *run_dir, GError **error) {
+  g_autofree char *path = berth_guest_control_path(run_dir);
+  const gsize most = sizeof((struct sockaddr_un *)NULL)->sun_path - 1;
+  if (strlen(path) <= most)
+    return TRUE;
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: a socket's path may have %zu bytes at most; choose a shorter --state",
+              path, most);
+  return FALSE;
+}
+
+/* @made: whether the folder was not there before. */
+static gboolean prepare_run_dir(const char *run_dir, gboolean *made, GError **error) {
+  struct stat folder;
+  *made = !g_file_test(run_dir, G_FILE_TEST_EXISTS);
+  if (!check_socket_path(run_dir, error) || !berth_base_file_make_dir(run_dir, error))
+    return FALSE;
+  if (lstat(run_dir, &folder) != 0 || !S_ISDIR(folder.st_mode) || folder.st_uid != geteuid() || chmod(run_dir, 0700) != 0) {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: is not a folder of this user", run_dir);
+    return FALSE;
+  }
+  remove_files(run_dir);
+  return TRUE;
+}
+
+static int open_log(const char *run_dir, GError **error) {
+  g_autofree char *path = berth_guest_log_path(run_dir);
+  int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0)
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: %s", path, g_strerror(errno));
+  return fd;
+}
+
+char *berth_guest_last_words(const char *run_dir) {
+  g_autofree char *path = berth_guest_log_path(run_dir);
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0)
+    return g_strdup("");
+  char *words = berth_host_process_last_words(fd, MAX_WORDS);
+  close(fd);
+  return words;
+}
+
+void berth_guest_bound_log(const char *run_dir) {
+  g_autofree char *path = berth_guest_log_path(run_dir);
+  struct stat file;
+  /* QEMU appends, so that it goes on at the new end. */
+  if (lstat(path, &file) == 0 && S_ISREG(file.st_mode) && file.st_size > BERTH_GUEST_LOG_MAX_BYTES)
+    (void)!truncate(path, 0);
+}
+
+/* --- start ------------------------------------------------------------------------------------------------------------ */
+
+static BerthProcess *spawn_qemu(const char *const *argv, const BerthLaunch *launch, GError **error) {
+  int log = open_log(launch->run_dir, error);
+  if (log < 0)
+    return NULL;
+  BerthSpawn spawn = {.argv = argv, .in = -1, .out = log, .err = log, .session = !launch->terminal};
+  if (launch->terminal) {
+    spawn.in = STDIN_FILENO;
+    spawn.out = STDOUT_FILENO;
+  }
+  BerthProcess *process = berth_host_process_spawn(&spawn, error);
+  close(log);
+  return process;
+}
+
+/* Connects as soon as QEMU listens; gives up when it has ended or @until has come. */
+static BerthQmp *await_monitor(BerthProcess *process, const char *path, gint64 until, GError **error) {
+  g_autoptr(GError) failure = NULL;
+  BerthQmp *qmp = NULL;
+  gboolean again = TRUE;
+  while (again) {
+    gint64 left = MAX(0, until - g_get_monotonic_time()) / 1000;
+    g_clear_error(&failure);
+    qmp = berth_qmp_connect(path, (guint)left, &failure);
+    again = qmp == NULL && left > 0 && g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_NOT_FOUND) &&
+            !berth_host_process_wait(process, POLL_MS, NULL);
+  }
+  if (qmp == NULL)
+    g_propagate_error(error, g_steal_pointer(&failure));
+  return qmp;
+}
+
+/* Says why QEMU could not be started: its own words if it has ended, what the monitor saw otherwise. */
+static void explain(BerthProcess *process, const BerthLaunch *launch, const char *binary, GError *failure, GError **error) {
+  if (berth_host_process_wait(process, g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_FAILED) ? FAREWELL_MS : 0, NULL)) {
+    g_autofree char *words = berth_guest_last_words(launch->run_dir);
+    g_autofree char *outcome = berth_host_process_outcome(process);
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: died at start (%s)%s%s", binary, outcome, *words != '\0' ? ": " : "",
+                words);
+  } else if (g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_NOT_FOUND)) {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: opened no monitor within the time limit", binary);
+  } else {
+    g_propagate_prefixed_error(error, g_error_copy(failure), "%s: ", binary);
+  }
+}
+
+static BerthProcess *launch_in(const char *const *argv, const BerthLaunch *launch, BerthQmp **events, GError **error) {
+  guint timeout_ms = launch->timeout_ms != 0 ? launch->timeout_ms : BERTH_GUEST_LAUNCH_TIMEOUT_MS;
+  gint64 until = g_get_monotonic_time() + (gint64)timeout_ms * 1000;
+  g_autofree char *path = berth_guest_events_path(launch->run_dir);
+  g_autoptr(GError) failure = NULL;
+  g_autoptr(BerthProcess) process = spawn_qemu(argv, launch, error);
+  if (process == NULL)
+    return NULL;
+  BerthQmp *qmp = await_monitor(process, path, until, &failure);
+  if (qmp == NULL) {
+    explain(process, launch, argv[0], failure, error);
+    berth_host_process_end(process, NULL);
+    return NULL;
+  }
+  *events = qmp;
+  return g_steal_pointer(&process);
+}
+
+BerthProcess *berth_guest_launch_arguments(const char *const *argv, const BerthLaunch *launch, BerthQmp **events, GError **error) {
+  gboolean made = FALSE;
+  if (!prepare_run_dir(launch->run_dir, &made, error))
+    return NULL;
+  BerthProcess *process = launch_in(argv, launch, events, error);
+  if (process == NULL) {
+    remove_files(launch->run_dir);
+    if (made)
+      g_rmdir(launch->run_dir);
+  }
+  return process;
+}
+
+BerthProcess *berth_guest_launch(const BerthQemu *qemu, const BerthLaunch *launch, BerthQmp **events, GError **error) {
+  g_auto(GStrv) argv = berth_guest_arguments(qemu, launch->run_dir, error);
+  if (argv == NULL)
+    return NULL;
+  return berth_guest_launch_arguments((const char *const *)argv, launch, events, error);
+}

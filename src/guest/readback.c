@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "guest/readback.h"
+
+#include <string.h>
+
+#define PERIPHERAL "/machine/peripheral"
+#define ANONYMOUS "/machine/peripheral-anon"
+
+/* A device that QEMU has, and what it said about it. */
+typedef struct {
+  char *name; /* the id, or "device[N]" */
+  char *path;
+  char *parent_bus; /* the whole path; NULL: it is on no bus, or gone */
+  JsonObject *values;
+  gboolean gone;    /* unplugged between being listed and being asked */
+  gboolean claimed; /* by a device of the inventory */
+} Found;
+
+typedef struct {
+  BerthQmp *qmp;
+  const BerthInventory *inventory;
+  const BerthFamily *families;
+  gint64 until;
+  GHashTable *by_id;    /* name -> Found: what has an id */
+  GPtrArray *anonymous; /* Found, owned: made by -device without id */
+  GHashTable *own;      /* set of slot * 8 + function on the root bus: the machine's own */
+  GPtrArray *places;
+} Reading;
+
+static void found_free(gpointer data) {
+  Found *found = data;
+  g_free(found->name);
+  g_free(found->path);
+  g_free(found->parent_bus);
+  json_object_unref(found->values);
+  g_free(found);
+}
+
+static void reading_clear(Reading *reading) {
+  g_clear_pointer(&reading->by_id, g_hash_table_unref);
+  g_clear_pointer(&reading->anonymous, g_ptr_array_unref);
+  g_clear_pointer(&reading->own, g_hash_table_unref);
+  g_clear_pointer(&reading->places, g_ptr_array_unref);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Reading, reading_clear)
+
+void berth_guest_place_free(BerthPlace *place) {
+  if (place == NULL)
+    return;
+  g_free(place->id);
+  g_free(place->bus);
+  g_free(place);
+}
+
+const char *berth_guest_place_state_name(BerthPlaceState state) {
+  static const char *const names[] = {
+      [BERTH_PLACE_OK] = "ok",       [BERTH_PLACE_MOVED] = "moved",     [BERTH_PLACE_MISSING] = "missing",
+      [BERTH_PLACE_EXTRA] = "extra", [BERTH_PLACE_BUILTIN] = "builtin",
+  };
+  return names[state];
+}
+
+gboolean berth_guest_places_drift(const GPtrArray *places) {
+  for (guint i = 0; i < places->len; i++) {
+    const BerthPlace *place = places->pdata[i];
+    if (place->state != BERTH_PLACE_OK && place->state != BERTH_PLACE_BUILTIN)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+/* --- asking ----------------------------------------------------------------------------------------------------------- */
+
+static guint time_left(const Reading *reading) {
+  return (guint)(MAX(0, reading->until - g_get_monotonic_time()) / 1000);
+}
+
+/* The answer to a command that QEMU may well refuse (a property that this device does not have). NULL without error: refused. */
+static JsonNode *receive(const Reading *reading, guint64 id, GError **error) {
+  g_autoptr(GError) failure = NULL;
+  JsonNode *answer = berth_qmp_receive(reading->qmp, id, time_left(reading), &failure);
+  if (answer == NULL && (berth_qmp_broken(reading->qmp) != NULL || time_left(reading) == 0))
+    g_propagate_error(error, g_steal_pointer(&failure));
+  return answer;
+}
+
+static guint64 send_get(const Reading *reading, const char *path, const char *property) {
+  g_autoptr(JsonObject) args = json_object_new();
+  json_object_set_string_member(args, "path", path);
+  json_object_set_string_member(args, "property", property);
+  return berth_qmp_send(reading->qmp, "qom-get", args);
+}
+
+static gboolean is_nonsense(const char *command, GError **error) {
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "QEMU answered \"%s\" with something else", command);
+  return FALSE;
+}
+
+static const char *string_member(JsonObject *object, const char *name) {
+  JsonNode *node = json_object_get_member(object, name);
+  return node != NULL && JSON_NODE_HOLDS_VALUE(node) ? json_node_get_string(node) : NULL;
+}
+
+static gint64 int_member(JsonObject *object, const char *name) {
+  JsonNode *node = json_object_get_member(object, name);
+  return node != NULL && JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_INT64 ? json_node_get_int(node)
+                                                                                                       : -1;
+}
+
+static JsonObject *object_element(JsonArray *array, guint i) {
+  JsonNode *node = json_array_get_element(array, i);
+  return JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+}
+
+/* The children of the container @path, as Found in QEMU's order. (transfer container full) */
+static GPtrArray *list_children(const Reading *reading, const char *path, GError **error) {
+  g_autoptr(JsonObject) args = json_object_new();
+  json_object_set_string_member(args, "path", path);
+  g_autoptr(JsonNode) answer = berth_qmp_execute(reading->qmp, "qom-list", args, time_left(reading), error);
+  if (answer == NULL)
+    return NULL;
+  if (!JSON_NODE_HOLDS_ARRAY(answer)) {
+    is_nonsense("qom-list", error);
+    return NULL;
+  }
+  JsonArray *array = json_node_get_array(answer);
+  GPtrArray *children = g_ptr_array_new_with_free_func(found_free);
+  for (guint i = 0; i < json_array_get_length(array); i++) {
+    JsonObject *property = object_element(array, i);
+    const char *type = property != NULL ? string_member(property, "type") : NULL;
+    const char *name = property != NULL ? string_member(property, "name") : NULL;
+    if (name == NULL || type == NULL || !g_str_has_prefix(type, "child<"))
+      continue;
+    Found *found = g_new0(Found, 1);
+    found->name = g_strdup(name);
+    found->path = g_strconcat(path, "/", name, NULL);
+    found->values = json_object_new();
+    g_ptr_array_add(children, found);
+  }
+  return children;
+}
+
+/* A question that is on its way. */
+typedef struct {
+  Found *found;
+  const char *property;
+  guint64 id;
+} Question;
+
+static void ask(const Reading *reading, GArray *questions, Found *found, const char *property) {
+  Question question = {.found = found, .property = property, .id = send_get(reading, found->path, property)};
+  g_array_append_val(questions, question);
+}
+
+static void take_answer(const Question *question, JsonNode *answer) {
+  Found *found = question->found;
+  if (!g_str_equal(question->property, "parent_bus")) {
+    if (answer != NULL)
+      json_object_set_member(found->values, question->property, json_node_copy(answer));
+    return;
+  }
+  const char *bus = answer != NULL && JSON_NODE_HOLDS_VALUE(answer) ? json_node_get_string(answer) : NULL;
+  found->gone = answer == NULL;
+  found->parent_bus = bus != NULL && *bus != '\0' ? g_strdup(bus) : NULL;
+}
+
+/* All answers are taken, also behind a failure: none may be left in the client. */
+static gboolean take_answers(const Reading *reading, const GArray *questions, GError **error) {
+  g_autoptr(GError) failure = NULL;
+  for (guint i = 0; i < questions->len; i++) {
+    const Question *question = &g_array_index(questions, Question, i);
+    g_autoptr(JsonNode) answer = receive(reading, question->id, failure == NULL ? &failure : NULL);
+    if (failure == NULL)
+      take_answer(question, answer);
+  }
+  if (failure == NULL)
+    return TRUE;
+  g_propagate_error(error, g_steal_pointer(&failure));
+  return FALSE;
+}
+
+static const BerthFamily *readable_family(const Reading *reading, const BerthDevice *device) {
+  if (device->address.type == BERTH_ADDRESS_NONE)
+    return NULL;
+  const BerthFamily *family = reading->families;
+  while (family->type != BERTH_ADDRESS_NONE && family->type != device->address.type)
+    family++;
+  return family->type != BERTH_ADDRESS_NONE && family->read_back != NULL && family->locate != NULL ? family : NULL;
+}
+
+/* Properties by which any family tells places, each once. (transfer container) */
+static GPtrArray *all_properties(const Reading *reading) {
+  GPtrArray *properties = g_ptr_array_new();
+  for (const BerthFamily *family = reading->families; family->type != BERTH_ADDRESS_NONE; family++) {
+    for (guint i = 0; family->read_back != NULL && family->read_back[i] != NULL; i++) {
+      if (!g_ptr_array_find_with_equal_func(properties, family->read_back[i], g_str_equal, NULL))
+        g_ptr_array_add(properties, (gpointer)family->read_back[i]);
+    }
+  }
+  return properties;
+}
+
+/* Everything is asked at once and answered in order: two round trips, however many devices there are. */
+static gboolean ask_places(const Reading *reading, GPtrArray *with_id, GError **error) {
+  g_autoptr(GArray) questions = g_array_new(FALSE, FALSE, sizeof(Question));
+  g_autoptr(GPtrArray) properties = all_properties(reading);
+  g_autoptr(GHashTable) asked = g_hash_table_new(NULL, NULL);
+  for (guint i = 0; i < with_id->len; i++)
+    ask(reading, questions, with_id->pdata[i], "parent_bus");
+  for (guint i = 0; i < reading->inventory->devices->len; i++) {
+    const BerthDevice *device = reading->inventory->devices->pdata[i];
+    const BerthFamily *family = readable_family(reading, device);
+    Found *found = family != NULL && device->id != NULL ? g_hash_table_lookup(reading->by_id, device->id) : NULL;
+    if (found == NULL || !g_hash_table_add(asked, found))
+      continue;
+    for (guint p = 0; family->read_back[p] != NULL; p++)
+      ask(reading, questions, found, family->read_back[p]);
+  }
+  for (guint i = 0; i < reading->anonymous->len; i++) {
+    ask(reading, questions, reading->anonymous->pdata[i], "parent_bus");
+    for (guint p = 0; p < properties->len; p++)
+      ask(reading, questions, reading->anonymous->pdata[i], properties->pdata[p]);
+  }
+  return take_answers(reading, questions, error);
+}
+
+/* What is on the root bus without an id. A machine without PCI refuses the question. */
+static gboolean ask_root_bus(const Reading *reading, GError **error) {
+  g_autoptr(GError) failure = NULL;
+  guint64 id = berth_qmp_send(reading->qmp, "query-pci", NULL);
+  g_autoptr(JsonNode) answer = receive(reading, id, &failure);
+  if (failure != NULL) {
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
+  }
+  if (answer == NULL || !JSON_NODE_HOLDS_ARRAY(answer) || json_array_get_length(json_node_get_array(answer)) == 0)
+    return TRUE;
+  JsonObject *root = object_element(json_node_get_array(answer), 0);
+  JsonNode *devices = root != NULL ? json_object_get_member(root, "devices") : NULL;
+  if (devices == NULL || !JSON_NODE_HOLDS_ARRAY(devices))
+    return is_nonsense("query-pci", error);
+  JsonArray *array = json_node_get_array(devices);
+  for (guint i = 0; i < json_array_get_length(array); i++) {
+    JsonObject *device = object_element(array, i);
+    gint64 slot = device != NULL ? int_member(device, "slot") : -1;
+    gint64 function = device != NULL ? int_member(device, "function") : -1;
+    if (slot < 0 || slot > 31 || function < 0 || function > 7)
+      return is_nonsense("query-pci", error);
+    const char *qdev_id = string_member(device, "qdev_id");
+    if (qdev_id == NULL || *qdev_id == '\0')
+      g_hash_table_add(reading->own, GINT_TO_POINTER(slot * 8 + function));
+  }
+  return TRUE;
+}
+
+/* What -device added without an id is not the machine's own. QEMU tells slot and function as one number. */
+static void disown_anonymous(const Reading *reading) {
+  for (guint i = 0; i < reading->anonymous->len; i++) {
+    const Found *found = reading->anonymous->pdata[i];
+    if (found->parent_bus != NULL && !g_str_has_prefix(found->parent_bus, PERIPHERAL))
+      g_hash_table_remove(reading->own, GINT_TO_POINTER(int_member(found->values, "addr")));
+  }
+}
+
+/* --- comparing -------------------------------------------------------------------------------------------------------- */
+
+static const char *last_component(const char *path) {
+  const char *slash = path != NULL ? strrchr(path, '/') : NULL;
+  return slash != NULL ? slash + 1 : path;
+}
+
+/* Where @found is, in the words of @device's family; type NONE if its answer makes no sense. */
+static BerthAddress locate(const Reading *reading, const BerthDevice *device, const Found *found) {
+  BerthAddress actual = {.type = BERTH_ADDRESS_NONE};
+  const BerthFamily *family = readable_family(reading, device);
+  BerthReadBack answer = {.parent_bus = last_component(found->parent_bus), .values = found->values};
+  if (!family->locate(reading->inventory, device, &answer, &actual))
+    actual = (BerthAddress){.type = BERTH_ADDRESS_NONE};
+  return actual;
+}
+
+static BerthPlace *add_place(const Reading *reading, int device, const char *id, BerthPlaceState state) {
+  BerthPlace *place = g_new0(BerthPlace, 1);
+  place->device = device;
+  place->id = g_strdup(id != NULL ? id : "");
+  place->state = state;
+  g_ptr_array_add(reading->places, place);
+  return place;
+}
+
+static void claim(BerthPlace *place, Found *found, const BerthAddress *actual, BerthPlaceState state) {
+  found->claimed = TRUE;
+  place->state = state;
+  place->actual = *actual;
+  g_free(place->bus);
+  place->bus = g_strdup(last_component(found->parent_bus));
+}
+
+static Found *find_id(const Reading *reading, const BerthDevice *device) {
+  Found *found = device->id != NULL ? g_hash_table_lookup(reading->by_id, device->id) : NULL;
+  return found != NULL && !found->gone ? found : NULL;
+}
+
+/* The companions of a USB controller share its id, and QEMU has them without any: they are known by their place. */
+static gboolean match_anonymous(const Reading *reading, const BerthDevice *device, BerthPlace *place) {
+  for (guint i = 0; i < reading->anonymous->len; i++) {
+    Found *found = reading->anonymous->pdata[i];
+    if (found->claimed || found->gone)
+      continue;
+    BerthAddress actual = locate(reading, device, found);
+    if (!berth_model_address_equal(&actual, &device->address))
+      continue;
+    claim(place, found, &actual, BERTH_PLACE_OK);
+    return TRUE;
+  }
+  return FALSE;
+}
+
+static gboolean is_on_root_bus(const BerthAddress *address) {
+  return address->type == BERTH_ADDRESS_PCI && address->value[BERTH_PCI_DOMAIN] == 0 && address->value[BERTH_PCI_BUS] == 0;
+}
+
+static gint place_on_root_bus(const BerthAddress *address) {
+  return (gint)(address->value[BERTH_PCI_SLOT] * 8 + address->value[BERTH_PCI_FUNCTION]);
+}
+
+/* A device that QEMU has under no id: the machine's own, or none at all. */
+static void judge_without_id(const Reading *reading, const BerthDevice *device, BerthPlace *place) {
+  if (device->address.type == BERTH_ADDRESS_PCI) {
+    if (is_on_root_bus(&device->address) &&
+        g_hash_table_remove(reading->own, GINT_TO_POINTER(place_on_root_bus(&device->address)))) {
+      place->state = BERTH_PLACE_OK;
+      place->actual = device->address;
+    }
+  } else if (device->kind != NULL && (device->kind->flags & BERTH_KIND_BUILTIN) != 0) {
+    place->state = BERTH_PLACE_BUILTIN;
+  }
+}
+
+/* First those who are where they are recorded, then the others: of several devices with one id the right one gets it. */
+static void compare(const Reading *reading) {
+  GPtrArray *devices = reading->inventory->devices;
+  for (guint i = 0; i < devices->len; i++) {
+    const BerthDevice *device = devices->pdata[i];
+    if (readable_family(reading, device) == NULL)
+      continue;
+    BerthPlace *place = add_place(reading, (int)i, device->id, BERTH_PLACE_MISSING);
+    Found *found = find_id(reading, device);
+    if (found == NULL || found->claimed)
+      continue;
+    BerthAddress actual = locate(reading, device, found);
+    if (berth_model_address_equal(&actual, &device->address))
+      claim(place, found, &actual, BERTH_PLACE_OK);
+  }
+  for (guint i = 0; i < reading->places->len; i++) {
+    BerthPlace *place = reading->places->pdata[i];
+    const BerthDevice *device = devices->pdata[place->device];
+    Found *found = find_id(reading, device);
+    if (place->state == BERTH_PLACE_OK)
+      continue;
+    if (found != NULL && !found->claimed) {
+      BerthAddress actual = locate(reading, device, found);
+      claim(place, found, &actual, BERTH_PLACE_MOVED);
+    } else if ((found == NULL && device->id != NULL) || !match_anonymous(reading, device, place)) {
+      judge_without_id(reading, device, place);
+    }
+  }
+}
+
+/* Whether @found is a piece of another device: "sound0-codec0", which sits on a bus of "sound0". The ids of disks, which sit on
+ * buses of controllers, too, have a number there ("scsi0-0-0-1"). */
+static gboolean is_part(const Reading *reading, const Found *found) {
+  const char *dash = strrchr(found->name, '-');
+  if (dash == NULL || !g_ascii_isalpha(dash[1]) || found->parent_bus == NULL)
+    return FALSE;
+  g_autofree char *whole = g_strndup(found->name, (gsize)(dash - found->name));
+  g_autofree char *below = g_strconcat(PERIPHERAL "/", whole, "/", NULL);
+  return g_hash_table_contains(reading->by_id, whole) && g_str_has_prefix(found->parent_bus, below);
+}
+
+static void add_extra(const Reading *reading, const Found *found) {
+  BerthPlace *place = add_place(reading, -1, found->name, BERTH_PLACE_EXTRA);
+  place->bus = g_strdup(last_component(found->parent_bus));
+}
+
+static gint compare_names(gconstpointer a, gconstpointer b) {
+  return strcmp((*(Found *const *)a)->name, (*(Found *const *)b)->name);
+}
+
+static void find_extra(const Reading *reading, GPtrArray *with_id) {
+  g_autoptr(GHashTable) known = g_hash_table_new(g_str_hash, g_str_equal);
+  for (guint i = 0; i < reading->inventory->devices->len; i++) {
+    const BerthDevice *device = reading->inventory->devices->pdata[i];
+    if (device->id != NULL)
+      g_hash_table_add(known, device->id);
+  }
+  /* QEMU lists them in the order of its hash table. */
+  g_ptr_array_sort(with_id, compare_names);
+  for (guint i = 0; i < with_id->len; i++) {
+    const Found *found = with_id->pdata[i];
+    if (!found->gone && !g_hash_table_contains(known, found->name) && !is_part(reading, found))
+      add_extra(reading, found);
+  }
+  g_ptr_array_sort(reading->anonymous, compare_names);
+  for (guint i = 0; i < reading->anonymous->len; i++) {
+    const Found *found = reading->anonymous->pdata[i];
+    if (!found->gone && !found->claimed)
+      add_extra(reading, found);
+  }
+}
+
+GPtrArray *berth_guest_read_back(BerthQmp *qmp, const BerthInventory *inventory, const BerthFamily *families, guint timeout_ms,
+                                 GError **error) {
+  g_auto(Reading) reading = {.qmp = qmp, .inventory = inventory, .families = families};
+  reading.until = g_get_monotonic_time() + (gint64)timeout_ms * 1000;
+  reading.own = g_hash_table_new(NULL, NULL);
+  reading.places = g_ptr_array_new_with_free_func((GDestroyNotify)berth_guest_place_free);
+  g_autoptr(GPtrArray) with_id = list_children(&reading, PERIPHERAL, error);
+  if (with_id == NULL || (reading.anonymous = list_children(&reading, ANONYMOUS, error)) == NULL)
+    return NULL;
+  reading.by_id = g_hash_table_new(g_str_hash, g_str_equal);
+  for (guint i = 0; i < with_id->len; i++)
+    g_hash_table_insert(reading.by_id, ((Found *)with_id->pdata[i])->name, with_id->pdata[i]);
+  if (!ask_places(&reading, with_id, error) || !ask_root_bus(&reading, error))
+    return NULL;
+  disown_anonymous(&reading);
+  compare(&reading);
+  find_extra(&reading, with_id);
+  return g_steal_pointer(&reading.places);
+}

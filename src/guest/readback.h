@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Where QEMU really has each device. Places are read by QOM and by qdev id, so that they are right before firmware has numbered
+ * any bus; what the machine itself has (no id) is looked for on the root bus with query-pci.
+ */
+#pragma once
+
+#include "model/family.h"
+#include "qmp/client.h"
+
+typedef enum {
+  BERTH_PLACE_OK,
+  BERTH_PLACE_MOVED,   /* QEMU has it elsewhere, or where makes no sense */
+  BERTH_PLACE_MISSING, /* QEMU does not have it */
+  BERTH_PLACE_EXTRA,   /* QEMU has a device that is not in the inventory */
+  BERTH_PLACE_BUILTIN, /* the machine's own, and QEMU does not tell where it is: nothing is claimed */
+} BerthPlaceState;
+
+typedef struct {
+  int device;          /* index into the inventory's devices; -1: EXTRA */
+  char *id;            /* QEMU id (or "device[N]" for an EXTRA without) */
+  BerthAddress actual; /* type NONE where unknown; multifunction is not told */
+  char *bus;           /* QEMU's name of the bus it is on; NULL: unknown */
+  BerthPlaceState state;
+} BerthPlace;
+void berth_guest_place_free(BerthPlace *place);
+
+/* "ok", "moved", "missing", "extra", "builtin". */
+const char *berth_guest_place_state_name(BerthPlaceState state);
+/* Whether any is MOVED, MISSING or EXTRA. */
+gboolean berth_guest_places_drift(const GPtrArray *places);
+
+/*
+ * One BerthPlace for each device of @inventory that has an id and an address of a family that can be read back, in list order, then
+ * the extra ones. @timeout_ms is for the whole. @families ends with type NONE.
+ * (transfer container full) Errors: as berth_qmp_execute(); a device that QEMU does not have is no error but MISSING.
+ */
+GPtrArray *berth_guest_read_back(BerthQmp *qmp, const BerthInventory *inventory, const BerthFamily *families, guint timeout_ms,
+                                 GError **error);

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Serial and parallel ports, channels and consoles: one character device behind, one front end. */
+#include "kinds/build.h"
+
+static JsonObject *child_object(JsonObject *parent, const char *name) {
+  JsonObject *child = json_object_new();
+  json_object_set_object_member(parent, name, child);
+  return child;
+}
+
+/* {"type": @type, "data": {}} as QMP's SocketAddressLegacy has it. (transfer none): the data */
+static JsonObject *address_object(JsonObject *data, const char *name, const char *type) {
+  JsonObject *address = child_object(data, name);
+  json_object_set_string_member(address, "type", type);
+  return child_object(address, "data");
+}
+
+static gboolean fill_nothing(BerthBuild *build, const BerthDevice *device, JsonObject *data, GError **error) {
+  return TRUE;
+}
+
+static gboolean need(BerthBuild *build, const BerthDevice *device, const char *path, GError **error) {
+  if (berth_model_device_get(device, path) != NULL)
+    return TRUE;
+  return berth_kinds_refuse(build, device, error, "%s is missing", path);
+}
+
+static gboolean fill_file(BerthBuild *build, const BerthDevice *device, JsonObject *data, GError **error) {
+  static const BerthMap map[] = {{"source/@path", "out", BERTH_MAP_TEXT}, {"source/@append", "append", BERTH_MAP_SWITCH}, {NULL}};
+  return need(build, device, "source/@path", error) && berth_kinds_map(build, device, map, data, error);
+}
+
+static gboolean fill_device(BerthBuild *build, const BerthDevice *device, JsonObject *data, GError **error) {
+  static const BerthMap map[] = {{"source/@path", "device", BERTH_MAP_TEXT}, {NULL}};
+  return need(build, device, "source/@path", error) && berth_kinds_map(build, device, map, data, error);
+}
+
+static void set_server(JsonObject *data, gboolean server) {
+  json_object_set_boolean_member(data, "server", server);
+  if (server)
+    json_object_set_boolean_member(data, "wait", FALSE);
+}
+
+/* The client's side may be told to try again after so many seconds. */
+static gboolean set_reconnect(BerthBuild *build, const BerthDevice *device, JsonObject *data, GError **error) {
+  static const BerthMap map[] = {{"source/reconnect/@timeout", "reconnect", BERTH_MAP_NUMBER}, {NULL}};
+  return !berth_kinds_is_on(berth_model_device_get(device, "source/reconnect/@enabled")) ||
+         berth_kinds_map(build, device, map, data, error);
+}
+
+/* Without a path berth makes the socket itself, named by the id: a channel's name may have any character. */
+static gboolean fill_unix(BerthBuild *build, const BerthDevice *device, JsonObject *data, GError **error) {
+  const char *path = berth_model_device_get(device, "source/@path");
+  g_autofree char *own = g_strdup_printf("%s/%s.sock", build->run_dir, device->id);
+  JsonObject *address = address_object(data, "addr", "unix");
+  json_object_set_string_member(address, "path", path != NULL ? path : own);
+  set_server(data, path == NULL || berth_model_device_is(device, "source/@mode", "bind"));
+  return set_reconnect(build, device, data, error);
+}
+
+static void set_inet(JsonObject *address, const BerthXmlNode *source) {
+  const char *host = berth_xml_node_get(source, "@host");
+  const char *service = berth_xml_node_get(source, "@service");
+  json_object_set_string_member(address, "host", host != NULL ? host : "");
+  json_object_set_string_member(address, "port", service != NULL ? service : "0");
+}
+
+static gboolean fill_tcp(BerthBuild *build, const BerthDevice *device, JsonObject *data, GError **error) {
+  if (!need(build, device, "source/@host", error) || !need(build, device, "source/@service", error))
+    return FALSE;
+  set_inet(address_object(data, "addr", "inet"), berth_xml_node_child(device->node, "source"));
+  set_server(data, berth_model_device_is(device, "source/@mode", "bind"));
+  if (berth_model_device_is(device, "protocol/@type", "telnet"))
+    json_object_set_boolean_member(data, "telnet", TRUE);
+  return set_reconnect(build, device, data, error);
+}
+
+static gboolean fill_udp(BerthBuild *build, const BerthDevice *device, JsonObject *data, GError **error) {
+  gboolean remote = FALSE;
+  for (const BerthXmlNode *s = berth_xml_node_child(device->node, "source"); s != NULL; s = berth_xml_node_next(s, "source")) {
+    gboolean bind = g_strcmp0(berth_xml_node_get(s, "@mode"), "bind") == 0;
+    set_inet(address_object(data, bind ? "local" : "remote", "inet"), s);
+    remote |= !bind;
+  }
+  return remote || berth_kinds_refuse(build, device, error, "a <source mode='connect'> is missing");
+}
+
+/* What the back ends are called in XML and in QEMU. */
+static const struct {
+  const char *type, *backend;
+  gboolean (*fill)(BerthBuild *build, const BerthDevice *device, JsonObject *data, GError **error);
+} backends[] = {
+    {"pty", "pty", fill_nothing},  {"null", "null", fill_nothing}, {"stdio", "stdio", fill_nothing},
+    {"file", "file", fill_file},   {"dev", "serial", fill_device}, {"pipe", "pipe", fill_device},
+    {"unix", "socket", fill_unix}, {"tcp", "socket", fill_tcp},    {"udp", "udp", fill_udp},
+};
+
+/* A serial port that stands for a written <console> is configured there. */
+static const BerthDevice *configured_by(const BerthBuild *build, const BerthDevice *device) {
+  guint position = 0;
+  if (berth_model_device_get(device, "@type") != NULL || device->element->id != BERTH_SERIAL)
+    return device;
+  const BerthDevice *console = berth_model_inventory_walk(build->inventory, BERTH_CONSOLE, &position);
+  return console != NULL ? console : device;
+}
+
+static gboolean add_chardev(BerthBuild *build, const BerthDevice *device, const char *id, GError **error) {
+  static const BerthMap log[] = {{"log/@file", "logfile", BERTH_MAP_TEXT}, {"log/@append", "logappend", BERTH_MAP_SWITCH}, {NULL}};
+  const BerthDevice *source = configured_by(build, device);
+  const char *type = berth_model_device_get(source, "@type");
+  guint i = 0;
+  while (i < G_N_ELEMENTS(backends) && g_strcmp0(backends[i].type, type) != 0)
+    i++;
+  if (i == G_N_ELEMENTS(backends))
+    return berth_kinds_refuse(build, device, error, "type='%s' is not supported by start yet", type != NULL ? type : "");
+  JsonObject *props = berth_model_qemu_add(build->qemu, BERTH_QEMU_CHARDEV);
+  json_object_set_string_member(props, "id", id);
+  JsonObject *backend = child_object(props, "backend");
+  gboolean parallel = device->element->id == BERTH_PARALLEL && g_str_equal(backends[i].backend, "serial");
+  json_object_set_string_member(backend, "type", parallel ? "parallel" : backends[i].backend);
+  JsonObject *data = child_object(backend, "data");
+  return backends[i].fill(build, source, data, error) && berth_kinds_map(build, source, log, data, error);
+}
+
+gboolean berth_kinds_build_serial(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
+  g_autofree char *id = berth_kinds_id("char", device);
+  if (!add_chardev(build, device, id, error))
+    return FALSE;
+  JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
+  if (props == NULL)
+    return FALSE;
+  json_object_set_string_member(props, "chardev", id);
+  if (g_str_equal(kind->driver, "isa-serial"))
+    json_object_set_int_member(props, "index", (gint64)berth_model_device_number(device, "target/@port", (guint64)device->index));
+  return TRUE;
+}
+
+gboolean berth_kinds_build_port(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
+  static const BerthMap map[] = {{"target/@name", "name", BERTH_MAP_TEXT}, {NULL}};
+  g_autofree char *id = berth_kinds_id("char", device);
+  if (!add_chardev(build, device, id, error))
+    return FALSE;
+  JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
+  if (props == NULL)
+    return FALSE;
+  json_object_set_string_member(props, "chardev", id);
+  return berth_kinds_map(build, device, map, props, error);
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "kinds/build.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+gboolean berth_kinds_is_word(const char *text) {
+  if (text == NULL || text[0] == '\0')
+    return FALSE;
+  for (const char *c = text; *c != '\0'; c++) {
+    if (!g_ascii_isalnum(*c) && strchr("._-+", *c) == NULL)
+      return FALSE;
+  }
+  return TRUE;
+}
+
+gboolean berth_kinds_is_on(const char *text) {
+  return g_strcmp0(text, "on") == 0 || g_strcmp0(text, "yes") == 0;
+}
+
+gboolean berth_kinds_is_kvm(const BerthInventory *inventory) {
+  return g_strcmp0(berth_xml_node_get(inventory->document->root, "@type"), "kvm") == 0;
+}
+
+char *berth_kinds_id(const char *prefix, const BerthDevice *device) {
+  return g_strconcat(prefix, device->id, NULL);
+}
+
+gboolean berth_kinds_refuse(const BerthBuild *build, const BerthDevice *device, GError **error, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  g_autofree char *what = g_strdup_vprintf(format, args);
+  va_end(args);
+  g_autofree char *name = berth_model_device_name(device);
+  berth_xml_error(error, BERTH_ERROR_UNSUPPORTED, build->document, device->node, "%s: %s", name, what);
+  return FALSE;
+}
+
+void berth_kinds_global(BerthBuild *build, const char *name, const char *value) {
+  g_autofree char *text = g_strconcat(name, "=", value, NULL);
+  berth_model_qemu_option(build->qemu, "-global", text);
+}
+
+/* QEMU's rule for ids: a letter, then letters, digits and "-._". */
+static gboolean is_id(const char *id) {
+  return id != NULL && g_ascii_isalpha(id[0]) && berth_kinds_is_word(id) && strchr(id, '+') == NULL;
+}
+
+static const BerthFamily *family_of(const BerthBuild *build, BerthAddressType type) {
+  for (const BerthFamily *f = build->families; f != NULL && f->type != BERTH_ADDRESS_NONE; f++) {
+    if (f->type == type)
+      return f;
+  }
+  return NULL;
+}
+
+JsonObject *berth_kinds_device(BerthBuild *build, const BerthDevice *device, const char *driver, GError **error) {
+  if (!berth_facts_has_device(build->facts, driver)) {
+    berth_kinds_refuse(build, device, error, "this QEMU has no device %s", driver);
+    return NULL;
+  }
+  if (!is_id(device->id)) {
+    berth_xml_error(error, BERTH_ERROR_BAD_INPUT, build->document, device->node, "alias '%s' is no id that QEMU would take",
+                    device->id != NULL ? device->id : "");
+    return NULL;
+  }
+  JsonObject *props = berth_model_qemu_add(build->qemu, BERTH_QEMU_DEVICE);
+  json_object_set_string_member(props, "driver", driver);
+  json_object_set_string_member(props, "id", device->id);
+  const BerthFamily *family = family_of(build, device->address.type);
+  if (family != NULL && family->properties != NULL)
+    family->properties(build->inventory, device, props);
+  const char *acpi = berth_model_device_get(device, "acpi/@index");
+  if (acpi != NULL)
+    json_object_set_int_member(props, "acpi-index", berth_model_device_number(device, "acpi/@index", 0));
+  return props;
+}
+
+static gboolean bad_value(const BerthBuild *build, const BerthDevice *device, const BerthMap *row, const char *value,
+                          GError **error) {
+  g_autofree char *name = berth_model_device_name(device);
+  berth_xml_error(error, BERTH_ERROR_BAD_INPUT, build->document, device->node, "%s: %s='%s' is not a valid value", name, row->path,
+                  value);
+  return FALSE;
+}
+
+static gboolean parse_number(const char *text, guint64 *number) {
+  char *end = NULL;
+  errno = 0;
+  *number = g_ascii_strtoull(text, &end, 0);
+  return errno == 0 && end != text && *end == '\0' && strchr(text, '-') == NULL && *number <= G_MAXINT64;
+}
+
+static gboolean is_switch(const char *text) {
+  return berth_kinds_is_on(text) || g_str_equal(text, "off") || g_str_equal(text, "no");
+}
+
+static gboolean map_number(const BerthMap *row, const char *value, JsonObject *props) {
+  guint64 number = 0;
+  if (!parse_number(value, &number))
+    return FALSE;
+  if (row->form == BERTH_MAP_KIB && number > G_MAXINT64 / 1024)
+    return FALSE;
+  if (row->form == BERTH_MAP_KIB)
+    number *= 1024;
+  else if (row->form == BERTH_MAP_MIB)
+    number /= 1024;
+  json_object_set_int_member(props, row->property, (gint64)number);
+  return TRUE;
+}
+
+static gboolean map_text(const BerthMap *row, const char *value, JsonObject *props) {
+  if (row->form == BERTH_MAP_WORD && !berth_kinds_is_word(value))
+    return FALSE;
+  json_object_set_string_member(props, row->property, value);
+  return TRUE;
+}
+
+static gboolean map_switch(const BerthMap *row, const char *value, JsonObject *props) {
+  if (!is_switch(value))
+    return FALSE;
+  if (row->form == BERTH_MAP_ONOFF)
+    json_object_set_string_member(props, row->property, berth_kinds_is_on(value) ? "on" : "off");
+  else
+    json_object_set_boolean_member(props, row->property, berth_kinds_is_on(value));
+  return TRUE;
+}
+
+gboolean berth_kinds_map(const BerthBuild *build, const BerthDevice *device, const BerthMap *map, JsonObject *props,
+                         GError **error) {
+  static gboolean (*const forms[])(const BerthMap *, const char *, JsonObject *) = {
+      [BERTH_MAP_TEXT] = map_text,     [BERTH_MAP_WORD] = map_text,    [BERTH_MAP_NUMBER] = map_number,
+      [BERTH_MAP_SWITCH] = map_switch, [BERTH_MAP_ONOFF] = map_switch, [BERTH_MAP_KIB] = map_number,
+      [BERTH_MAP_MIB] = map_number,
+  };
+  for (; map->path != NULL; map++) {
+    const char *value = berth_model_device_get(device, map->path);
+    if (value != NULL && !forms[map->form](map, value, props))
+      return bad_value(build, device, map, value, error);
+  }
+  return TRUE;
+}
+
+gboolean berth_kinds_virtio(const BerthBuild *build, const BerthDevice *device, JsonObject *props, GError **error) {
+  static const BerthMap map[] = {
+      {"driver/@iommu", "iommu_platform", BERTH_MAP_SWITCH},
+      {"driver/@ats", "ats", BERTH_MAP_SWITCH},
+      {"driver/@packed", "packed", BERTH_MAP_SWITCH},
+      {"driver/@page_per_vq", "page-per-vq", BERTH_MAP_SWITCH},
+      {NULL},
+  };
+  return berth_kinds_map(build, device, map, props, error);
+}
+
+gboolean berth_kinds_boot(const BerthBuild *build, const BerthDevice *device, JsonObject *props, GError **error) {
+  static const BerthMap map[] = {
+      {"rom/@file", "romfile", BERTH_MAP_TEXT},
+      {NULL},
+  };
+  guint index = berth_kinds_boot_index(build->inventory, device);
+  if (index > 0)
+    json_object_set_int_member(props, "bootindex", index);
+  if (berth_model_device_get(device, "rom/@bar") != NULL)
+    json_object_set_int_member(props, "rombar", berth_kinds_is_on(berth_model_device_get(device, "rom/@bar")) ? 1 : 0);
+  if (berth_model_device_is(device, "rom/@enabled", "no"))
+    json_object_set_string_member(props, "romfile", "");
+  return berth_kinds_map(build, device, map, props, error);
+}
+
+/* ---- boot order ---- */
+
+/* The word of <os><boot dev=> that means @device. */
+static const char *boot_class(const BerthDevice *device) {
+  if (device->element->id == BERTH_INTERFACE)
+    return "network";
+  if (device->element->id != BERTH_DISK)
+    return NULL;
+  if (berth_model_device_is(device, "@device", "cdrom"))
+    return "cdrom";
+  return berth_model_device_is(device, "@device", "floppy") ? "fd" : "hd";
+}
+
+static gboolean is_first_of_class(const BerthInventory *inventory, const BerthDevice *device, const char *class) {
+  for (guint i = 0; i < inventory->devices->len; i++) {
+    const BerthDevice *other = g_ptr_array_index(inventory->devices, i);
+    if (g_strcmp0(boot_class(other), class) == 0)
+      return other == device;
+  }
+  return FALSE;
+}
+
+static gboolean any_boot_order(const BerthInventory *inventory) {
+  for (guint i = 0; i < inventory->devices->len; i++) {
+    if (berth_model_device_get(g_ptr_array_index(inventory->devices, i), "boot/@order") != NULL)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+/* As libvirt does it: <os><boot dev> means the first device of the class; with no word about booting at all it is "hd". */
+guint berth_kinds_boot_index(const BerthInventory *inventory, const BerthDevice *device) {
+  const char *class = boot_class(device);
+  if (berth_model_device_get(device, "boot/@order") != NULL)
+    return (guint)berth_model_device_number(device, "boot/@order", 0);
+  if (class == NULL || any_boot_order(inventory) || !is_first_of_class(inventory, device, class))
+    return 0;
+  const BerthXmlNode *boot = berth_xml_node_child(berth_xml_node_child(inventory->document->root, "os"), "boot");
+  if (boot == NULL)
+    return g_str_equal(class, "hd") ? 1 : 0;
+  for (guint n = 1; boot != NULL; boot = berth_xml_node_next(boot, "boot"), n++) {
+    if (g_strcmp0(berth_xml_node_get(boot, "@dev"), class) == 0)
+      return n;
+  }
+  return 0;
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "kinds/build.h"
+
+#include <string.h>
+
+/* QEMU's limit on node names, less the suffix that the lower node gets. */
+#define MAX_NODE_NAME 26
+
+/* Which -device a disk is on its bus; a virtio disk is what its kind says. */
+static const struct {
+  const char *bus, *device, *driver;
+} drivers[] = {
+    {"ide", "disk", "ide-hd"},   {"ide", "cdrom", "ide-cd"},   {"sata", "disk", "ide-hd"},  {"sata", "cdrom", "ide-cd"},
+    {"scsi", "disk", "scsi-hd"}, {"scsi", "cdrom", "scsi-cd"}, {"fdc", "floppy", "floppy"}, {"usb", "disk", "usb-storage"},
+};
+
+/* What only some buses can say; elsewhere it is refused, not ignored. */
+static const struct {
+  const char *path, *buses;
+} limited[] = {
+    {"wwn", "ide sata scsi"},
+    {"vendor", "scsi"},
+    {"product", "scsi"},
+    {"serial", "virtio ide sata scsi usb"},
+    {"target/@rotation_rate", "ide sata scsi"},
+    {"target/@removable", "usb scsi"},
+    {"geometry/@cyls", "virtio ide sata scsi"},
+    {"geometry/@trans", "ide sata"},
+    {"driver/@queues", "virtio"},
+    {"driver/@queue_size", "virtio"},
+    {"driver/@ioeventfd", "virtio"},
+    {"driver/@event_idx", "virtio"},
+    {"driver/@iommu", "virtio"},
+    {"driver/@ats", "virtio"},
+    {"driver/@packed", "virtio"},
+    {"driver/@page_per_vq", "virtio"},
+};
+
+static const BerthMap front[] = {
+    {"serial", "serial", BERTH_MAP_TEXT},
+    {"vendor", "vendor", BERTH_MAP_TEXT},
+    {"product", "product", BERTH_MAP_TEXT},
+    {"target/@rotation_rate", "rotation_rate", BERTH_MAP_NUMBER},
+    {"target/@removable", "removable", BERTH_MAP_SWITCH},
+    {"blockio/@logical_block_size", "logical_block_size", BERTH_MAP_NUMBER},
+    {"blockio/@physical_block_size", "physical_block_size", BERTH_MAP_NUMBER},
+    {"geometry/@cyls", "cyls", BERTH_MAP_NUMBER},
+    {"geometry/@heads", "heads", BERTH_MAP_NUMBER},
+    {"geometry/@secs", "secs", BERTH_MAP_NUMBER},
+    {"geometry/@trans", "bios-chs-trans", BERTH_MAP_WORD},
+    {"driver/@queues", "num-queues", BERTH_MAP_NUMBER},
+    {"driver/@queue_size", "queue-size", BERTH_MAP_NUMBER},
+    {"driver/@ioeventfd", "ioeventfd", BERTH_MAP_SWITCH},
+    {"driver/@event_idx", "event_idx", BERTH_MAP_SWITCH},
+    {NULL},
+};
+
+typedef struct {
+  const char *name;
+  gboolean direct, no_flush;
+  const char *write_cache;
+} CacheMode;
+
+static const CacheMode cache_modes[] = {
+    {"none", TRUE, FALSE, "on"},        {"writeback", FALSE, FALSE, "on"}, {"writethrough", FALSE, FALSE, "off"},
+    {"directsync", TRUE, FALSE, "off"}, {"unsafe", FALSE, TRUE, "on"},
+};
+
+static const CacheMode *cache_mode(const BerthDevice *device) {
+  const char *name = berth_model_device_get(device, "driver/@cache");
+  for (guint i = 0; i < G_N_ELEMENTS(cache_modes); i++) {
+    if (g_strcmp0(cache_modes[i].name, name) == 0)
+      return &cache_modes[i];
+  }
+  return NULL;
+}
+
+static const char *disk_device(const BerthDevice *device) {
+  const char *what = berth_model_device_get(device, "@device");
+  return what != NULL ? what : "disk";
+}
+
+static gboolean is_listed(const char *words, const char *word) {
+  g_auto(GStrv) list = g_strsplit(words, " ", -1);
+  return g_strv_contains((const char *const *)list, word);
+}
+
+static gboolean check_limits(const BerthBuild *build, const BerthDevice *device, const char *bus, GError **error) {
+  for (guint i = 0; i < G_N_ELEMENTS(limited); i++) {
+    if (berth_model_device_get(device, limited[i].path) != NULL && !is_listed(limited[i].buses, bus))
+      return berth_kinds_refuse(build, device, error, "%s is not something a %s disk has", limited[i].path, bus);
+  }
+  return TRUE;
+}
+
+/* A node name may not be longer than 31 characters, an alias may: then its hash stands for it. */
+static char *node_name(const BerthDevice *device) {
+  g_autofree char *name = berth_kinds_id("node-", device);
+  if (strlen(name) <= MAX_NODE_NAME)
+    return g_steal_pointer(&name);
+  g_autofree char *hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256, device->id, -1);
+  return g_strdup_printf("node-%.20s", hash);
+}
+
+static void set_cache(JsonObject *node, const CacheMode *mode) {
+  if (mode == NULL)
+    return;
+  JsonObject *cache = json_object_new();
+  json_object_set_boolean_member(cache, "direct", mode->direct);
+  json_object_set_boolean_member(cache, "no-flush", mode->no_flush);
+  json_object_set_object_member(node, "cache", cache);
+}
+
+static gboolean is_read_only(const BerthDevice *device) {
+  return berth_xml_node_child(device->node, "readonly") != NULL || g_str_equal(disk_device(device), "cdrom");
+}
+
+/* Options that both the file's node and the format's have. */
+static gboolean fill_node(const BerthBuild *build, const BerthDevice *device, JsonObject *node, GError **error) {
+  static const BerthMap map[] = {{"driver/@discard", "discard", BERTH_MAP_WORD}, {NULL}};
+  json_object_set_boolean_member(node, "read-only", is_read_only(device));
+  set_cache(node, cache_mode(device));
+  return berth_kinds_map(build, device, map, node, error);
+}
+
+static gboolean fill_file(const BerthBuild *build, const BerthDevice *device, JsonObject *node, const char *path, GError **error) {
+  static const BerthMap map[] = {{"driver/@io", "aio", BERTH_MAP_WORD}, {NULL}};
+  json_object_set_string_member(node, "driver", berth_model_device_is(device, "@type", "block") ? "host_device" : "file");
+  json_object_set_string_member(node, "filename", path);
+  return berth_kinds_map(build, device, map, node, error) && fill_node(build, device, node, error);
+}
+
+/* One tree of nodes for a disk: the format's with the file's inside, or the file's alone for raw images. *@name: what the front end
+ * names as its drive (transfer full). */
+static gboolean add_nodes(BerthBuild *build, const BerthDevice *device, const char *path, char **name, GError **error) {
+  static const BerthMap top[] = {{"driver/@detect_zeroes", "detect-zeroes", BERTH_MAP_WORD}, {NULL}};
+  const char *format = berth_model_device_get(device, "driver/@type");
+  JsonObject *node = berth_model_qemu_add(build->qemu, BERTH_QEMU_BLOCKDEV);
+  *name = node_name(device);
+  json_object_set_string_member(node, "node-name", *name);
+  if (!berth_kinds_map(build, device, top, node, error))
+    return FALSE;
+  if (format == NULL || g_str_equal(format, "raw"))
+    return fill_file(build, device, node, path, error);
+  g_autofree char *file_name = g_strconcat(*name, "-file", NULL);
+  JsonObject *file = json_object_new();
+  json_object_set_string_member(node, "driver", format);
+  json_object_set_object_member(node, "file", file);
+  json_object_set_string_member(file, "node-name", file_name);
+  if (berth_xml_node_child(device->node, "backingStore") != NULL)
+    json_object_set_null_member(node, "backing");
+  return fill_file(build, device, file, path, error) && fill_node(build, device, node, error);
+}
+
+static void set_error_policy(const BerthDevice *device, JsonObject *props) {
+  const char *writes = berth_model_device_get(device, "driver/@error_policy");
+  const char *reads = berth_model_device_get(device, "driver/@rerror_policy");
+  if (writes != NULL)
+    json_object_set_string_member(props, "werror", g_str_equal(writes, "enospace") ? "enospc" : writes);
+  if (reads == NULL && g_strcmp0(writes, "enospace") != 0)
+    reads = writes;
+  if (reads != NULL)
+    json_object_set_string_member(props, "rerror", reads);
+}
+
+static gboolean set_wwn(const BerthBuild *build, const BerthDevice *device, JsonObject *props, GError **error) {
+  const char *wwn = berth_model_device_get(device, "wwn");
+  char *end = NULL;
+  if (wwn == NULL)
+    return TRUE;
+  guint64 number = g_ascii_strtoull(wwn, &end, 16);
+  if (strlen(wwn) != 16 || *end != '\0' || number > G_MAXINT64)
+    return berth_kinds_refuse(build, device, error, "wwn '%s' is not 16 hexadecimal digits below 8000000000000000", wwn);
+  json_object_set_int_member(props, "wwn", (gint64)number);
+  return TRUE;
+}
+
+/* What the guest can read about the drive besides its content. A SCSI disk shows an id of its own in page 0x83; it is the serial
+ * or, as with libvirt, derived from the alias. */
+static gboolean fill_front(BerthBuild *build, const BerthDevice *device, const char *bus, JsonObject *props, GError **error) {
+  const CacheMode *mode = cache_mode(device);
+  if (g_str_equal(bus, "scsi")) {
+    const char *serial = berth_model_device_get(device, "serial");
+    g_autofree char *drive = berth_kinds_id("drive-", device);
+    json_object_set_string_member(props, "device_id", serial != NULL ? serial : drive);
+  }
+  if (mode != NULL && g_str_equal(disk_device(device), "disk"))
+    json_object_set_string_member(props, "write-cache", mode->write_cache);
+  if (berth_xml_node_child(device->node, "shareable") != NULL)
+    json_object_set_boolean_member(props, "share-rw", TRUE);
+  set_error_policy(device, props);
+  return set_wwn(build, device, props, error) && berth_kinds_map(build, device, front, props, error) &&
+         berth_kinds_virtio(build, device, props, error);
+}
+
+static const char *find_driver(const BerthDevice *device, const BerthKind *kind, const char *bus) {
+  for (guint i = 0; i < G_N_ELEMENTS(drivers); i++) {
+    if (g_str_equal(drivers[i].bus, bus) && g_str_equal(drivers[i].device, disk_device(device)))
+      return drivers[i].driver;
+  }
+  return g_str_equal(bus, "virtio") && g_str_equal(disk_device(device), "disk") ? kind->driver : NULL;
+}
+
+/* Firmware boots floppies through their controller. */
+static void set_boot(BerthBuild *build, const BerthDevice *device, const char *bus, JsonObject *props) {
+  guint index = berth_kinds_boot_index(build->inventory, device);
+  if (index == 0)
+    return;
+  if (!g_str_equal(bus, "fdc")) {
+    json_object_set_int_member(props, "bootindex", index);
+    return;
+  }
+  g_autofree char *value = g_strdup_printf("%u", index);
+  berth_kinds_global(build, device->address.value[BERTH_DRIVE_UNIT] == 0 ? "isa-fdc.bootindexA" : "isa-fdc.bootindexB", value);
+}
+
+gboolean berth_kinds_build_disk(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
+  const char *bus = berth_model_device_get(device, "target/@bus");
+  const char *driver = find_driver(device, kind, bus != NULL ? bus : "");
+  const char *path =
+      berth_model_device_get(device, berth_model_device_is(device, "@type", "block") ? "source/@dev" : "source/@file");
+  g_autofree char *node = NULL;
+  if (driver == NULL)
+    return berth_kinds_refuse(build, device, error, "a %s on bus %s is not supported by start yet", disk_device(device), bus);
+  if (!check_limits(build, device, bus, error))
+    return FALSE;
+  if (path != NULL) {
+    if (!add_nodes(build, device, path, &node, error))
+      return FALSE;
+  } else if (g_str_equal(disk_device(device), "disk"))
+    return berth_kinds_refuse(build, device, error, "has no source; only a cdrom or floppy can be empty");
+  JsonObject *props = berth_kinds_device(build, device, driver, error);
+  if (props == NULL)
+    return FALSE;
+  if (node != NULL)
+    json_object_set_string_member(props, "drive", node);
+  set_boot(build, device, bus, props);
+  return fill_front(build, device, bus, props, error);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "kinds/build.h"
+
+#include <string.h>
+
+#define FIRST_PORT 5900
+#define LAST_PORT 65535
+
+/* The value at @path of the graphics element, else at @below of its <listen>. */
+static const char *setting(const BerthDevice *device, const char *path, const char *below) {
+  const char *value = berth_model_device_get(device, path);
+  return value != NULL ? value : berth_model_device_get(device, below);
+}
+
+static gboolean is_socket(const BerthDevice *device) {
+  return berth_model_device_get(device, "@socket") != NULL || berth_model_device_is(device, "listen/@type", "socket");
+}
+
+/* "ADDRESS:DISPLAY"; with a port left to QEMU, the first display, and @first says that others are fine too. */
+static char *tcp_display(const BerthBuild *build, const BerthDevice *device, gboolean *choose, GError **error) {
+  const char *address = setting(device, "@listen", "listen/@address");
+  const char *port = berth_model_device_get(device, "@port");
+  if (address == NULL)
+    address = "127.0.0.1";
+  const char *left = strchr(address, ':') != NULL ? "[" : "";
+  const char *right = left[0] != '\0' ? "]" : "";
+  *choose = port == NULL || g_str_equal(port, "-1") || berth_kinds_is_on(berth_model_device_get(device, "@autoport"));
+  if (*choose)
+    return g_strdup_printf("%s%s%s:0", left, address, right);
+  guint64 number = berth_model_device_number(device, "@port", 0);
+  if (number < FIRST_PORT || number > LAST_PORT) {
+    berth_xml_error(error, BERTH_ERROR_BAD_INPUT, build->document, device->node, "vnc port '%s' is not in %d..%d", port, FIRST_PORT,
+                    LAST_PORT);
+    return NULL;
+  }
+  return g_strdup_printf("%s%s%s:%u", left, address, right, (guint)number - FIRST_PORT);
+}
+
+gboolean berth_kinds_build_vnc(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
+  static const BerthMap map[] = {{"@sharePolicy", "share", BERTH_MAP_WORD}, {NULL}};
+  const char *path = setting(device, "@socket", "listen/@socket");
+  g_autofree char *display = NULL;
+  gboolean choose = FALSE;
+  if (is_socket(device))
+    display = path != NULL ? g_strconcat("unix:", path, NULL) : g_strconcat("unix:", build->run_dir, "/vnc.sock", NULL);
+  else
+    display = tcp_display(build, device, &choose, error);
+  if (display == NULL)
+    return FALSE;
+  JsonObject *props = berth_model_qemu_option(build->qemu, "-vnc", NULL);
+  json_object_set_string_member(props, "vnc", display);
+  if (choose)
+    json_object_set_int_member(props, "to", 99);
+  return berth_kinds_map(build, device, map, props, error);
+}
+
+/* Without a word about it QEMU would open a window. */
+gboolean berth_kinds_build_display(BerthBuild *build, GError **error) {
+  guint position = 0;
+  if (berth_model_inventory_walk(build->inventory, BERTH_GRAPHICS, &position) == NULL)
+    berth_model_qemu_option(build->qemu, "-display", "none");
+  return TRUE;
+}

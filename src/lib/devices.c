@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/lib.h"
+
+#include "families/families.h"
+#include "guest/launch.h"
+
+#define CONNECT_MS 5000
+#define READ_BACK_MS 30000
+
+/* Where QEMU has the devices of @plan; under the guest's lock. */
+static GPtrArray *read_places(Berth *berth, const BerthStoreGuest *guest, const BerthPlan *plan, GError **error) {
+  g_autoptr(BerthLock) lock = berth_lib_lock(berth, guest, error);
+  if (lock == NULL)
+    return NULL;
+  g_autofree char *path = berth_guest_control_path(guest->run.run_dir);
+  g_autoptr(BerthQmp) control = berth_qmp_connect(path, CONNECT_MS, error);
+  return control != NULL ? berth_guest_read_back(control, plan->inventory, berth_families, READ_BACK_MS, error) : NULL;
+}
+
+static void set_text(char **member, const char *value) {
+  g_free(*member);
+  *member = g_strdup(value);
+}
+
+static void fill(BerthRow *row, const BerthPlace *place) {
+  if (place->actual.type != BERTH_ADDRESS_NONE) {
+    g_free(row->actual);
+    row->actual = berth_model_address_to_string(&place->actual);
+  } else if (place->bus != NULL) {
+    set_text(&row->actual, place->bus);
+  }
+  if (place->state != BERTH_PLACE_BUILTIN)
+    set_text(&row->state, berth_guest_place_state_name(place->state));
+}
+
+static BerthRow *extra_row(const BerthPlace *place) {
+  BerthRow *row = g_new0(BerthRow, 1);
+  char **empty[] = {&row->device, &row->kind, &row->identity, &row->address, &row->was,
+                    &row->rule,   &row->path, &row->actual,   &row->state};
+  for (gsize i = 0; i < G_N_ELEMENTS(empty); i++)
+    *empty[i] = g_strdup("");
+  row->id = g_strdup(place->id != NULL ? place->id : "");
+  row->guest_bus = -1;
+  fill(row, place);
+  return row;
+}
+
+static const BerthPlace *place_of(const GPtrArray *places, guint device) {
+  for (guint i = 0; places != NULL && i < places->len; i++) {
+    const BerthPlace *place = g_ptr_array_index(places, i);
+    if (place->device == (int)device)
+      return place;
+  }
+  return NULL;
+}
+
+static GPtrArray *rows_of(const BerthPlan *plan, const GPtrArray *places) {
+  GPtrArray *rows = g_ptr_array_new_with_free_func((GDestroyNotify)berth_row_free);
+  for (guint i = 0; i < plan->inventory->devices->len; i++) {
+    const BerthDevice *device = g_ptr_array_index(plan->inventory->devices, i);
+    const BerthPlace *place = place_of(places, i);
+    if (place == NULL && !berth_lib_row_shown(device))
+      continue;
+    BerthRow *row = berth_lib_row_new(plan, device);
+    if (place != NULL)
+      fill(row, place);
+    g_ptr_array_add(rows, row);
+  }
+  for (guint i = 0; places != NULL && i < places->len; i++) {
+    const BerthPlace *place = g_ptr_array_index(places, i);
+    if (place->device < 0)
+      g_ptr_array_add(rows, extra_row(place));
+  }
+  return rows;
+}
+
+static GPtrArray *running_rows(Berth *berth, const BerthStoreGuest *guest, gboolean *drift, GError **error) {
+  g_autoptr(BerthPlan) plan = berth_lib_plan_stored(guest->name, guest->run.document, guest->run.record, NULL, error);
+  g_autoptr(GPtrArray) places = plan != NULL ? read_places(berth, guest, plan, error) : NULL;
+  if (places == NULL)
+    return NULL;
+  if (drift != NULL)
+    *drift = berth_guest_places_drift(places);
+  return rows_of(plan, places);
+}
+
+static gboolean runs(const BerthStoreGuest *guest) {
+  g_autoptr(BerthProcess) qemu = berth_lib_run_process(&guest->run);
+  return qemu != NULL;
+}
+
+GPtrArray *berth_devices(Berth *berth, const char *guest, GError **error) {
+  g_autoptr(BerthStoreGuest) found = berth_store_guest(berth->store, guest, error);
+  if (found == NULL)
+    return NULL;
+  if (runs(found))
+    return running_rows(berth, found, NULL, error);
+  g_autoptr(BerthPlan) plan = berth_plan_of_guest(berth, found->uuid, error);
+  return plan != NULL ? rows_of(plan, NULL) : NULL;
+}
+
+GPtrArray *berth_verify(Berth *berth, const char *guest, gboolean *drift, GError **error) {
+  g_autoptr(BerthStoreGuest) found = berth_store_guest(berth->store, guest, error);
+  if (found == NULL)
+    return NULL;
+  if (runs(found))
+    return running_rows(berth, found, drift, error);
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE, "guest '%s': is not running", found->name);
+  return NULL;
+}

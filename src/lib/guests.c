@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/lib.h"
+
+Berth *berth_open(const BerthEnv *env, GError **error) {
+  BerthStore *store = berth_store_open(env->state_dir, error);
+  if (store == NULL)
+    return NULL;
+  Berth *berth = g_new0(Berth, 1);
+  berth->env = env;
+  berth->store = store;
+  return berth;
+}
+
+void berth_close(Berth *berth) {
+  if (berth == NULL)
+    return;
+  berth_store_close(berth->store);
+  g_free(berth);
+}
+
+void berth_guest_info_free(BerthGuestInfo *info) {
+  if (info == NULL)
+    return;
+  g_free(info->name);
+  g_free(info->uuid);
+  g_free(info->machine);
+  g_free(info->state);
+  g_free(info->since);
+  g_free(info);
+}
+
+static BerthGuestInfo *info_of(const Berth *berth, const BerthStoreGuest *guest) {
+  g_autoptr(BerthProcess) qemu = berth_lib_run_process(&guest->run);
+  BerthGuestInfo *info = g_new0(BerthGuestInfo, 1);
+  info->name = g_strdup(guest->name);
+  info->uuid = g_strdup(guest->uuid);
+  info->machine = g_strdup(guest->machine);
+  info->state = berth_lib_state(berth, guest);
+  info->since = g_strdup(guest->run.since != NULL ? guest->run.since : guest->defined);
+  info->revision = guest->revision;
+  info->pid = qemu != NULL ? qemu->pid : 0;
+  return info;
+}
+
+GPtrArray *berth_list(Berth *berth, GError **error) {
+  g_autoptr(GPtrArray) guests = berth_store_guests(berth->store, error);
+  if (guests == NULL)
+    return NULL;
+  GPtrArray *infos = g_ptr_array_new_with_free_func((GDestroyNotify)berth_guest_info_free);
+  for (guint i = 0; i < guests->len; i++)
+    g_ptr_array_add(infos, info_of(berth, g_ptr_array_index(guests, i)));
+  return infos;
+}
+
+BerthGuestInfo *berth_info(Berth *berth, const char *guest, GError **error) {
+  g_autoptr(BerthStoreGuest) found = berth_store_guest(berth->store, guest, error);
+  return found != NULL ? info_of(berth, found) : NULL;
+}
+
+static BerthStoreRevision *revision_of(Berth *berth, const char *guest, guint revision, GError **error) {
+  g_autoptr(BerthStoreGuest) found = berth_store_guest(berth->store, guest, error);
+  if (found == NULL)
+    return NULL;
+  BerthStoreRevision *stored = berth_store_revision(berth->store, found->uuid, revision, error);
+  if (stored == NULL)
+    g_prefix_error(error, "guest '%s': ", found->name);
+  return stored;
+}
+
+GBytes *berth_dumpxml(Berth *berth, const char *guest, guint revision, GError **error) {
+  g_autoptr(BerthStoreRevision) stored = revision_of(berth, guest, revision, error);
+  return stored != NULL ? g_bytes_ref(stored->document) : NULL;
+}
+
+BerthRecord *berth_guest_record(Berth *berth, const char *guest, guint revision, GError **error) {
+  g_autoptr(BerthStoreRevision) stored = revision_of(berth, guest, revision, error);
+  return stored != NULL ? berth_record_parse(stored->record, -1, guest, error) : NULL;
+}
+
+gboolean berth_undefine(Berth *berth, const char *guest, GError **error) {
+  g_autoptr(BerthLock) lock = NULL;
+  g_autoptr(BerthStoreGuest) found = berth_lib_guest_locked(berth, guest, &lock, error);
+  if (found == NULL)
+    return FALSE;
+  g_autoptr(BerthProcess) qemu = berth_lib_run_process(&found->run);
+  if (qemu != NULL) {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_BUSY, "guest '%s': is running; destroy it first", found->name);
+    return FALSE;
+  }
+  if (!berth_lib_settle(berth, found, NULL, error))
+    return FALSE;
+  g_autoptr(BerthStoreWrite) write = berth_store_write_begin(berth->store, error);
+  return write != NULL && berth_store_write_remove(write, found->uuid, error) &&
+         berth_store_write_commit(g_steal_pointer(&write), error);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the use cases share: the structs behind the public API, and one guest's state as it really is. */
+#pragma once
+
+#include <berth/guest.h>
+
+#include "base/env.h"
+#include "guest/readback.h"
+#include "host/lock.h"
+#include "host/process.h"
+#include "model/plan.h"
+#include "store/store.h"
+
+struct BerthDomain {
+  BerthXmlDocument *document;
+};
+
+struct Berth {
+  const BerthEnv *env; /* borrowed */
+  BerthStore *store;
+};
+
+/* How long a command waits for another one that holds the guest. */
+#define BERTH_LIB_LOCK_MS 15000
+
+/* plan.c: berth_plan_new() for a document without BerthDomain. */
+BerthPlan *berth_lib_plan(const BerthXmlDocument *document, const BerthPlanOptions *options, GError **error);
+/* One row as tables show it; @device is one of the inventory of @plan. */
+BerthRow *berth_lib_row_new(const BerthPlan *plan, const BerthDevice *device);
+/* Whether tables show @device: it has a place, a kind or an id, or could have one. */
+gboolean berth_lib_row_shown(const BerthDevice *device);
+
+/* stored.c: the plan of a stored document with its record, which it must reproduce to the byte. @facts may be NULL. The plan owns
+ * the document. @what is what messages call it. Errors: FAILED when planning it again would change it. */
+BerthPlan *berth_lib_plan_stored(const char *what, GBytes *document, const char *record, const BerthFacts *facts, GError **error);
+/* Facts of the QEMU that a document asks for: the environment's binary, else @emulator, else the usual one. */
+BerthFacts *berth_lib_facts(const BerthEnv *env, const char *emulator, GError **error);
+/* Its absolute path. (transfer full) */
+char *berth_lib_binary(const BerthEnv *env, const char *emulator, GError **error);
+
+/* state.c. The lock of a guest: one start, destroy or question to its control monitor at a time. Errors: BUSY. */
+BerthLock *berth_lib_lock(const Berth *berth, const BerthStoreGuest *guest, GError **error);
+/* Finds a guest and takes its lock; the guest is as it is under the lock. */
+BerthStoreGuest *berth_lib_guest_locked(Berth *berth, const char *guest, BerthLock **lock, GError **error);
+/* (transfer full): the folder of sockets and logs of a guest that is to be started. */
+char *berth_lib_run_dir(const BerthEnv *env, const char *uuid);
+/* QEMU, if it is still there; NULL without error otherwise. */
+BerthProcess *berth_lib_run_process(const BerthStoreRun *run);
+/* virsh's word for the guest as it is now. Takes the guest's lock when only QEMU can tell. (transfer full) */
+char *berth_lib_state(const Berth *berth, const BerthStoreGuest *guest);
+/* virsh's word for QEMU's run state. (transfer none) */
+const char *berth_lib_state_word(const char *status);
+/* Under the lock, once QEMU is gone: waits until a supervisor that is still there has recorded it, at most ten seconds, then
+ * records
+ * @state itself unless the supervisor has, and removes what the run left. @state NULL: what the supervisor says, else "shut off".
+ */
+gboolean berth_lib_settle(Berth *berth, BerthStoreGuest *guest, const char *state, GError **error);
+/* Records a new state if @run is still what runs; an end ("shut off", "crashed") removes its files first. */
+gboolean berth_lib_record_state(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *state, GError **error);
+
+/* supervise.c: watches a running QEMU until it ends, and records what happens. */
+gboolean berth_lib_supervise(Berth *berth, const char *uuid, const BerthStoreRun *run, BerthProcess *qemu, BerthQmp *events,
+                             GError **error);
+
+/* history.c: "interface mac=… pci 0000:00:03.0". (transfer full) */
+char *berth_lib_entry_text(const BerthRecordEntry *entry);

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/lib.h"
+
+#include "assign/engine.h"
+#include "document/document.h"
+#include "families/families.h"
+#include "kinds/kinds.h"
+
+BerthPlan *berth_lib_plan(const BerthXmlDocument *document, const BerthPlanOptions *options, GError **error) {
+  const BerthTables tables = {.elements = berth_kinds_elements, .classify = berth_kinds_classify, .families = berth_families};
+  g_autoptr(BerthInventory) inventory = berth_document_read(document, berth_kinds_elements, error);
+  if (inventory == NULL)
+    return NULL;
+  BerthPlan *plan = berth_assign_plan(inventory, &tables, options, error);
+  if (plan != NULL)
+    plan->embed = options->embed;
+  return plan;
+}
+
+BerthPlan *berth_plan_new(const BerthDomain *domain, const BerthPlanOptions *options, GError **error) {
+  return berth_lib_plan(domain->document, options, error);
+}
+
+GBytes *berth_plan_document(const BerthPlan *plan) {
+  return berth_document_write(plan, plan->embed);
+}
+
+const BerthRecord *berth_plan_record(const BerthPlan *plan) {
+  return plan->record;
+}
+
+const char *const *berth_plan_notes(const BerthPlan *plan) {
+  return (const char *const *)plan->notes->pdata;
+}
+
+void berth_row_free(BerthRow *row) {
+  if (row == NULL)
+    return;
+  g_free(row->device);
+  g_free(row->kind);
+  g_free(row->identity);
+  g_free(row->id);
+  g_free(row->address);
+  g_free(row->was);
+  g_free(row->rule);
+  g_free(row->path);
+  g_free(row->actual);
+  g_free(row->state);
+  g_free(row);
+}
+
+static char *text(const char *value) {
+  return g_strdup(value != NULL ? value : "");
+}
+
+static char *place(const BerthAddress *address) {
+  return address->type != BERTH_ADDRESS_NONE ? berth_model_address_to_string(address) : g_strdup("");
+}
+
+/* The class "slot in its list" says nothing to people, but it is all that some devices have. */
+static const char *identity(const BerthDevice *device) {
+  return device->keys != NULL && device->keys->len > 0 ? g_array_index(device->keys, BerthKey, 0).text : "";
+}
+
+BerthRow *berth_lib_row_new(const BerthPlan *plan, const BerthDevice *device) {
+  BerthRow *row = g_new0(BerthRow, 1);
+  row->device = text(device->element->name);
+  row->kind = device->element->variant != NULL ? device->element->variant(device) : text("");
+  row->identity = text(identity(device));
+  row->id = text(device->id);
+  row->address = place(&device->address);
+  row->was = place(&device->written);
+  row->rule = text(device->rule != BERTH_RULE_NONE ? berth_model_rule_name(device->rule) : "");
+  row->path = text(device->path);
+  row->guest_bus = device->guest_bus;
+  row->actual = text("");
+  row->state = text("");
+  return row;
+}
+
+gboolean berth_lib_row_shown(const BerthDevice *device) {
+  return device->address.type != BERTH_ADDRESS_NONE || device->kind != NULL || device->element->id == BERTH_CONTROLLER;
+}
+
+GPtrArray *berth_plan_rows(const BerthPlan *plan) {
+  GPtrArray *rows = g_ptr_array_new_with_free_func((GDestroyNotify)berth_row_free);
+  for (guint i = 0; i < plan->inventory->devices->len; i++) {
+    const BerthDevice *device = g_ptr_array_index(plan->inventory->devices, i);
+    if (berth_lib_row_shown(device))
+      g_ptr_array_add(rows, berth_lib_row_new(plan, device));
+  }
+  return rows;
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/lib.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "families/families.h"
+#include "guest/control.h"
+#include "guest/launch.h"
+#include "kinds/kinds.h"
+
+#define READ_BACK_MS 30000
+
+/* A guest on its way up. */
+typedef struct {
+  BerthStoreGuest *guest;
+  BerthStoreRevision *revision;
+  BerthPlan *plan;
+  BerthQemu *qemu;
+  gboolean terminal; /* a serial port is on this process's stdin and stdout */
+  BerthProcess *process;
+  BerthQmp *events;
+  BerthStoreRun run;
+} Rise;
+
+static void rise_clear(Rise *rise) {
+  berth_store_guest_free(rise->guest);
+  berth_store_revision_free(rise->revision);
+  berth_plan_free(rise->plan);
+  berth_model_qemu_free(rise->qemu);
+  berth_qmp_free(rise->events);
+  berth_host_process_free(rise->process);
+  berth_store_run_clear(&rise->run);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Rise, rise_clear)
+
+static const BerthDevice *on_stdio(const BerthInventory *inventory) {
+  for (guint i = 0; i < inventory->devices->len; i++) {
+    const BerthDevice *device = g_ptr_array_index(inventory->devices, i);
+    if (berth_model_device_is(device, "@type", "stdio"))
+      return device;
+  }
+  return NULL;
+}
+
+static gboolean check_paths(const BerthStoreGuest *guest, const char *run_dir, GError **error) {
+  g_autofree char *path = berth_guest_control_path(run_dir);
+  if (strlen(path) < sizeof(((struct sockaddr_un *)NULL)->sun_path))
+    return TRUE;
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "guest '%s': path of its monitor is too long for a socket: %s", guest->name,
+              path);
+  return FALSE;
+}
+
+/* Plans the newest definition again, as it is stored, and describes it to this QEMU. */
+static gboolean prepare(Berth *berth, Rise *rise, gboolean detached, GError **error) {
+  rise->run.run_dir = berth_lib_run_dir(berth->env, rise->guest->uuid);
+  rise->revision = berth_store_revision(berth->store, rise->guest->uuid, 0, error);
+  g_autoptr(BerthXmlDocument) document =
+      rise->revision != NULL ? berth_xml_document_parse(rise->revision->document, rise->guest->name, error) : NULL;
+  if (document == NULL)
+    return FALSE;
+  const char *emulator = berth_xml_node_get(document->root, "devices/emulator");
+  g_autoptr(BerthFacts) facts = berth_lib_facts(berth->env, emulator, error);
+  if (facts == NULL)
+    return FALSE;
+  rise->plan = berth_lib_plan_stored(rise->guest->name, rise->revision->document, rise->revision->record, facts, error);
+  rise->qemu =
+      rise->plan != NULL ? berth_kinds_build(rise->plan->inventory, facts, berth_families, rise->run.run_dir, error) : NULL;
+  if (rise->qemu == NULL)
+    return FALSE;
+  g_free(rise->qemu->binary);
+  rise->qemu->binary = berth_lib_binary(berth->env, emulator, error);
+  const BerthDevice *stdio = on_stdio(rise->plan->inventory);
+  rise->terminal = stdio != NULL;
+  if (stdio == NULL || !detached)
+    return rise->qemu->binary != NULL;
+  g_autofree char *name = berth_model_device_name(stdio);
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_UNSUPPORTED, "guest '%s': %s is on stdio, which only berth run in the foreground has",
+              rise->guest->name, name);
+  return FALSE;
+}
+
+/* A supervisor that was killed between launching QEMU and recording it leaves one that nobody knows; it never ran a vCPU. */
+static void end_unrecorded(const char *run_dir) {
+  g_autofree char *path = berth_guest_control_path(run_dir);
+  g_autoptr(BerthQmp) control = berth_qmp_connect(path, BERTH_GUEST_COMMAND_TIMEOUT_MS, NULL);
+  if (control != NULL)
+    berth_guest_quit(control, NULL);
+  berth_guest_clean(run_dir);
+}
+
+static gboolean launch(Berth *berth, Rise *rise, GError **error) {
+  BerthStoreRun *run = &rise->run;
+  if (!check_paths(rise->guest, run->run_dir, error))
+    return FALSE;
+  end_unrecorded(run->run_dir);
+  const BerthLaunch how = {.run_dir = run->run_dir, .terminal = rise->terminal};
+  rise->process = berth_guest_launch(rise->qemu, &how, &rise->events, error);
+  if (rise->process == NULL) {
+    g_prefix_error(error, "guest '%s': ", rise->guest->name);
+    return FALSE;
+  }
+  run->pid = rise->process->pid;
+  run->start_time = rise->process->start_time;
+  run->supervisor = getpid();
+  run->supervisor_start_time = berth_host_process_start_time(run->supervisor);
+  run->revision = rise->revision->number;
+  run->document = g_bytes_ref(rise->revision->document);
+  run->record = g_strdup(rise->revision->record);
+  return TRUE;
+}
+
+static void describe(GString *text, const BerthPlan *plan, const BerthPlace *place) {
+  g_string_append(text, text->len > 0 ? "; " : "");
+  g_autofree char *actual = place->actual.type != BERTH_ADDRESS_NONE ? berth_model_address_to_string(&place->actual) : NULL;
+  if (place->device < 0) {
+    g_string_append_printf(text, "%s is not in the definition, QEMU has it at %s", place->id, actual != NULL ? actual : "?");
+    return;
+  }
+  const BerthDevice *device = g_ptr_array_index(plan->inventory->devices, place->device);
+  g_autofree char *name = berth_model_device_name(device);
+  g_autofree char *recorded = berth_model_address_to_string(&device->address);
+  g_string_append_printf(text, "%s (%s) is recorded at %s, ", name, place->id, recorded);
+  if (place->state == BERTH_PLACE_MISSING)
+    g_string_append(text, "QEMU does not have it");
+  else
+    g_string_append_printf(text, "QEMU has it at %s", actual != NULL ? actual : place->bus != NULL ? place->bus : "no known place");
+}
+
+static gboolean verify(Rise *rise, GError **error) {
+  g_autoptr(GPtrArray) places = berth_guest_read_back(rise->events, rise->plan->inventory, berth_families, READ_BACK_MS, error);
+  if (places == NULL) {
+    g_prefix_error(error, "guest '%s': places cannot be read back: ", rise->guest->name);
+    return FALSE;
+  }
+  if (!berth_guest_places_drift(places))
+    return TRUE;
+  g_autoptr(GString) text = g_string_new(NULL);
+  for (guint i = 0; i < places->len; i++) {
+    const BerthPlace *place = g_ptr_array_index(places, i);
+    if (place->state != BERTH_PLACE_OK && place->state != BERTH_PLACE_BUILTIN)
+      describe(text, rise->plan, place);
+  }
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_DRIFT, "guest '%s': %s; it was not started", rise->guest->name, text->str);
+  return FALSE;
+}
+
+static gboolean record_run(Berth *berth, Rise *rise, const char *state, GError **error) {
+  rise->run.state = g_strdup(state);
+  rise->run.since = berth_base_env_timestamp(berth->env);
+  g_autoptr(BerthStoreWrite) write = berth_store_write_begin(berth->store, error);
+  return write != NULL && berth_store_write_run(write, rise->guest->uuid, &rise->run, error) &&
+         berth_store_write_commit(g_steal_pointer(&write), error);
+}
+
+/* Nothing of a failed start stays: neither process nor files nor record. */
+static void fall(Berth *berth, Rise *rise) {
+  if (rise->process == NULL)
+    return;
+  berth_host_process_end(rise->process, NULL);
+  if (rise->run.state != NULL)
+    berth_lib_record_state(berth, rise->guest->uuid, &rise->run, "shut off", NULL);
+  berth_guest_clean(rise->run.run_dir);
+}
+
+static gboolean rise_up(Berth *berth, Rise *rise, const char *guest, guint flags, gboolean detached, GError **error) {
+  g_autoptr(BerthLock) lock = NULL;
+  rise->guest = berth_lib_guest_locked(berth, guest, &lock, error);
+  if (rise->guest == NULL)
+    return FALSE;
+  g_autoptr(BerthProcess) other = berth_lib_run_process(&rise->guest->run);
+  if (other != NULL) {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_BUSY, "guest '%s': is running already", rise->guest->name);
+    return FALSE;
+  }
+  if (!berth_lib_settle(berth, rise->guest, NULL, error) || !prepare(berth, rise, detached, error))
+    return FALSE;
+  gboolean paused = (flags & BERTH_RUN_PAUSED) != 0;
+  if (launch(berth, rise, error) && verify(rise, error) && record_run(berth, rise, paused ? "paused" : "running", error) &&
+      (paused || berth_guest_cont(rise->events, error)))
+    return TRUE;
+  fall(berth, rise);
+  return FALSE;
+}
+
+/* Whoever waits for it may have gone; that changes nothing for the guest. */
+static void tell(int ready, const GError *failure) {
+  if (ready < 0)
+    return;
+  int code = failure != NULL && failure->domain == BERTH_ERROR ? failure->code : BERTH_ERROR_FAILED;
+  g_autofree char *line = failure == NULL ? g_strdup("ok\n") : g_strdup_printf("%d %s", code, failure->message);
+  if (failure != NULL) {
+    g_autofree char *flat = g_strdelimit(g_steal_pointer(&line), "\n\r", ' ');
+    line = g_strconcat(flat, "\n", NULL);
+  }
+  for (gsize done = 0, size = strlen(line); done < size;) {
+    gssize n = write(ready, line + done, size - done);
+    if (n < 0 && errno != EINTR)
+      break;
+    done += n > 0 ? (gsize)n : 0;
+  }
+  close(ready);
+}
+
+gboolean berth_run(Berth *berth, const char *guest, guint flags, int ready, GError **error) {
+  g_auto(Rise) rise = {0};
+  g_autoptr(GError) failure = NULL;
+  gboolean up = rise_up(berth, &rise, guest, flags, ready >= 0, &failure);
+  tell(ready, failure);
+  if (up)
+    return berth_lib_supervise(berth, rise.guest->uuid, &rise.run, rise.process, rise.events, error);
+  g_propagate_error(error, g_steal_pointer(&failure));
+  return FALSE;
+}

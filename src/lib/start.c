@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/lib.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#define READY_MS 180000
+#define LINE_MAX_BYTES 65536
+
+/* The supervisor must look at the same world as this process. */
+static GPtrArray *supervisor_command(const BerthEnv *env, const char *uuid, guint flags, int ready) {
+  GPtrArray *argv = g_ptr_array_new_with_free_func(g_free);
+  g_autofree char *below = g_build_filename(env->state_dir, "run", NULL);
+  g_ptr_array_add(argv, g_strdup(env->self));
+  if (g_str_equal(env->run_dir, below)) {
+    g_ptr_array_add(argv, g_strdup("--state"));
+    g_ptr_array_add(argv, g_strdup(env->state_dir));
+  }
+  if (env->qemu != NULL) {
+    g_ptr_array_add(argv, g_strdup("--qemu"));
+    g_ptr_array_add(argv, g_strdup(env->qemu));
+  }
+  g_ptr_array_add(argv, g_strdup("run"));
+  if ((flags & BERTH_RUN_PAUSED) != 0)
+    g_ptr_array_add(argv, g_strdup("--paused"));
+  g_ptr_array_add(argv, g_strdup("--ready-fd"));
+  g_ptr_array_add(argv, g_strdup_printf("%d", ready));
+  g_ptr_array_add(argv, g_strdup(uuid));
+  g_ptr_array_add(argv, NULL);
+  return argv;
+}
+
+/* Reads one line. FALSE: none came in time, or the other side went without one. */
+static gboolean read_line(int fd, GString *line) {
+  gint64 end = g_get_monotonic_time() + READY_MS * G_TIME_SPAN_MILLISECOND;
+  while (line->len < LINE_MAX_BYTES) {
+    gint64 left = (end - g_get_monotonic_time()) / G_TIME_SPAN_MILLISECOND;
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    char piece[512];
+    int events = left > 0 ? poll(&wait, 1, (int)left) : 0;
+    gssize n = events > 0 ? read(fd, piece, sizeof piece) : events;
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n <= 0)
+      return FALSE;
+    g_string_append_len(line, piece, n);
+    if (piece[n - 1] == '\n') {
+      g_string_truncate(line, line->len - 1);
+      return TRUE;
+    }
+  }
+  return FALSE;
+}
+
+/* "ok", or the error's code and message. */
+static gboolean understand(const char *line, GError **error) {
+  if (g_str_equal(line, "ok"))
+    return TRUE;
+  char *message = NULL;
+  guint64 code = g_ascii_strtoull(line, &message, 10);
+  if (message == line || *message != ' ' || code > BERTH_ERROR_REFUSED_BY_GUEST)
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "supervisor said: %s", line);
+  else
+    g_set_error_literal(error, BERTH_ERROR, (int)code, message + 1);
+  return FALSE;
+}
+
+static gboolean await_ready(BerthProcess *supervisor, int fd, const char *name, int log, GError **error) {
+  g_autoptr(GString) line = g_string_new(NULL);
+  if (read_line(fd, line))
+    return understand(line->str, error);
+  gboolean dead = berth_host_process_wait(supervisor, 1000, NULL);
+  if (!dead)
+    berth_host_process_end(supervisor, NULL);
+  g_autofree char *outcome = berth_host_process_outcome(supervisor);
+  g_autofree char *words = log >= 0 ? berth_host_process_last_words(log, 3) : g_strdup("");
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "guest '%s': supervisor %s: %s%s%s", name,
+              dead ? "ended before the guest ran" : "did not answer in time", outcome, *words != '\0' ? ": " : "", words);
+  return FALSE;
+}
+
+/* What the supervisor says when nobody listens any more goes to a file without a name until it has said that all is well. */
+static int scratch(void) {
+  return open(g_get_tmp_dir(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+}
+
+gboolean berth_start(Berth *berth, const char *guest, guint flags, GError **error) {
+  g_autoptr(BerthStoreGuest) found = berth_store_guest(berth->store, guest, error);
+  if (found == NULL)
+    return FALSE;
+  int ends[2];
+  if (pipe(ends) != 0) {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "guest '%s': %s", found->name, g_strerror(errno));
+    return FALSE;
+  }
+  fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+  int log = scratch();
+  g_autoptr(GPtrArray) argv = supervisor_command(berth->env, found->uuid, flags, ends[1]);
+  const BerthSpawn spawn = {.argv = (const char *const *)argv->pdata, .in = -1, .out = -1, .err = log, .session = TRUE};
+  g_autoptr(BerthProcess) supervisor = berth_host_process_spawn(&spawn, error);
+  close(ends[1]);
+  gboolean up = supervisor != NULL && await_ready(supervisor, ends[0], found->name, log, error);
+  if (supervisor != NULL && !up)
+    berth_host_process_wait(supervisor, 1000, NULL);
+  close(ends[0]);
+  if (log >= 0)
+    close(log);
+  return up;
+}

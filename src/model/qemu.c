@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "model/qemu.h"
+
+static void object_free(gpointer data) {
+  BerthQemuObject *object = data;
+
+  g_free(object->option);
+  g_free(object->value);
+  if (object->props != NULL)
+    json_object_unref(object->props);
+  g_free(object);
+}
+
+BerthQemu *berth_model_qemu_new(const char *binary) {
+  BerthQemu *qemu = g_new0(BerthQemu, 1);
+
+  qemu->binary = g_strdup(binary);
+  qemu->objects = g_ptr_array_new_with_free_func(object_free);
+  return qemu;
+}
+
+void berth_model_qemu_free(BerthQemu *qemu) {
+  if (qemu == NULL)
+    return;
+  g_free(qemu->binary);
+  g_ptr_array_unref(qemu->objects);
+  g_free(qemu);
+}
+
+JsonObject *berth_model_qemu_add(BerthQemu *qemu, BerthQemuForm form) {
+  BerthQemuObject *object = g_new0(BerthQemuObject, 1);
+
+  object->form = form;
+  object->props = json_object_new();
+  g_ptr_array_add(qemu->objects, object);
+  return object->props;
+}
+
+JsonObject *berth_model_qemu_option(BerthQemu *qemu, const char *option, const char *value) {
+  JsonObject *props = berth_model_qemu_add(qemu, BERTH_QEMU_OPTION);
+  BerthQemuObject *object = g_ptr_array_index(qemu->objects, qemu->objects->len - 1);
+
+  object->option = g_strdup(option);
+  object->value = g_strdup(value);
+  return props;
+}

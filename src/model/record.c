@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "model/record.h"
+
+#include <json-glib/json-glib.h>
+#include <string.h>
+
+#define MAX_BYTES (16u << 20)
+#define MAX_DEPTH 16
+
+BerthRecord *berth_model_record_new(void) {
+  BerthRecord *record = g_new0(BerthRecord, 1);
+  record->entries = g_ptr_array_new_with_free_func((GDestroyNotify)berth_model_record_entry_free);
+  return record;
+}
+
+void berth_record_free(BerthRecord *record) {
+  if (record == NULL)
+    return;
+  g_free(record->name);
+  g_free(record->uuid);
+  g_free(record->arch);
+  g_free(record->machine);
+  g_ptr_array_unref(record->entries);
+  g_free(record);
+}
+
+static void set_clear(gpointer data) {
+  BerthSet *set = data;
+  g_free(set->path);
+  g_free(set->value);
+}
+
+BerthRecordEntry *berth_model_record_entry_new(const char *element, const char *kind) {
+  BerthRecordEntry *entry = g_new0(BerthRecordEntry, 1);
+  entry->element = g_strdup(element);
+  entry->kind = g_strdup(kind);
+  entry->keys = g_ptr_array_new_with_free_func(g_free);
+  entry->sets = g_array_new(FALSE, FALSE, sizeof(BerthSet));
+  g_array_set_clear_func(entry->sets, set_clear);
+  return entry;
+}
+
+void berth_model_record_entry_free(BerthRecordEntry *entry) {
+  if (entry == NULL)
+    return;
+  g_free(entry->element);
+  g_free(entry->kind);
+  g_ptr_array_unref(entry->keys);
+  g_array_unref(entry->sets);
+  g_free(entry->since);
+  g_free(entry->gone);
+  g_free(entry);
+}
+
+BerthRecordEntry *berth_model_record_entry_copy(const BerthRecordEntry *entry) {
+  BerthRecordEntry *copy = berth_model_record_entry_new(entry->element, entry->kind);
+  for (guint i = 0; i < entry->keys->len; i++)
+    g_ptr_array_add(copy->keys, g_strdup(g_ptr_array_index(entry->keys, i)));
+  copy->address = entry->address;
+  copy->origin = entry->origin;
+  for (guint i = 0; i < entry->sets->len; i++) {
+    const BerthSet *set = &g_array_index(entry->sets, BerthSet, i);
+    berth_model_record_entry_set(copy, set->path, set->value);
+  }
+  copy->since = g_strdup(entry->since);
+  copy->gone = g_strdup(entry->gone);
+  return copy;
+}
+
+const char *berth_model_record_entry_get(const BerthRecordEntry *entry, const char *path) {
+  for (guint i = 0; i < entry->sets->len; i++) {
+    const BerthSet *set = &g_array_index(entry->sets, BerthSet, i);
+    if (strcmp(set->path, path) == 0)
+      return set->value;
+  }
+  return NULL;
+}
+
+void berth_model_record_entry_set(BerthRecordEntry *entry, const char *path, const char *value) {
+  BerthSet set = {g_strdup(path), g_strdup(value)};
+  g_array_append_val(entry->sets, set);
+}
+
+/* A drive address says nothing about the bus it is on: drive 0:0:0:0 exists once per controller type, which for the devices that
+ * have such addresses is their kind. */
+char *berth_model_record_place(const BerthAddress *address, const char *kind) {
+  const BerthAddressForm *form = berth_model_address_form(address->type);
+  if (form == NULL)
+    return NULL;
+  g_autoptr(GString) place = g_string_new(form->name);
+  gboolean known = FALSE;
+  if (address->type == BERTH_ADDRESS_DRIVE)
+    g_string_append_printf(place, "@%s", kind);
+  for (guint i = 0; form->fields[i].name != NULL; i++) {
+    const BerthAddressField *field = &form->fields[i];
+    if (field->form == BERTH_FIELD_SWITCH || (field->optional && (address->given & (1u << i)) == 0))
+      continue;
+    if (field->form == BERTH_FIELD_PORT && address->value[i] == 0)
+      return NULL;
+    g_string_append_printf(place, " %s=%" G_GINT64_MODIFIER "x", field->name, address->value[i]);
+    known = TRUE;
+  }
+  return known ? g_string_free(g_steal_pointer(&place), FALSE) : NULL;
+}
+
+/* ---- writing ---- */
+
+typedef struct {
+  JsonObject *object;
+  const BerthAddress *address;
+} AddressWriter;
+
+/* Numbers as numbers; ports and switches as people write them. */
+static void write_address_field(const char *name, const char *value, gpointer data) {
+  AddressWriter *writer = data;
+  const BerthAddressForm *form = berth_model_address_form(writer->address->type);
+  for (guint i = 0; form->fields[i].name != NULL; i++)
+    if (strcmp(form->fields[i].name, name) == 0 && form->fields[i].form == BERTH_FIELD_NUMBER)
+      return;
+  json_object_set_string_member(writer->object, name, value);
+}
+
+static JsonObject *address_to_json(const BerthAddress *address) {
+  const BerthAddressForm *form = berth_model_address_form(address->type);
+  JsonObject *object = json_object_new();
+  json_object_set_string_member(object, "type", form->name);
+  for (guint i = 0; form->fields[i].name != NULL; i++) {
+    const BerthAddressField *field = &form->fields[i];
+    if (field->form != BERTH_FIELD_NUMBER || (field->optional && (address->given & (1u << i)) == 0))
+      continue;
+    if (address->value[i] <= G_MAXINT64) {
+      json_object_set_int_member(object, field->name, (gint64)address->value[i]);
+    } else { /* more than JSON's readers can be trusted with */
+      g_autofree char *text = g_strdup_printf("0x%" G_GINT64_MODIFIER "x", address->value[i]);
+      json_object_set_string_member(object, field->name, text);
+    }
+  }
+  AddressWriter writer = {object, address};
+  berth_model_address_print(address, write_address_field, &writer);
+  return object;
+}
+
+static void set_string(JsonObject *object, const char *name, const char *value) {
+  if (value != NULL)
+    json_object_set_string_member(object, name, value);
+}
+
+static JsonObject *entry_to_json(const BerthRecordEntry *entry) {
+  JsonObject *object = json_object_new();
+  set_string(object, "element", entry->element);
+  set_string(object, "kind", entry->kind);
+  JsonArray *keys = json_array_new();
+  for (guint i = 0; i < entry->keys->len; i++)
+    json_array_add_string_element(keys, g_ptr_array_index(entry->keys, i));
+  json_object_set_array_member(object, "keys", keys);
+  if (entry->address.type != BERTH_ADDRESS_NONE)
+    json_object_set_object_member(object, "address", address_to_json(&entry->address));
+  set_string(object, "origin", berth_model_origin_name(entry->origin));
+  if (entry->sets->len > 0) {
+    JsonObject *values = json_object_new();
+    for (guint i = 0; i < entry->sets->len; i++) {
+      const BerthSet *set = &g_array_index(entry->sets, BerthSet, i);
+      set_string(values, set->path, set->value);
+    }
+    json_object_set_object_member(object, "values", values);
+  }
+  set_string(object, "since", entry->since);
+  set_string(object, "gone", entry->gone);
+  return object;
+}
+
+char *berth_record_to_json(const BerthRecord *record) {
+  JsonObject *object = json_object_new();
+  json_object_set_int_member(object, "berth-record", BERTH_RECORD_VERSION);
+  set_string(object, "name", record->name);
+  set_string(object, "uuid", record->uuid);
+  set_string(object, "arch", record->arch);
+  set_string(object, "machine", record->machine);
+  JsonArray *devices = json_array_new();
+  for (guint i = 0; i < record->entries->len; i++)
+    json_array_add_object_element(devices, entry_to_json(g_ptr_array_index(record->entries, i)));
+  json_object_set_array_member(object, "devices", devices);
+
+  g_autoptr(JsonNode) root = json_node_new(JSON_NODE_OBJECT);
+  json_node_take_object(root, object);
+  g_autoptr(JsonGenerator) generator = json_generator_new();
+  json_generator_set_root(generator, root);
+  json_generator_set_pretty(generator, TRUE);
+  json_generator_set_indent(generator, 2);
+  g_autofree char *text = json_generator_to_data(generator, NULL);
+  return g_strconcat(text, "\n", NULL);
+}
+
+/* ---- reading ---- */
+
+typedef struct {
+  const char *file;
+  guint device; /* from 1; 0: the head */
+} Reader;
+
+static gboolean G_GNUC_PRINTF(3, 4) bad(const Reader *reader, GError **error, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  g_autofree char *message = g_strdup_vprintf(format, arguments);
+  va_end(arguments);
+  if (reader->device == 0)
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_BAD_INPUT, "%s: record: %s", reader->file, message);
+  else
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_BAD_INPUT, "%s: record: device %u: %s", reader->file, reader->device, message);
+  return FALSE;
+}
+
+/* json-glib's parser recurses without limit and takes comments and single quotes; so what it must not meet is refused here. */
+static gboolean check_shape(const Reader *reader, const char *json, gsize length, GError **error) {
+  guint depth = 0, line = 1;
+  gboolean quoted = FALSE;
+  for (gsize i = 0; i < length; i++) {
+    char c = json[i];
+    line += c == '\n';
+    if (quoted) {
+      if ((guchar)c < 0x20)
+        return bad(reader, error, "line %u: control character in a string", line);
+      if (c == '\\')
+        i++;
+      quoted = c != '"';
+      continue;
+    }
+    quoted = c == '"';
+    if (c == '\0' || strchr("{}[],:\"0123456789+-.eEtrufalsn \t\r\n", c) == NULL)
+      return bad(reader, error, "line %u: not JSON", line);
+    depth += c == '{' || c == '[';
+    depth -= (c == '}' || c == ']') && depth > 0;
+    if (depth > MAX_DEPTH)
+      return bad(reader, error, "line %u: nested deeper than %d", line, MAX_DEPTH);
+  }
+  return TRUE;
+}
+
+static gboolean printable(const char *text) {
+  if (!g_utf8_validate(text, -1, NULL))
+    return FALSE;
+  for (const char *p = text; *p != '\0'; p = g_utf8_next_char(p)) {
+    gunichar c = g_utf8_get_char(p);
+    if (c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xfffe || c == 0xffff)
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean read_text(const Reader *reader, JsonNode *node, const char *name, char **text, GError **error) {
+  if (node == NULL || !JSON_NODE_HOLDS_VALUE(node) || json_node_get_value_type(node) != G_TYPE_STRING)
+    return bad(reader, error, "'%s' is not a string", name);
+  const char *value = json_node_get_string(node);
+  if (value == NULL || !printable(value))
+    return bad(reader, error, "'%s' has a control character", name);
+  g_free(*text);
+  *text = g_strdup(value);
+  return TRUE;
+}
+
+static gboolean read_member(const Reader *reader, JsonObject *object, const char *name, gboolean required, char **text,
+                            GError **error) {
+  if (!json_object_has_member(object, name))
+    return required ? bad(reader, error, "'%s' is missing", name) : TRUE;
+  return read_text(reader, json_object_get_member(object, name), name, text, error);
+}
+
+/* As the XML has it; NULL: neither number nor string. */
+static char *field_text(JsonNode *node, const BerthAddressField *field) {
+  if (node == NULL || !JSON_NODE_HOLDS_VALUE(node))
+    return NULL;
+  if (json_node_get_value_type(node) != G_TYPE_INT64)
+    return g_strdup(json_node_get_string(node));
+  gint64 value = json_node_get_int(node);
+  if (field->base == 16 && value >= 0)
+    return g_strdup_printf("0x%" G_GINT64_MODIFIER "x", (guint64)value);
+  return g_strdup_printf("%" G_GINT64_FORMAT, value);
+}
+
+static void attribute_clear(gpointer data) {
+  BerthXmlAttribute *attribute = data;
+  g_free(attribute->name);
+  g_free(attribute->value);
+}
+
+static void add_attribute(GArray *attributes, const char *name, char *value) {
+  BerthXmlAttribute attribute = {.name = g_strdup(name), .value = value};
+  g_array_append_val(attributes, attribute);
+}
+
+/* One reader of addresses for XML and JSON: the JSON's members are handed on as attributes. */
+static gboolean read_address(const Reader *reader, JsonNode *node, BerthAddress *address, GError **error) {
+  if (node == NULL || !JSON_NODE_HOLDS_OBJECT(node))
+    return bad(reader, error, "'address' is not an object");
+  JsonObject *object = json_node_get_object(node);
+  g_autofree char *type = NULL;
+  if (!read_member(reader, object, "type", TRUE, &type, error))
+    return FALSE;
+  const BerthAddressForm *form = berth_model_address_form(berth_model_address_type(type));
+  if (form == NULL)
+    return bad(reader, error, "unknown address type '%s'", type);
+  g_autoptr(GArray) attributes = g_array_new(FALSE, FALSE, sizeof(BerthXmlAttribute));
+  g_array_set_clear_func(attributes, attribute_clear);
+  add_attribute(attributes, "type", g_strdup(type));
+  for (guint i = 0; form->fields[i].name != NULL; i++) {
+    const char *name = form->fields[i].name;
+    if (!json_object_has_member(object, name)) {
+      if (!form->fields[i].optional)
+        return bad(reader, error, "address without '%s'", name);
+      continue;
+    }
+    char *value = field_text(json_object_get_member(object, name), &form->fields[i]);
+    if (value == NULL)
+      return bad(reader, error, "address: '%s' is neither number nor string", name);
+    add_attribute(attributes, name, value);
+  }
+  BerthXmlNode element = {
+      .name = (char *)"address", .attributes = (BerthXmlAttribute *)(void *)attributes->data, .n_attributes = attributes->len};
+  BerthXmlDocument document = {.file = (char *)"address", .root = &element};
+  g_autoptr(GError) cause = NULL;
+  if (berth_model_address_parse(address, &document, &element, &cause))
+    return TRUE;
+  const char *what = strstr(cause->message, ": ");
+  return bad(reader, error, "%s", what != NULL ? what + 2 : "malformed address");
+}
+
+static gboolean read_keys(const Reader *reader, JsonNode *node, GPtrArray *keys, GError **error) {
+  if (node == NULL || !JSON_NODE_HOLDS_ARRAY(node))
+    return bad(reader, error, "'keys' is not an array");
+  JsonArray *array = json_node_get_array(node);
+  for (guint i = 0; i < json_array_get_length(array); i++) {
+    char *key = NULL;
+    if (!read_text(reader, json_array_get_element(array, i), "keys", &key, error))
+      return FALSE;
+    g_ptr_array_add(keys, key);
+  }
+  return TRUE;
+}
+
+static gboolean read_values(const Reader *reader, JsonNode *node, BerthRecordEntry *entry, GError **error) {
+  if (node == NULL || !JSON_NODE_HOLDS_OBJECT(node))
+    return bad(reader, error, "'values' is not an object");
+  JsonObjectIter iter;
+  const char *path;
+  JsonNode *value;
+  json_object_iter_init_ordered(&iter, json_node_get_object(node));
+  while (json_object_iter_next_ordered(&iter, &path, &value)) {
+    BerthSet set = {NULL, NULL};
+    if (!printable(path) || *path == '\0')
+      return bad(reader, error, "'values' has a bad path");
+    if (!read_text(reader, value, path, &set.value, error))
+      return FALSE;
+    set.path = g_strdup(path);
+    g_array_append_val(entry->sets, set);
+  }
+  return TRUE;
+}
+
+static gboolean read_origin(const Reader *reader, JsonObject *object, BerthOrigin *origin, GError **error) {
+  g_autofree char *text = NULL;
+  if (!read_member(reader, object, "origin", FALSE, &text, error))
+    return FALSE;
+  for (guint i = BERTH_ORIGIN_DOCUMENT; text != NULL && i <= BERTH_ORIGIN_GROWN; i++) {
+    if (strcmp(text, berth_model_origin_name(i)) == 0) {
+      *origin = i;
+      return TRUE;
+    }
+  }
+  return text == NULL || bad(reader, error, "unknown origin '%s'", text);
+}
+
+static BerthRecordEntry *read_entry(const Reader *reader, JsonNode *node, GError **error) {
+  if (node == NULL || !JSON_NODE_HOLDS_OBJECT(node)) {
+    bad(reader, error, "not an object");
+    return NULL;
+  }
+  JsonObject *object = json_node_get_object(node);
+  BerthRecordEntry *entry = berth_model_record_entry_new(NULL, NULL);
+  gboolean ok =
+      read_member(reader, object, "element", TRUE, &entry->element, error) &&
+      read_member(reader, object, "kind", TRUE, &entry->kind, error) &&
+      read_keys(reader, json_object_get_member(object, "keys"), entry->keys, error) &&
+      (!json_object_has_member(object, "address") ||
+       read_address(reader, json_object_get_member(object, "address"), &entry->address, error)) &&
+      read_origin(reader, object, &entry->origin, error) &&
+      (!json_object_has_member(object, "values") || read_values(reader, json_object_get_member(object, "values"), entry, error)) &&
+      read_member(reader, object, "since", FALSE, &entry->since, error) &&
+      read_member(reader, object, "gone", FALSE, &entry->gone, error);
+  if (!ok)
+    g_clear_pointer(&entry, berth_model_record_entry_free);
+  return entry;
+}
+
+/* The present before the gone, one device a place: what the rest of the program takes for granted. */
+static gboolean read_entries(Reader *reader, JsonNode *node, BerthRecord *record, GError **error) {
+  if (node == NULL || !JSON_NODE_HOLDS_ARRAY(node))
+    return bad(reader, error, "'devices' is not an array");
+  JsonArray *array = json_node_get_array(node);
+  g_autoptr(GHashTable) places = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  gboolean gone = FALSE;
+  for (guint i = 0; i < json_array_get_length(array); i++) {
+    reader->device = i + 1;
+    BerthRecordEntry *entry = read_entry(reader, json_array_get_element(array, i), error);
+    if (entry == NULL)
+      return FALSE;
+    g_ptr_array_add(record->entries, entry);
+    if (gone && entry->gone == NULL)
+      return bad(reader, error, "a present device behind one that is gone");
+    gone = entry->gone != NULL;
+    char *place = berth_model_record_place(&entry->address, entry->kind);
+    guint other = place != NULL ? GPOINTER_TO_UINT(g_hash_table_lookup(places, place)) : 0;
+    if (place != NULL)
+      g_hash_table_replace(places, place, GUINT_TO_POINTER(i + 1));
+    if (other != 0) {
+      g_autofree char *text = berth_model_address_to_string(&entry->address);
+      return bad(reader, error, "it has the address of device %u (%s)", other, text);
+    }
+  }
+  reader->device = 0;
+  return TRUE;
+}
+
+static gboolean read_version(const Reader *reader, JsonObject *object, GError **error) {
+  JsonNode *node = json_object_get_member(object, "berth-record");
+  if (node == NULL || !JSON_NODE_HOLDS_VALUE(node) || json_node_get_value_type(node) != G_TYPE_INT64)
+    return bad(reader, error, "not a berth record ('berth-record' with a version is missing)");
+  gint64 version = json_node_get_int(node);
+  if (version < 1)
+    return bad(reader, error, "version %" G_GINT64_FORMAT " does not exist", version);
+  if (version > BERTH_RECORD_VERSION) {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_NEWER,
+                "%s: record: version %" G_GINT64_FORMAT " was written by a newer berth; this one reads up to version %d",
+                reader->file, version, BERTH_RECORD_VERSION);
+    return FALSE;
+  }
+  return TRUE;
+}
+
+BerthRecord *berth_record_parse(const char *json, gssize length, const char *file, GError **error) {
+  Reader reader = {file != NULL ? file : "record", 0};
+  gsize size = length < 0 ? strlen(json) : (gsize)length;
+  if (size > MAX_BYTES) {
+    bad(&reader, error, "larger than %u MiB", MAX_BYTES >> 20);
+    return NULL;
+  }
+  if (!g_utf8_validate_len(json, size, NULL)) {
+    bad(&reader, error, "not UTF-8");
+    return NULL;
+  }
+  if (!check_shape(&reader, json, size, error))
+    return NULL;
+  g_autoptr(JsonParser) parser = json_parser_new_immutable();
+  g_autoptr(GError) cause = NULL;
+  if (!json_parser_load_from_data(parser, json, (gssize)size, &cause)) {
+    bad(&reader, error, "not JSON: %s", cause->message);
+    return NULL;
+  }
+  JsonNode *root = json_parser_get_root(parser);
+  if (root == NULL || !JSON_NODE_HOLDS_OBJECT(root)) {
+    bad(&reader, error, "not a JSON object");
+    return NULL;
+  }
+  JsonObject *object = json_node_get_object(root);
+  g_autoptr(BerthRecord) record = berth_model_record_new();
+  if (!read_version(&reader, object, error) || !read_member(&reader, object, "name", FALSE, &record->name, error) ||
+      !read_member(&reader, object, "uuid", FALSE, &record->uuid, error) ||
+      !read_member(&reader, object, "arch", FALSE, &record->arch, error) ||
+      !read_member(&reader, object, "machine", FALSE, &record->machine, error) ||
+      !read_entries(&reader, json_object_get_member(object, "devices"), record, error))
+    return NULL;
+  return g_steal_pointer(&record);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A client of the QEMU Machine Protocol (QEMU docs/interop/qmp-spec): the protocol and nothing else. It needs no thread and no
+ * running main loop: blocking calls drive a main context of their own and end at their time limit. Not thread-safe.
+ *
+ * Once the stream breaks (closed, garbage, a line above the limit, a reply to nothing) the client is dead: every later call
+ * gives the same error. A time limit does not kill it: the late reply is thrown away when it comes.
+ */
+#pragma once
+
+#include <berth/error.h>
+#include <gio/gio.h>
+#include <json-glib/json-glib.h>
+
+/* No line from QEMU may be longer, or nested deeper. */
+#define BERTH_QMP_MAX_LINE (64u << 20)
+#define BERTH_QMP_MAX_DEPTH 128
+/* Events that nobody fetches: the newest are kept. What was missed is replaced by queries. */
+#define BERTH_QMP_MAX_EVENTS 1024
+
+typedef struct BerthQmp BerthQmp;
+
+/*
+ * Connects to the unix socket at @path and negotiates. @timeout_ms covers both; a socket serves one client at a time, so that
+ * a monitor that is in use does not greet within it.
+ * Errors: NOT_FOUND (no socket there, or nobody listens on it), FAILED (all else).
+ * (transfer full): berth_qmp_free().
+ */
+BerthQmp *berth_qmp_connect(const char *path, guint timeout_ms, GError **error);
+
+/* The same on a stream that is already there (a reference is taken); both directions must be pollable. @name is what messages
+ * call the other side, e.g. "QEMU". */
+BerthQmp *berth_qmp_new(GIOStream *stream, const char *name, guint timeout_ms, GError **error);
+
+/* Closes the connection and drops what is queued. May be called from within a callback. Accepts NULL. */
+void berth_qmp_free(BerthQmp *qmp);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthQmp, berth_qmp_free)
+
+/*
+ * Executes @command with @args ((transfer none), NULL: none) and waits at most @timeout_ms for the reply.
+ * Returns: (transfer full): what "return" holds. Errors: QEMU's own as "QEMU: DESC", UNSUPPORTED for class CommandNotFound,
+ * NOT_FOUND for DeviceNotFound, FAILED for others and for everything about the connection and the time limit.
+ */
+JsonNode *berth_qmp_execute(BerthQmp *qmp, const char *command, JsonObject *args, guint timeout_ms, GError **error);
+
+/*
+ * The two halves of berth_qmp_execute(), for several commands on the way at once: send never blocks and returns the id of the
+ * command; each id must be received once (or is dropped with the client).
+ */
+guint64 berth_qmp_send(BerthQmp *qmp, const char *command, JsonObject *args);
+JsonNode *berth_qmp_receive(BerthQmp *qmp, guint64 id, guint timeout_ms, GError **error);
+
+/*
+ * The next event ({"event": …, "data": …, "timestamp": …}), oldest first, waiting at most @timeout_ms for one (0: only what is
+ * there). (transfer full): json_object_unref(). Errors: FAILED: none came, or the connection broke; berth_qmp_broken() tells.
+ */
+JsonObject *berth_qmp_event(BerthQmp *qmp, guint timeout_ms, GError **error);
+
+/* Why the client is dead; NULL while it lives. (transfer none) */
+const GError *berth_qmp_broken(const BerthQmp *qmp);
+
+/* @data is NULL for an event without data. */
+typedef void (*BerthQmpEventFunc)(BerthQmp *qmp, const char *event, JsonObject *data, gpointer user_data);
+/* Called once, when the connection has broken; @why is berth_qmp_broken(). */
+typedef void (*BerthQmpCloseFunc)(BerthQmp *qmp, const GError *why, gpointer user_data);
+
+/*
+ * Delivers events (also those already queued) and the end of the connection from @context (NULL: the default one). Blocking
+ * calls still work; what comes during them is delivered when @context runs again. A second call replaces the first;
+ * @on_event NULL ends it.
+ */
+void berth_qmp_watch(BerthQmp *qmp, GMainContext *context, BerthQmpEventFunc on_event, BerthQmpCloseFunc on_close,
+                     gpointer user_data);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Inside of the store: the connection, and statements that bind and complain in one place. */
+#pragma once
+
+#include <sqlite3.h>
+
+#include "store/store.h"
+
+struct BerthStore {
+  char *dir, *path;
+  sqlite3 *db;      /* NULL: there was no file yet when it was last looked for */
+  gboolean writing; /* a write is open */
+};
+
+struct BerthStoreWrite {
+  BerthStore *store; /* borrowed */
+};
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(sqlite3_stmt, sqlite3_finalize)
+
+/* Sets @error from what SQLite last said; always FALSE. */
+gboolean berth_store_sql_fail(BerthStore *store, GError **error);
+/* Runs statements without results. */
+gboolean berth_store_sql_run(BerthStore *store, const char *sql, GError **error);
+/* Prepares @sql and binds @types, one letter and one argument each: 's' const char * (NULL is fine), 'i' gint64, 'b' GBytes * (NULL
+ * is fine). NULL with @error set on failure. */
+sqlite3_stmt *berth_store_sql_query(BerthStore *store, GError **error, const char *sql, const char *types, ...);
+/* The next row: 1, none: 0, failure: -1 with @error set. */
+int berth_store_sql_step(BerthStore *store, sqlite3_stmt *statement, GError **error);
+/* Text or blob of a column; NULL for NULL. (transfer full) */
+char *berth_store_sql_text(sqlite3_stmt *statement, int column);
+GBytes *berth_store_sql_blob(sqlite3_stmt *statement, int column);
+/* Makes sure that what can be read is open. FALSE without @error: there is no store, it is empty. */
+gboolean berth_store_sql_readable(BerthStore *store, GError **error);

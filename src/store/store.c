@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "store/sql.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#define BUSY_MS 10000
+
+/* Step N takes a store from schema N to N + 1. Steps that were released never change. */
+static const char *const migrations[] = {
+    "CREATE TABLE guests ("
+    "  uuid TEXT PRIMARY KEY,"
+    "  name TEXT NOT NULL UNIQUE"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE revisions ("
+    "  guest TEXT NOT NULL REFERENCES guests (uuid) ON DELETE CASCADE,"
+    "  number INTEGER NOT NULL CHECK (number > 0),"
+    "  made TEXT NOT NULL,"
+    "  command TEXT NOT NULL,"
+    "  machine TEXT NOT NULL,"
+    "  document BLOB NOT NULL,"
+    "  record TEXT NOT NULL,"
+    "  PRIMARY KEY (guest, number)"
+    ") STRICT;"
+    "CREATE TABLE runs ("
+    "  guest TEXT PRIMARY KEY REFERENCES guests (uuid) ON DELETE CASCADE,"
+    "  state TEXT NOT NULL,"
+    "  since TEXT NOT NULL,"
+    "  pid INTEGER NOT NULL,"
+    "  start_time INTEGER NOT NULL,"
+    "  supervisor INTEGER NOT NULL,"
+    "  supervisor_start_time INTEGER NOT NULL,"
+    "  run_dir TEXT NOT NULL,"
+    "  revision INTEGER NOT NULL,"
+    "  document BLOB,"
+    "  record TEXT"
+    ") STRICT;",
+};
+#define SCHEMA ((gint64)G_N_ELEMENTS(migrations))
+
+/* The schema's number; -1 with @error set if it cannot be told or is newer than this program. */
+static gint64 read_schema(BerthStore *store, GError **error) {
+  g_autoptr(sqlite3_stmt) query = berth_store_sql_query(store, error, "PRAGMA user_version", "");
+  if (berth_store_sql_step(store, query, error) != 1)
+    return -1;
+  gint64 schema = sqlite3_column_int64(query, 0);
+  if (schema >= 0 && schema <= SCHEMA)
+    return schema;
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_NEWER,
+              "%s: the store has schema %" G_GINT64_FORMAT ", this berth knows up to %" G_GINT64_FORMAT
+              "; use the berth that wrote it; it was left as it is",
+              store->path, schema, SCHEMA);
+  return -1;
+}
+
+static void disconnect(BerthStore *store) {
+  sqlite3_close_v2(store->db);
+  store->db = NULL;
+}
+
+/* Opens the file. @flags: SQLITE_OPEN_CREATE or 0. */
+static gboolean connect_file(BerthStore *store, int flags, GError **error) {
+  if (sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READWRITE | flags, NULL) != SQLITE_OK) {
+    berth_store_sql_fail(store, error);
+    disconnect(store);
+    return FALSE;
+  }
+  sqlite3_busy_timeout(store->db, BUSY_MS);
+  if (read_schema(store, error) < 0 || !berth_store_sql_run(store, "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL", error)) {
+    disconnect(store);
+    return FALSE;
+  }
+  return TRUE;
+}
+
+gboolean berth_store_sql_readable(BerthStore *store, GError **error) {
+  if (store->db == NULL) {
+    if (access(store->path, F_OK) != 0) {
+      if (errno != ENOENT && errno != ENOTDIR)
+        g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: %s", store->path, g_strerror(errno));
+      return FALSE;
+    }
+    if (!connect_file(store, 0, error))
+      return FALSE;
+  }
+  if (store->writing)
+    return TRUE;
+  /* Schema 0: a first write was cut short, or is just under way. */
+  return read_schema(store, error) > 0;
+}
+
+BerthStore *berth_store_open(const char *state_dir, GError **error) {
+  g_autoptr(BerthStore) store = g_new0(BerthStore, 1);
+  store->dir = g_strdup(state_dir);
+  store->path = g_build_filename(state_dir, "berth.db", NULL);
+  g_autoptr(GError) failure = NULL;
+  if (!berth_store_sql_readable(store, &failure) && failure != NULL) {
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return NULL;
+  }
+  return g_steal_pointer(&store);
+}
+
+void berth_store_close(BerthStore *store) {
+  if (store == NULL)
+    return;
+  disconnect(store);
+  g_free(store->dir);
+  g_free(store->path);
+  g_free(store);
+}
+
+/* A new name in a folder is on disk only once the folder is. */
+static void sync_folder(const char *dir) {
+  int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0)
+    return;
+  fsync(fd);
+  close(fd);
+}
+
+/* Two processes that turn a new file to WAL at once may both be told BUSY without having waited. */
+static gboolean turn_to_wal(BerthStore *store, GError **error) {
+  for (int waited = 0;; waited += 10) {
+    int result = sqlite3_exec(store->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+    if (result == SQLITE_OK)
+      return TRUE;
+    if (result != SQLITE_BUSY || waited >= BUSY_MS)
+      return berth_store_sql_fail(store, error);
+    g_usleep(10 * 1000);
+  }
+}
+
+static gboolean make_file(BerthStore *store, GError **error) {
+  if (g_mkdir_with_parents(store->dir, 0700) != 0) {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: cannot make the state folder: %s", store->dir, g_strerror(errno));
+    return FALSE;
+  }
+  g_autofree char *parent = g_path_get_dirname(store->dir);
+  if (!connect_file(store, SQLITE_OPEN_CREATE, error))
+    return FALSE;
+  if (!turn_to_wal(store, error)) {
+    disconnect(store);
+    return FALSE;
+  }
+  sync_folder(store->dir);
+  sync_folder(parent);
+  return TRUE;
+}
+
+static gboolean migrate(BerthStore *store, GError **error) {
+  gint64 schema = read_schema(store, error);
+  if (schema < 0)
+    return FALSE;
+  for (gint64 i = schema; i < SCHEMA; i++)
+    if (!berth_store_sql_run(store, migrations[i], error))
+      return FALSE;
+  if (schema == SCHEMA)
+    return TRUE;
+  g_autofree char *version = g_strdup_printf("PRAGMA user_version = %" G_GINT64_FORMAT, SCHEMA);
+  return berth_store_sql_run(store, version, error);
+}
+
+static void roll_back(BerthStore *store) {
+  store->writing = FALSE;
+  if (!sqlite3_get_autocommit(store->db))
+    sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+BerthStoreWrite *berth_store_write_begin(BerthStore *store, GError **error) {
+  g_return_val_if_fail(!store->writing, NULL);
+  if (store->db == NULL && !make_file(store, error))
+    return NULL;
+  if (!berth_store_sql_run(store, "BEGIN IMMEDIATE", error))
+    return NULL;
+  store->writing = TRUE;
+  if (!migrate(store, error)) {
+    roll_back(store);
+    return NULL;
+  }
+  BerthStoreWrite *write = g_new0(BerthStoreWrite, 1);
+  write->store = store;
+  return write;
+}
+
+gboolean berth_store_write_commit(BerthStoreWrite *write, GError **error) {
+  gboolean done = berth_store_sql_run(write->store, "COMMIT", error);
+  berth_store_write_free(write);
+  return done;
+}
+
+void berth_store_write_free(BerthStoreWrite *write) {
+  if (write == NULL)
+    return;
+  roll_back(write->store);
+  g_free(write);
+}

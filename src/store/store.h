@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What berth remembers: guests with every revision of their document and record, and what runs. SQLite (WAL, synchronous=FULL)
+ * in one file, "berth.db" in the state folder; nothing outside this folder of the source sees SQL.
+ *
+ * A store that does not exist reads as an empty one; the first write makes it. Times are ISO 8601 UTC and given by the caller.
+ * Errors of every function: FAILED (I/O, disk full, damaged), BUSY (another process writes for more than ten seconds), NEWER.
+ */
+#pragma once
+
+#include <berth/plan.h>
+
+typedef struct BerthStore BerthStore;
+
+/* Opens the store in @state_dir. Neither folder nor file is made, and an old schema is left as it is: that is for the first write.
+ * Errors: NEWER, for a store that a newer berth wrote; it is left untouched. */
+BerthStore *berth_store_open(const char *state_dir, GError **error);
+void berth_store_close(BerthStore *store);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthStore, berth_store_close)
+
+/*
+ * A write: all or nothing, one at a time over all processes. Freed without commit, it leaves no trace. The first one makes folder
+ * (mode 0700) and file; each brings the schema up to date. Reads through the store see what the write has done so far.
+ */
+typedef struct BerthStoreWrite BerthStoreWrite;
+BerthStoreWrite *berth_store_write_begin(BerthStore *store, GError **error);
+/* Takes @write. When it returns TRUE, all is on disk; FALSE: nothing was changed. */
+gboolean berth_store_write_commit(BerthStoreWrite *write, GError **error);
+void berth_store_write_free(BerthStoreWrite *write);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthStoreWrite, berth_store_write_free)
+
+/* How a guest runs, or how it ended last. */
+typedef struct {
+  char *state;        /* virsh's words: "running", "paused", "shut off", "crashed" */
+  char *since;        /* when it got into @state */
+  gint64 pid;         /* QEMU; 0: does not run */
+  guint64 start_time; /* of that process, as the kernel counts: with the pid it names a process for good */
+  gint64 supervisor;  /* pid of berth run */
+  guint64 supervisor_start_time;
+  char *run_dir;    /* its sockets and logs */
+  guint revision;   /* that it was started from */
+  GBytes *document; /* the hardware it runs with: document … */
+  char *record;     /* … and record (JSON); NULL once it has ended */
+} BerthStoreRun;
+void berth_store_run_clear(BerthStoreRun *run);
+
+typedef struct {
+  char *uuid, *name;
+  guint revision;    /* newest; 0: none */
+  char *machine;     /* of the newest revision; "" if there is none */
+  char *defined;     /* when that was made */
+  BerthStoreRun run; /* state NULL: never ran */
+} BerthStoreGuest;
+void berth_store_guest_free(BerthStoreGuest *guest);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthStoreGuest, berth_store_guest_free)
+
+/* (transfer container full): BerthStoreGuest by name, without the document and record of their runs. */
+GPtrArray *berth_store_guests(BerthStore *store, GError **error);
+/* The guest whose name or else uuid is @guest, complete. Errors: NOT_FOUND. */
+BerthStoreGuest *berth_store_guest(BerthStore *store, const char *guest, GError **error);
+
+typedef struct {
+  guint number; /* from 1 */
+  char *made;   /* when */
+  char *command;
+  char *machine;
+  GBytes *document;
+  char *record; /* JSON */
+} BerthStoreRevision;
+void berth_store_revision_free(BerthStoreRevision *revision);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthStoreRevision, berth_store_revision_free)
+
+/* @number 0: the newest. Errors: NOT_FOUND. */
+BerthStoreRevision *berth_store_revision(BerthStore *store, const char *uuid, guint number, GError **error);
+/* (transfer container full): BerthStoreRevision, oldest first, without their documents. */
+GPtrArray *berth_store_revisions(BerthStore *store, const char *uuid, GError **error);
+
+/* Adds a guest. Errors: CONFLICT (name or uuid is there already). */
+gboolean berth_store_write_guest(BerthStoreWrite *write, const char *uuid, const char *name, GError **error);
+/* Adds @revision behind the newest one and sets its number. */
+gboolean berth_store_write_revision(BerthStoreWrite *write, const char *uuid, BerthStoreRevision *revision, GError **error);
+/* Replaces what is known about the guest's run. */
+gboolean berth_store_write_run(BerthStoreWrite *write, const char *uuid, const BerthStoreRun *run, GError **error);
+/* Removes the guest with all its revisions and its run. */
+gboolean berth_store_write_remove(BerthStoreWrite *write, const char *uuid, GError **error);

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "xml/node.h"
+
+#include <berth/error.h>
+#include <string.h>
+
+const BerthXmlNode *berth_xml_node_child(const BerthXmlNode *node, const char *name) {
+  const BerthXmlNode *child = node != NULL ? node->first : NULL;
+
+  while (child != NULL && name != NULL && strcmp(child->name, name) != 0)
+    child = child->next;
+  return child;
+}
+
+const BerthXmlNode *berth_xml_node_next(const BerthXmlNode *node, const char *name) {
+  const BerthXmlNode *next = node != NULL ? node->next : NULL;
+
+  while (next != NULL && name != NULL && strcmp(next->name, name) != 0)
+    next = next->next;
+  return next;
+}
+
+const BerthXmlAttribute *berth_xml_node_attribute(const BerthXmlNode *node, const char *name) {
+  if (node == NULL)
+    return NULL;
+  for (guint i = 0; i < node->n_attributes; i++)
+    if (strcmp(node->attributes[i].name, name) == 0)
+      return &node->attributes[i];
+  return NULL;
+}
+
+/* The first child whose name is the @length bytes at @name. */
+static const BerthXmlNode *child_of_length(const BerthXmlNode *node, const char *name, gsize length) {
+  const BerthXmlNode *child = node->first;
+
+  while (child != NULL && (strncmp(child->name, name, length) != 0 || child->name[length] != '\0'))
+    child = child->next;
+  return child;
+}
+
+const char *berth_xml_node_get(const BerthXmlNode *node, const char *path) {
+  while (node != NULL && *path != '\0') {
+    if (*path == '@') {
+      const BerthXmlAttribute *attribute = berth_xml_node_attribute(node, path + 1);
+      return attribute != NULL ? attribute->value : NULL;
+    }
+    gsize length = strcspn(path, "/");
+    node = child_of_length(node, path, length);
+    path += length + (path[length] == '/');
+  }
+  return node != NULL ? node->text : NULL;
+}
+
+void berth_xml_error(GError **error, int code, const BerthXmlDocument *document, const BerthXmlNode *node, const char *format,
+                     ...) {
+  va_list arguments;
+
+  va_start(arguments, format);
+  g_autofree char *message = g_strdup_vprintf(format, arguments);
+  va_end(arguments);
+  if (node != NULL)
+    g_set_error(error, BERTH_ERROR, code, "%s:%u: %s", document->file, node->line, message);
+  else
+    g_set_error(error, BERTH_ERROR, code, "%s: %s", document->file, message);
+}

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The store keeps what it was given, whole or not at all, through reopening, other processes, full disks and newer schemas. */
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "store/store.h"
+
+#define UUID "11111111-2222-3333-4444-555555555555"
+
+typedef struct {
+  char *top, *dir, *file;
+} World;
+
+static void set_up(World *world, gconstpointer data) {
+  world->top = g_dir_make_tmp("berth-store-XXXXXX", NULL);
+  world->dir = g_build_filename(world->top, "deep", "state", NULL);
+  world->file = g_build_filename(world->dir, "berth.db", NULL);
+}
+
+static void remove_tree(const char *path) {
+  g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+  const char *name;
+  while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+    g_autofree char *child = g_build_filename(path, name, NULL);
+    if (g_unlink(child) != 0)
+      remove_tree(child);
+  }
+  g_rmdir(path);
+}
+
+static void tear_down(World *world, gconstpointer data) {
+  remove_tree(world->top);
+  g_free(world->top);
+  g_free(world->dir);
+  g_free(world->file);
+}
+
+static BerthStore *reopen(const World *world) {
+  g_autoptr(GError) error = NULL;
+  BerthStore *store = berth_store_open(world->dir, &error);
+  g_assert_no_error(error);
+  g_assert_nonnull(store);
+  return store;
+}
+
+static BerthStoreRevision *revision_new(const char *document, const char *record) {
+  BerthStoreRevision *revision = g_new0(BerthStoreRevision, 1);
+  revision->made = g_strdup("2026-01-01T00:00:00Z");
+  revision->command = g_strdup("define");
+  revision->machine = g_strdup("pc-q35-7.2");
+  revision->document = g_bytes_new(document, strlen(document));
+  revision->record = g_strdup(record);
+  return revision;
+}
+
+static gboolean add(BerthStore *store, const char *uuid, const char *name, const char *document, GError **error) {
+  g_autoptr(BerthStoreWrite) write = berth_store_write_begin(store, error);
+  g_autoptr(BerthStoreRevision) revision = revision_new(document, "{}");
+  return write != NULL && berth_store_write_guest(write, uuid, name, error) &&
+         berth_store_write_revision(write, uuid, revision, error) && berth_store_write_commit(g_steal_pointer(&write), error);
+}
+
+static void add_ok(BerthStore *store, const char *uuid, const char *name, const char *document) {
+  g_autoptr(GError) error = NULL;
+  gboolean done = add(store, uuid, name, document, &error);
+  g_assert_no_error(error);
+  g_assert_true(done);
+}
+
+static guint count(BerthStore *store) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GPtrArray) guests = berth_store_guests(store, &error);
+  g_assert_no_error(error);
+  return guests->len;
+}
+
+static void test_absent(World *world, gconstpointer data) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(BerthStore) store = reopen(world);
+  g_assert_cmpuint(count(store), ==, 0);
+  g_assert_null(berth_store_guest(store, "a", &error));
+  g_assert_error(error, BERTH_ERROR, BERTH_ERROR_NOT_FOUND);
+  g_assert_false(g_file_test(world->dir, G_FILE_TEST_EXISTS));
+  add_ok(store, UUID, "a", "<domain/>");
+  GStatBuf about;
+  g_assert_cmpint(g_stat(world->dir, &about), ==, 0);
+  g_assert_cmpuint(about.st_mode & 0777, ==, 0700);
+  g_assert_cmpuint(count(store), ==, 1);
+}
+
+/* Another process makes the store while this one has it open as an empty one. */
+static void test_appears(World *world, gconstpointer data) {
+  g_autoptr(BerthStore) reader = reopen(world);
+  g_autoptr(BerthStore) writer = reopen(world);
+  add_ok(writer, UUID, "a", "<domain/>");
+  g_assert_cmpuint(count(reader), ==, 1);
+}
+
+static void test_kept(World *world, gconstpointer data) {
+  const char document[] = "\xef\xbb\xbf<domain>\r\n  '\xc3\xa4' </domain>";
+  BerthStore *store = reopen(world);
+  add_ok(store, UUID, "a", document);
+  berth_store_close(store);
+
+  g_autoptr(GError) error = NULL;
+  g_autoptr(BerthStore) again = reopen(world);
+  g_autoptr(BerthStoreGuest) guest = berth_store_guest(again, "a", &error);
+  g_assert_no_error(error);
+  g_assert_cmpstr(guest->uuid, ==, UUID);
+  g_assert_cmpstr(guest->machine, ==, "pc-q35-7.2");
+  g_assert_cmpuint(guest->revision, ==, 1);
+  g_assert_null(guest->run.state);
+  g_autoptr(BerthStoreRevision) revision = berth_store_revision(again, UUID, 0, &error);
+  g_assert_no_error(error);
+  gsize size = 0;
+  const char *kept = g_bytes_get_data(revision->document, &size);
+  g_assert_cmpmem(kept, size, document, sizeof document - 1);
+  g_assert_cmpstr(revision->record, ==, "{}");
+  g_assert_null(berth_store_revision(again, UUID, 2, &error));
+  g_assert_error(error, BERTH_ERROR, BERTH_ERROR_NOT_FOUND);
+}
+
+static void test_revisions(World *world, gconstpointer data) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(BerthStore) store = reopen(world);
+  add_ok(store, UUID, "a", "one");
+  g_autoptr(BerthStoreWrite) write = berth_store_write_begin(store, &error);
+  g_autoptr(BerthStoreRevision) second = revision_new("two", "{\"n\": 2}");
+  g_assert_true(berth_store_write_revision(write, UUID, second, &error));
+  g_assert_cmpuint(second->number, ==, 2);
+  g_assert_true(berth_store_write_commit(g_steal_pointer(&write), &error));
+  g_autoptr(GPtrArray) all = berth_store_revisions(store, UUID, &error);
+  g_assert_cmpuint(all->len, ==, 2);
+  const BerthStoreRevision *last = g_ptr_array_index(all, 1);
+  g_assert_cmpuint(last->number, ==, 2);
+  g_assert_cmpstr(last->record, ==, "{\"n\": 2}");
+  g_autoptr(BerthStoreRevision) first = berth_store_revision(store, UUID, 1, &error);
+  g_assert_cmpmem(g_bytes_get_data(first->document, NULL), 3, "one", 3);
+}
+
+static void test_run(World *world, gconstpointer data) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(BerthStore) store = reopen(world);
+  add_ok(store, UUID, "a", "<domain/>");
+  g_autoptr(GBytes) document = g_bytes_new_static("<domain/>", 9);
+  BerthStoreRun run = {.state = (char *)"running",
+                       .since = (char *)"2026-01-01T00:00:00Z",
+                       .pid = 42,
+                       .start_time = G_MAXINT64,
+                       .supervisor = 41,
+                       .supervisor_start_time = 7,
+                       .run_dir = (char *)"/run/x",
+                       .revision = 1,
+                       .document = document,
+                       .record = (char *)"{}"};
+  g_autoptr(BerthStoreWrite) write = berth_store_write_begin(store, &error);
+  g_assert_true(berth_store_write_run(write, UUID, &run, &error));
+  g_assert_true(berth_store_write_commit(g_steal_pointer(&write), &error));
+  g_autoptr(BerthStore) again = reopen(world);
+  g_autoptr(BerthStoreGuest) guest = berth_store_guest(again, UUID, &error);
+  g_assert_no_error(error);
+  g_assert_cmpstr(guest->run.state, ==, "running");
+  g_assert_cmpint(guest->run.pid, ==, 42);
+  g_assert_cmpuint(guest->run.start_time, ==, G_MAXINT64);
+  g_assert_cmpint(guest->run.supervisor, ==, 41);
+  g_assert_cmpstr(guest->run.run_dir, ==, "/run/x");
+  g_assert_true(g_bytes_equal(guest->run.document, document));
+}
+
+static void test_removed(World *world, gconstpointer data) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(BerthStore) store = reopen(world);
+  add_ok(store, UUID, "a", "<domain/>");
+  g_autoptr(BerthStoreWrite) write = berth_store_write_begin(store, &error);
+  g_assert_true(berth_store_write_remove(write, UUID, &error));
+  g_assert_true(berth_store_write_commit(g_steal_pointer(&write), &error));
+  g_assert_cmpuint(count(store), ==, 0);
+  g_autoptr(GPtrArray) revisions = berth_store_revisions(store, UUID, &error);
+  g_assert_cmpuint(revisions->len, ==, 0);
+  add_ok(store, UUID, "a", "<domain/>");
+}
+
+static void test_rolled_back(World *world, gconstpointer data) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(BerthStore) store = reopen(world);
+  {
+    g_autoptr(BerthStoreWrite) write = berth_store_write_begin(store, &error);
+    g_assert_true(berth_store_write_guest(write, UUID, "a", &error));
+  }
+  g_assert_cmpuint(count(store), ==, 0);
+  add_ok(store, UUID, "a", "<domain/>");
+  g_assert_false(add(store, "99999999-2222-3333-4444-555555555555", "a", "<domain/>", &error));
+  g_assert_error(error, BERTH_ERROR, BERTH_ERROR_CONFLICT);
+  g_assert_cmpuint(count(store), ==, 1);
+}
+
+/* @name: the migrations' step as an old berth would have left the file. */
+static void set_schema(const World *world, int schema) {
+  sqlite3 *db = NULL;
+  g_autofree char *sql = g_strdup_printf("PRAGMA user_version = %d", schema);
+  g_assert_cmpint(sqlite3_open(world->file, &db), ==, SQLITE_OK);
+  g_assert_cmpint(sqlite3_exec(db, sql, NULL, NULL, NULL), ==, SQLITE_OK);
+  sqlite3_close(db);
+}
+
+static void test_newer(World *world, gconstpointer data) {
+  g_autoptr(GError) error = NULL;
+  BerthStore *store = reopen(world);
+  add_ok(store, UUID, "a", "<domain/>");
+  berth_store_close(store);
+  set_schema(world, 1000);
+  g_autofree char *before = NULL, *after = NULL;
+  gsize size = 0, size_after = 0;
+  g_assert_true(g_file_get_contents(world->file, &before, &size, NULL));
+  g_assert_null(berth_store_open(world->dir, &error));
+  g_assert_error(error, BERTH_ERROR, BERTH_ERROR_NEWER);
+  g_assert_true(g_file_get_contents(world->file, &after, &size_after, NULL));
+  g_assert_cmpmem(before, size, after, size_after);
+}
+
+/* A newer berth comes by while this one has the store open. */
+static void test_newer_meanwhile(World *world, gconstpointer data) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(BerthStore) store = reopen(world);
+  add_ok(store, UUID, "a", "<domain/>");
+  set_schema(world, 1000);
+  g_assert_null(berth_store_write_begin(store, &error));
+  g_assert_error(error, BERTH_ERROR, BERTH_ERROR_NEWER);
+}
+
+/* A file that was made, but never got its tables: a first write that was cut short. */
+static void test_cut_short(World *world, gconstpointer data) {
+  g_mkdir_with_parents(world->dir, 0700);
+  g_assert_true(g_file_set_contents(world->file, "", 0, NULL));
+  g_autoptr(BerthStore) store = reopen(world);
+  g_assert_cmpuint(count(store), ==, 0);
+  add_ok(store, UUID, "a", "<domain/>");
+  g_assert_cmpuint(count(store), ==, 1);
+}
+
+static void test_garbage(World *world, gconstpointer data) {
+  g_autoptr(GError) error = NULL;
+  g_mkdir_with_parents(world->dir, 0700);
+  g_autofree char *garbage = g_strnfill(8192, 'x');
+  g_assert_true(g_file_set_contents(world->file, garbage, -1, NULL));
+  g_assert_null(berth_store_open(world->dir, &error));
+  g_assert_error(error, BERTH_ERROR, BERTH_ERROR_FAILED);
+  g_assert_null(strchr(error->message, '\n'));
+}
+
+static void test_two_connections(World *world, gconstpointer data) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(BerthStore) one = reopen(world);
+  g_autoptr(BerthStore) two = reopen(world);
+  g_autoptr(BerthStoreWrite) write = berth_store_write_begin(one, &error);
+  g_assert_true(berth_store_write_guest(write, UUID, "a", &error));
+  g_assert_cmpuint(count(one), ==, 1);
+  g_assert_cmpuint(count(two), ==, 0); /* not yet: it is not committed */
+  g_assert_true(berth_store_write_commit(g_steal_pointer(&write), &error));
+  g_assert_cmpuint(count(two), ==, 1);
+}
+
+/* Many processes make the store and write to it at the same time; none loses anything, none fails. */
+static void test_many_processes(World *world, gconstpointer data) {
+  enum { PROCESSES = 6, EACH = 5 };
+  for (int i = 0; i < PROCESSES; i++) {
+    if (fork() != 0)
+      continue;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(BerthStore) store = berth_store_open(world->dir, &error);
+    gboolean done = store != NULL;
+    for (int n = 0; done && n < EACH; n++) {
+      g_autofree char *uuid = g_strdup_printf("%08d-2222-3333-4444-%012d", i, n);
+      g_autofree char *name = g_strdup_printf("guest-%d-%d", i, n);
+      done = add(store, uuid, name, "<domain/>", &error);
+    }
+    if (!done)
+      g_printerr("%s\n", error->message);
+    _exit(done ? 0 : 1);
+  }
+  int status = 0;
+  for (int i = 0; i < PROCESSES; i++) {
+    g_assert_cmpint(wait(&status), >, 0);
+    g_assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  }
+  g_autoptr(BerthStore) store = reopen(world);
+  g_assert_cmpuint(count(store), ==, PROCESSES * EACH);
+}
+
+/* A writer that is killed in the middle leaves the last state that was committed. */
+static void test_killed(World *world, gconstpointer data) {
+  BerthStore *store = reopen(world);
+  add_ok(store, UUID, "a", "<domain/>");
+  berth_store_close(store);
+  pid_t child = fork();
+  if (child == 0) {
+    BerthStore *theirs = berth_store_open(world->dir, NULL);
+    BerthStoreWrite *write = berth_store_write_begin(theirs, NULL);
+    berth_store_write_guest(write, "99999999-2222-3333-4444-555555555555", "b", NULL);
+    berth_store_write_remove(write, UUID, NULL);
+    kill(getpid(), SIGKILL);
+  }
+  g_assert_cmpint(waitpid(child, NULL, 0), ==, child);
+  g_autoptr(BerthStore) again = reopen(world);
+  g_assert_cmpuint(count(again), ==, 1);
+  g_autoptr(BerthStoreGuest) guest = berth_store_guest(again, "a", NULL);
+  g_assert_nonnull(guest);
+}
+
+/* No file may grow: what a full disk is to SQLite. */
+static void test_full(World *world, gconstpointer data) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(BerthStore) store = reopen(world);
+  add_ok(store, UUID, "a", "<domain/>");
+  g_autofree char *huge = g_strnfill(4 << 20, 'x');
+  struct rlimit old, tight;
+  g_assert_cmpint(getrlimit(RLIMIT_FSIZE, &old), ==, 0);
+  tight = (struct rlimit){.rlim_cur = 1 << 20, .rlim_max = old.rlim_max};
+  signal(SIGXFSZ, SIG_IGN);
+  g_assert_cmpint(setrlimit(RLIMIT_FSIZE, &tight), ==, 0);
+  gboolean done = add(store, "99999999-2222-3333-4444-555555555555", "b", huge, &error);
+  g_assert_cmpint(setrlimit(RLIMIT_FSIZE, &old), ==, 0);
+  g_assert_false(done);
+  g_assert_error(error, BERTH_ERROR, BERTH_ERROR_FAILED);
+  g_assert_null(strchr(error->message, '\n'));
+  g_assert_cmpuint(count(store), ==, 1);
+  add_ok(store, "99999999-2222-3333-4444-555555555555", "b", huge);
+  g_assert_cmpuint(count(store), ==, 2);
+}
+
+static void test_no_folder(World *world, gconstpointer data) {
+  g_autoptr(GError) error = NULL;
+  g_autofree char *file = g_build_filename(world->top, "file", NULL);
+  g_assert_true(g_file_set_contents(file, "x", 1, NULL));
+  g_autofree char *below = g_build_filename(file, "state", NULL);
+  g_autoptr(BerthStore) store = berth_store_open(below, &error);
+  g_assert_no_error(error);
+  g_assert_cmpuint(count(store), ==, 0);
+  g_assert_false(add(store, UUID, "a", "<domain/>", &error));
+  g_assert_error(error, BERTH_ERROR, BERTH_ERROR_FAILED);
+}
+
+/* root may write anywhere, so that it must be somebody else for a moment. */
+static void test_read_only(World *world, gconstpointer data) {
+  g_autoptr(GError) error = NULL;
+  BerthStore *store = reopen(world);
+  add_ok(store, UUID, "a", "<domain/>");
+  berth_store_close(store);
+  g_autofree char *deep = g_path_get_dirname(world->dir);
+  g_chmod(world->top, 0755);
+  g_chmod(deep, 0755);
+  g_chmod(world->dir, 0555);
+  g_chmod(world->file, 0444);
+  gboolean root = geteuid() == 0;
+  g_assert_true(!root || seteuid(65534) == 0);
+  g_autoptr(BerthStore) again = berth_store_open(world->dir, &error);
+  gboolean done = again != NULL && add(again, "99999999-2222-3333-4444-555555555555", "b", "<domain/>", &error);
+  g_assert_true(!root || seteuid(0) == 0);
+  g_chmod(world->dir, 0755);
+  g_chmod(world->file, 0644);
+  g_assert_false(done);
+  g_assert_error(error, BERTH_ERROR, BERTH_ERROR_FAILED);
+  g_assert_null(strchr(error->message, '\n'));
+  g_autoptr(BerthStore) last = reopen(world);
+  g_assert_cmpuint(count(last), ==, 1);
+}
+
+static const struct {
+  const char *path;
+  void (*run)(World *world, gconstpointer data);
+} tests[] = {
+    {"/store/absent-reads-as-empty", test_absent},
+    {"/store/appears-for-open-readers", test_appears},
+    {"/store/kept-to-the-byte", test_kept},
+    {"/store/revisions-are-counted", test_revisions},
+    {"/store/run-survives-reopening", test_run},
+    {"/store/removed-with-all", test_removed},
+    {"/store/rolled-back-leaves-nothing", test_rolled_back},
+    {"/store/newer-schema-is-left-alone", test_newer},
+    {"/store/newer-schema-meanwhile", test_newer_meanwhile},
+    {"/store/cut-short-first-write", test_cut_short},
+    {"/store/garbage-is-refused", test_garbage},
+    {"/store/two-connections", test_two_connections},
+    {"/store/many-processes", test_many_processes},
+    {"/store/killed-writer", test_killed},
+    {"/store/full-disk", test_full},
+    {"/store/no-folder", test_no_folder},
+    {"/store/read-only-folder", test_read_only},
+};
+
+int main(int argc, char **argv) {
+  g_test_init(&argc, &argv, NULL);
+  for (gsize i = 0; i < G_N_ELEMENTS(tests); i++)
+    g_test_add(tests[i].path, World, NULL, set_up, tests[i].run, tear_down);
+  return g_test_run();
+}
