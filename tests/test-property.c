@@ -54,6 +54,16 @@ static const Thing things[] = {
     NIC("05", "e1000e"),
     NIC("06", "virtio"),
     NIC("07", "e1000"),
+    NIC("08", "virtio"),
+    NIC("09", "e1000"),
+    NIC("0a", "virtio"),
+    NIC("0b", "rtl8139"),
+    NIC("0c", "virtio"),
+    NIC("0d", "e1000"),
+    NIC("0e", "virtio"),
+    NIC("0f", "e1000"),
+    NIC("10", "virtio"),
+    NIC("11", "e1000"),
     DISK("virtio", "vda", NULL),
     DISK("virtio", "vdb", NULL),
     DISK("virtio", "vdc", NULL),
@@ -93,6 +103,7 @@ typedef struct {
   guint32 seed;
   guint step;
   const char *machine;
+  gint density; /* percent of the things that the guest starts with */
   gboolean in[G_N_ELEMENTS(things)];
   char *input, *output, *output_before; /* documents */
   BerthRecord *record;
@@ -195,7 +206,7 @@ static void edit(Life *life) {
     if (things[i].machine != NULL && strstr(life->machine, things[i].machine) == NULL)
       continue;
     if (life->step == 0)
-      life->in[i] = g_rand_int_range(life->rand, 0, 100) < 40;
+      life->in[i] = g_rand_int_range(life->rand, 0, 100) < life->density;
     else if (g_rand_int_range(life->rand, 0, 100) < 12)
       life->in[i] = !life->in[i];
   }
@@ -304,9 +315,16 @@ static void check_plan(Life *life, const BerthPlan *result) {
   g_autoptr(GPtrArray) rows = berth_plan_rows(result);
   check_unique(life, rows);
   check_places(life, rows, result);
-  check_same(life, "the same input again", life->input, life->record, life->output);
-  check_same(life, "the own output with the new record", life->output, berth_plan_record(result), life->output);
-  check_same(life, "the own output without a record", life->output, NULL, life->output);
+  switch ((life->seed + life->step) % 3) { /* one of them a step, for time */
+  case 0:
+    check_same(life, "the same input again", life->input, life->record, life->output);
+    break;
+  case 1:
+    check_same(life, "the own output with the new record", life->output, berth_plan_record(result), life->output);
+    break;
+  default:
+    check_same(life, "the own output without a record", life->output, NULL, life->output);
+  }
 }
 
 static void step(Life *life) {
@@ -332,6 +350,7 @@ static void step(Life *life) {
 static void live(guint32 seed) {
   g_auto(Life) life = {.rand = g_rand_new_with_seed(seed), .seed = seed};
   life.machine = g_rand_boolean(life.rand) ? "pc-i440fx-7.2" : "pc-q35-7.2";
+  life.density = g_rand_int_range(life.rand, 10, 90);
   life.places = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, place_free);
   for (life.step = 0; life.step < STEPS; life.step++)
     step(&life);

@@ -43,9 +43,12 @@ for device in /sys/bus/pci/devices/*; do
   done
   address=$(first "$device"/net/*/address "$device"/virtio*/net/*/address)
   mac=-; [ -n "$address" ] && mac=$(cat "$address")
-  disk=$(first "$device"/virtio*/block/* "$device"/*/*/*/block/* "$device"/*/*/*/*/block/*)
-  block=-; [ -n "$disk" ] && block=${disk##*/}
   vendor=$(cat "$device/vendor"); id=$(cat "$device/device"); class=$(cat "$device/class")
+  block=-
+  case $class in
+  0x0604*) ;; # what is behind a bridge is not the bridge's
+  *) disk=$(find "$(readlink -f "$device")" -type d -path '*/block/*' -prune | head -n 1); [ -n "$disk" ] && block=${disk##*/} ;;
+  esac
   echo "BERTH-GUEST path=$path bus=$bus id=${vendor#0x}:${id#0x} class=$class mac=$mac block=$block"
 done
 echo "BERTH-GUEST end"

@@ -65,7 +65,7 @@ typedef struct {
   const char *title; /* "NAME"; in JSON in lower case */
   CliColumnType type;
 } CliColumn;
-/* @columns ends with a NULL title. */
+/* @columns ends with a NULL title; it and @name are borrowed. Without lines, there is no table but an empty array. */
 CliTable *cli_table_new(const char *name, const CliColumn *columns, gboolean json);
 void cli_table_free(CliTable *table);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CliTable, cli_table_free)

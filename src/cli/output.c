@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <json-glib/json-glib.h>
 #include <libsmartcols.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,51 +35,97 @@ void cli_print_notes(const BerthPlan *plan) {
 }
 
 struct CliTable {
-  struct libscols_table *table;
+  const char *name;
+  const CliColumn *columns;
+  gboolean json;
+  GPtrArray *lines; /* GStrv */
 };
 
 CliTable *cli_table_new(const char *name, const CliColumn *columns, gboolean json) {
   CliTable *table = g_new0(CliTable, 1);
-  table->table = scols_new_table();
-  scols_table_set_name(table->table, name);
-  scols_table_enable_json(table->table, json);
-  /* A table that somebody greps must not depend on the width of a terminal. */
-  scols_table_set_termforce(table->table, SCOLS_TERMFORCE_NEVER);
-  for (const CliColumn *column = columns; column->title != NULL; column++) {
-    gboolean number = column->type == CLI_COLUMN_NUMBER;
-    struct libscols_column *made = scols_table_new_column(table->table, column->title, 0, number ? SCOLS_FL_RIGHT : 0);
-    scols_column_set_json_type(made, number ? SCOLS_JSON_NUMBER : SCOLS_JSON_STRING);
-  }
+  table->name = name;
+  table->columns = columns;
+  table->json = json;
+  table->lines = g_ptr_array_new_with_free_func((GDestroyNotify)g_strfreev);
   return table;
 }
 
 void cli_table_free(CliTable *table) {
   if (table == NULL)
     return;
-  scols_unref_table(table->table);
+  g_ptr_array_unref(table->lines);
   g_free(table);
 }
 
 void cli_table_add(CliTable *table, const char *const *cells) {
-  struct libscols_line *line = scols_table_new_line(table->table, NULL);
-  for (gsize i = 0; cells[i] != NULL; i++)
-    scols_line_set_data(line, i, cells[i]);
+  g_ptr_array_add(table->lines, g_strdupv((char **)cells));
 }
 
-/* smartcols writes null for an empty cell and a bare table name for no rows; readers of JSON want text and an array. */
-gboolean cli_table_print(CliTable *table, GError **error) {
-  if (scols_table_get_nlines(table->table) == 0 && scols_table_is_json(table->table)) {
-    cli_print("{\n   \"%s\": []\n}\n", scols_table_get_name(table->table));
-    return TRUE;
+static void add_member(JsonBuilder *builder, const CliColumn *column, const char *cell) {
+  g_autofree char *name = g_ascii_strdown(column->title, -1);
+  json_builder_set_member_name(builder, name);
+  if (column->type == CLI_COLUMN_TEXT)
+    json_builder_add_string_value(builder, cell);
+  else if (*cell != '\0')
+    json_builder_add_int_value(builder, g_ascii_strtoll(cell, NULL, 10));
+  else
+    json_builder_add_null_value(builder);
+}
+
+/* Not smartcols' own JSON: it writes null for a text that is empty, and nothing at all for a table without lines. */
+static void print_json(const CliTable *table) {
+  g_autoptr(JsonBuilder) builder = json_builder_new();
+  json_builder_begin_object(builder);
+  json_builder_set_member_name(builder, table->name);
+  json_builder_begin_array(builder);
+  for (guint i = 0; i < table->lines->len; i++) {
+    char **cells = g_ptr_array_index(table->lines, i);
+    json_builder_begin_object(builder);
+    for (gsize n = 0; table->columns[n].title != NULL; n++)
+      add_member(builder, &table->columns[n], cells[n]);
+    json_builder_end_object(builder);
+  }
+  json_builder_end_array(builder);
+  json_builder_end_object(builder);
+  g_autoptr(JsonNode) root = json_builder_get_root(builder);
+  g_autofree char *text = json_to_string(root, TRUE);
+  cli_print("%s\n", text);
+}
+
+/* Padding behind the last word of a line only disturbs those who compare. */
+static void print_trimmed(char *text) {
+  g_auto(GStrv) lines = g_strsplit(g_strchomp(text), "\n", -1);
+  for (gsize i = 0; lines[i] != NULL; i++)
+    cli_print("%s\n", g_strchomp(lines[i]));
+}
+
+static gboolean print_columns(const CliTable *table) {
+  struct libscols_table *columns = scols_new_table();
+  /* A table that somebody greps must not depend on the width of a terminal. */
+  scols_table_set_termforce(columns, SCOLS_TERMFORCE_NEVER);
+  for (const CliColumn *column = table->columns; column->title != NULL; column++)
+    scols_table_new_column(columns, column->title, 0, column->type == CLI_COLUMN_NUMBER ? SCOLS_FL_RIGHT : 0);
+  for (guint i = 0; i < table->lines->len; i++) {
+    char **cells = g_ptr_array_index(table->lines, i);
+    struct libscols_line *line = scols_table_new_line(columns, NULL);
+    for (gsize n = 0; cells[n] != NULL; n++)
+      scols_line_set_data(line, n, cells[n]);
   }
   char *text = NULL;
-  if (scols_print_table_to_string(table->table, &text) != 0) {
-    g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "table: %s", g_strerror(ENOMEM));
+  gboolean done = scols_print_table_to_string(columns, &text) == 0;
+  if (done && text != NULL)
+    print_trimmed(text);
+  free(text);
+  scols_unref_table(columns);
+  return done;
+}
+
+gboolean cli_table_print(CliTable *table, GError **error) {
+  if (table->json)
+    print_json(table);
+  else if (table->lines->len > 0 && !print_columns(table)) {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "table '%s': cannot be laid out", table->name);
     return FALSE;
   }
-  fputs(text, stdout);
-  if (text[0] != '\0' && text[strlen(text) - 1] != '\n')
-    fputc('\n', stdout);
-  free(text);
   return TRUE;
 }

@@ -5,23 +5,26 @@
 #include <string.h>
 
 #include "facts/facts.h"
+#include "families/pci-search.h"
 
 #define CONVENTIONAL_BUS (BERTH_PCI_CONVENTIONAL | BERTH_PCI_PCI_BRIDGE)
 #define EXPRESS_PORT (BERTH_PCI_EXPRESS | BERTH_PCI_UPSTREAM | BERTH_PCI_PCIE_PCI_BRIDGE | BERTH_PCI_AUTO | BERTH_PCI_HOTPLUG)
 #define LIVE (BERTH_PCI_AUTO | BERTH_PCI_HOTPLUG)
 
-/* name, accepts, first and last slot, root, bridge, driver, options */
+/* name, accepts, first and last slot, root, bridge, outer, driver, options */
 static const BerthPciModel models[] = {
-    {"pci-root", CONVENTIONAL_BUS | BERTH_PCI_PXB | LIVE, 1, 31, TRUE, FALSE, NULL, 0},
-    {"pcie-root", BERTH_PCI_EXPRESS | BERTH_PCI_ROOT_PORT | BERTH_PCI_DMI_BRIDGE | BERTH_PCI_PXB_PCIE, 1, 31, TRUE, FALSE, NULL, 0},
-    {"pci-bridge", CONVENTIONAL_BUS | LIVE, 1, 31, FALSE, TRUE, "pci-bridge", BERTH_PCI_CHASSIS_NR},
-    {"pci-expander-bus", CONVENTIONAL_BUS | LIVE, 0, 31, FALSE, FALSE, "pxb", BERTH_PCI_BUS_NR},
-    {"pcie-to-pci-bridge", CONVENTIONAL_BUS | LIVE, 1, 31, FALSE, TRUE, "pcie-pci-bridge", 0},
-    {"dmi-to-pci-bridge", CONVENTIONAL_BUS, 0, 31, FALSE, TRUE, "i82801b11-bridge", 0},
-    {"pcie-root-port", EXPRESS_PORT, 0, 0, FALSE, TRUE, "pcie-root-port", BERTH_PCI_CHASSIS | BERTH_PCI_PORT},
-    {"pcie-switch-downstream-port", EXPRESS_PORT, 0, 0, FALSE, TRUE, "xio3130-downstream", BERTH_PCI_CHASSIS | BERTH_PCI_PORT_SLOT},
-    {"pcie-switch-upstream-port", BERTH_PCI_DOWNSTREAM, 0, 31, FALSE, TRUE, "x3130-upstream", 0},
-    {"pcie-expander-bus", BERTH_PCI_ROOT_PORT | BERTH_PCI_DMI_BRIDGE, 0, 31, FALSE, FALSE, "pxb-pcie", BERTH_PCI_BUS_NR},
+    {"pci-root", CONVENTIONAL_BUS | BERTH_PCI_PXB | LIVE, 1, 31, TRUE, FALSE, TRUE, NULL, 0},
+    {"pcie-root", BERTH_PCI_EXPRESS | BERTH_PCI_ROOT_PORT | BERTH_PCI_DMI_BRIDGE | BERTH_PCI_PXB_PCIE, 1, 31, TRUE, FALSE, TRUE,
+     NULL, 0},
+    {"pci-bridge", CONVENTIONAL_BUS | LIVE, 1, 31, FALSE, TRUE, FALSE, "pci-bridge", BERTH_PCI_CHASSIS_NR},
+    {"pci-expander-bus", CONVENTIONAL_BUS | LIVE, 0, 31, FALSE, FALSE, TRUE, "pxb", BERTH_PCI_BUS_NR},
+    {"pcie-to-pci-bridge", CONVENTIONAL_BUS | LIVE, 1, 31, FALSE, TRUE, TRUE, "pcie-pci-bridge", 0},
+    {"dmi-to-pci-bridge", CONVENTIONAL_BUS, 0, 31, FALSE, TRUE, TRUE, "i82801b11-bridge", 0},
+    {"pcie-root-port", EXPRESS_PORT, 0, 0, FALSE, TRUE, TRUE, "pcie-root-port", BERTH_PCI_CHASSIS | BERTH_PCI_PORT},
+    {"pcie-switch-downstream-port", EXPRESS_PORT, 0, 0, FALSE, TRUE, FALSE, "xio3130-downstream",
+     BERTH_PCI_CHASSIS | BERTH_PCI_PORT_SLOT},
+    {"pcie-switch-upstream-port", BERTH_PCI_DOWNSTREAM, 0, 31, FALSE, TRUE, FALSE, "x3130-upstream", 0},
+    {"pcie-expander-bus", BERTH_PCI_ROOT_PORT | BERTH_PCI_DMI_BRIDGE, 0, 31, FALSE, FALSE, TRUE, "pxb-pcie", BERTH_PCI_BUS_NR},
 };
 
 static const struct {
@@ -143,9 +146,24 @@ static void no_bus_error(const BerthPci *pci, const BerthDevice *device, guint f
   berth_families_pci_fail(pci, device, BERTH_ERROR_NO_ROOM, what, error);
 }
 
+/* Whether a bridge could be put on bus @number. With a record it must also be able to go there in the end, among the recalled
+ * devices, and to renumber nothing; where it is not, a hierarchy of its own is started, which a machine without PCI Express cannot
+ * have. */
+static gboolean takes_bridge(const BerthPci *pci, guint number) {
+  const BerthPciBus *bus = berth_families_pci_bus(pci, number);
+  if (!(bus->accepts & BERTH_PCI_PCI_BRIDGE))
+    return FALSE;
+  if (pci->assignment->record == NULL || !pci->express)
+    return TRUE;
+  for (guint slot = bus->model->first; slot <= bus->model->last; slot++)
+    if ((bus->fixed >> slot & 1) == 0 && (gint)slot * 8 > bus->last_bridge)
+      return berth_families_pci_met_last(pci, NULL, number);
+  return FALSE;
+}
+
 static gboolean bridge_possible(const BerthPci *pci) {
   for (guint i = 0; i < pci->buses->len; i++)
-    if (berth_families_pci_bus(pci, i)->accepts & BERTH_PCI_PCI_BRIDGE)
+    if (takes_bridge(pci, i))
       return TRUE;
   return FALSE;
 }
@@ -166,7 +184,7 @@ gboolean berth_families_pci_grow(BerthPci *pci, const BerthDevice *device, guint
   if (wanted < pci->buses->len)
     return TRUE;
   /* With a record berth goes on where libvirt gives up: a bridge that finds no slot gets one behind another bridge. */
-  gboolean bridge = (flags & BERTH_PCI_PCI_BRIDGE) && pci->assignment->record != NULL && bridge_possible(pci);
+  gboolean bridge = (flags & BERTH_PCI_PCI_BRIDGE) && pci->assignment->record != NULL;
   gboolean conventional = (flags & BERTH_PCI_CONVENTIONAL) || bridge;
   gboolean express = (flags & (BERTH_PCI_EXPRESS | BERTH_PCI_UPSTREAM | BERTH_PCI_PCIE_PCI_BRIDGE)) != 0;
   gboolean start = conventional && !bridge_possible(pci);

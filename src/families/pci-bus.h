@@ -23,6 +23,7 @@ typedef struct {
   guint8 first, last; /* slots */
   gboolean root;      /* the machine's own */
   gboolean bridge;    /* firmware gives the bus behind it the next number of its walk */
+  gboolean outer;     /* sits on a root, or in a port of it: never below a bridge that has no place yet */
   const char *driver; /* model/@name; NULL: none is written */
   guint options;      /* BerthPciOptions */
 } BerthPciModel;
@@ -34,6 +35,7 @@ typedef struct {
   gboolean existed;             /* its controller was there before anything grew */
   gint last_bridge;             /* greatest slot * 8 + function of a recorded bridge on this bus; -1: none */
   guint32 busy;                 /* bit per slot: something is, or is kept, in it */
+  guint32 fixed;                /* the same before anything was searched: no bridge can come there */
   guint32 aggregate;            /* bit per slot: its functions may be shared out */
   guint8 used[BERTH_PCI_SLOTS]; /* bit per function */
   guint8 held[BERTH_PCI_SLOTS]; /* bit per function: kept for a device that is gone */

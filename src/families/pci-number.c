@@ -79,7 +79,8 @@ static gboolean visible(const Tree *tree, guint bus, guint position) {
 static void walk(Tree *tree, guint bus, gint *last) {
   for (guint i = tree->first[bus]; i < tree->first[bus + 1]; i++) {
     const Bridge *bridge = &g_array_index(tree->bridges, Bridge, i);
-    if (!bridge->model->bridge || !visible(tree, bus, bridge->position) || tree->number[bridge->index] != NO_NUMBER)
+    gboolean met = bridge->model->bridge && visible(tree, bus, bridge->position);
+    if (!met || tree->number[bridge->index] != NO_NUMBER || *last >= LAST_NUMBER)
       continue;
     tree->number[bridge->index] = ++*last;
     walk(tree, bridge->index, last);
@@ -119,6 +120,8 @@ static void tree_number(Tree *tree) {
     /* QEMU puts a hidden bridge on a conventional expander bus; devices are behind it (guest-bus-numbers §2). */
     if (expander->model->accepts & BERTH_PCI_CONVENTIONAL)
       last++;
+    if (last > LAST_NUMBER)
+      return;
     tree->number[expander->index] = last;
     walk(tree, expander->index, &last);
   }
@@ -192,21 +195,33 @@ static void tree_of_record(Tree *tree, const BerthRecord *record, const BerthInv
   tree_number(tree);
 }
 
-void berth_families_pci_note_shifts(const BerthAssignment *assignment) {
-  if (assignment->record == NULL || assignment->notes == NULL)
-    return;
+static void note_unseen(const BerthAssignment *assignment, const Tree *after) {
+  for (guint i = 1; i < BERTH_PCI_MAX_BUSES; i++)
+    if (after->by_index[i] != NULL && after->number[i] == NO_NUMBER)
+      g_ptr_array_add(
+          assignment->notes,
+          g_strdup_printf("the guest will not see what is behind controller pci %u: firmware has no bus number for it", i));
+}
+
+static void note_shifts(const BerthAssignment *assignment, const BerthRecord *record, const Tree *after) {
   g_auto(Tree) before = {0};
-  g_auto(Tree) after = {0};
-  tree_of_record(&before, berth_families_pci_before(assignment), assignment->inventory);
-  tree_of_inventory(&after, assignment->inventory);
+  tree_of_record(&before, record, assignment->inventory);
   g_autoptr(GString) note = g_string_new(NULL);
-  for (guint i = 1; i < BERTH_PCI_MAX_BUSES; i++) {
-    if (before.number[i] == NO_NUMBER || after.by_index[i] == NULL || before.number[i] == after.number[i])
-      continue;
-    g_autofree char *number = after.number[i] == NO_NUMBER ? g_strdup("none") : g_strdup_printf("%d", after.number[i]);
-    g_string_append_printf(note, "%s controller pci %u: %d → %s", note->len > 0 ? "," : "guest bus numbers shift:", i,
-                           before.number[i], number);
-  }
+  for (guint i = 1; i < BERTH_PCI_MAX_BUSES; i++)
+    if (before.number[i] != NO_NUMBER && after->number[i] != NO_NUMBER && before.number[i] != after->number[i])
+      g_string_append_printf(note, "%s controller pci %u: %d → %d", note->len > 0 ? "," : "guest bus numbers shift:", i,
+                             before.number[i], after->number[i]);
   if (note->len > 0)
     g_ptr_array_add(assignment->notes, g_strdup(note->str));
+}
+
+void berth_families_pci_note_numbers(const BerthAssignment *assignment) {
+  const BerthRecord *record = berth_families_pci_before(assignment);
+  if (assignment->notes == NULL)
+    return;
+  g_auto(Tree) after = {0};
+  tree_of_inventory(&after, assignment->inventory);
+  if (record != NULL)
+    note_shifts(assignment, record, &after);
+  note_unseen(assignment, &after);
 }

@@ -4,5 +4,6 @@
 
 #include "families/pci-bus.h"
 
-/* Appends to @assignment->notes which recorded bridges get another bus number than the record implies. Nothing without a record. */
-void berth_families_pci_note_shifts(const BerthAssignment *assignment);
+/* Appends to @assignment->notes which recorded bridges get another bus number than the record implies, and which buses the guest
+ * will not see at all. */
+void berth_families_pci_note_numbers(const BerthAssignment *assignment);

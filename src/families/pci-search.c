@@ -51,14 +51,11 @@ void berth_families_pci_remember(BerthPci *pci) {
     bus->held[entry->address.value[BERTH_PCI_SLOT]] |= (guint8)(1u << entry->address.value[BERTH_PCI_FUNCTION]);
     bus->busy |= 1u << entry->address.value[BERTH_PCI_SLOT];
   }
+  for (guint i = 0; i < pci->buses->len; i++)
+    berth_families_pci_bus(pci, i)->fixed = berth_families_pci_bus(pci, i)->busy;
 }
 
-/*
- * Whether a bridge on bus @number, behind the recorded ones there, is met after all recorded bridges by firmware's walk. A bus
- * whose own bridge has no place yet counts as such: it will be given one at the end. But in the final pass only root ports are sure
- * to be placed on a root; any other bridge could end up below the one that asks.
- */
-static gboolean met_last(const BerthPci *pci, const BerthDevice *device, guint number) {
+gboolean berth_families_pci_met_last(const BerthPci *pci, const BerthDevice *device, guint number) {
   for (guint depth = 0; depth < BERTH_PCI_MAX_BUSES; depth++) {
     const BerthPciBus *bus = berth_families_pci_bus(pci, number);
     if (bus == NULL)
@@ -67,7 +64,7 @@ static gboolean met_last(const BerthPci *pci, const BerthDevice *device, guint n
       return TRUE;
     const BerthDevice *bridge = bus->controller;
     if (bridge == NULL || bridge == device || !berth_families_pci_placed(&bridge->address))
-      return pci->planning || (bridge != device && (bus->accepts & BERTH_PCI_UPSTREAM) && bus->model->options & BERTH_PCI_PORT);
+      return pci->planning || (bridge != device && bus->model->outer);
     /* An expander bus is a root of its own, numbered by itself. */
     if (!bus->model->bridge)
       return TRUE;
@@ -119,7 +116,8 @@ static gboolean pick(const BerthPci *pci, const Wish *wish, BerthAddress *addres
     const BerthPciBus *bus = berth_families_pci_bus(pci, number);
     if (!berth_families_pci_accepts(bus->accepts, number, wish->flags, FALSE))
       continue;
-    if ((wish->quiet && !met_last(pci, wish->device, number)) || (wish->sane && below(pci, wish->device, number)))
+    if ((wish->quiet && !berth_families_pci_met_last(pci, wish->device, number)) ||
+        (wish->sane && below(pci, wish->device, number)))
       continue;
     *address = berth_model_address_pci(number, 0, 0);
     if (pick_slot(bus, wish, address))
@@ -178,6 +176,8 @@ static gboolean pick_held(BerthPci *pci, const Wish *wish, BerthAddress *address
 static gboolean find(BerthPci *pci, const BerthDevice *device, guint flags, gint function, BerthAddress *address, GError **error) {
   const BerthRecord *record = pci->assignment->record;
   const BerthPciModel *model = device != NULL ? berth_families_pci_model_of(device) : NULL;
+  /* Below PCI Express a new port at the end is better than a place that renumbers. */
+  guint better_grown = BERTH_PCI_UPSTREAM | BERTH_PCI_PCIE_PCI_BRIDGE | (pci->express ? BERTH_PCI_PCI_BRIDGE : 0);
   Wish wish = {device, flags, function, FALSE, FALSE, FALSE};
   if (record != NULL && model != NULL && model->bridge) {
     /* libvirt puts bridges below themselves at times; while buses are only counted, that is how they are counted. */
@@ -185,7 +185,7 @@ static gboolean find(BerthPci *pci, const BerthDevice *device, guint flags, gint
     wish.quiet = TRUE;
     if (pick(pci, &wish, address))
       return TRUE;
-    if (pci->planning && (flags & (BERTH_PCI_UPSTREAM | BERTH_PCI_PCIE_PCI_BRIDGE)) && pick_grown(pci, &wish, address, NULL))
+    if (pci->planning && (flags & better_grown) && pick_grown(pci, &wish, address, NULL))
       return TRUE;
     wish.quiet = FALSE;
     wish.late = TRUE;
@@ -254,7 +254,8 @@ gboolean berth_families_pci_return(BerthPci *pci, BerthDevice *device, guint fla
   if (bus == NULL || below(pci, device, (guint)address.value[BERTH_PCI_BUS]))
     return FALSE;
   /* What was there until now counts in the numbers as they are; what has gone before would shift them. */
-  gboolean quiet = met_last(pci, device, (guint)address.value[BERTH_PCI_BUS]) && position(&address) > bus->last_bridge;
+  gboolean quiet =
+      berth_families_pci_met_last(pci, device, (guint)address.value[BERTH_PCI_BUS]) && position(&address) > bus->last_bridge;
   if ((entry->gone != NULL && !quiet) || !berth_families_pci_reserve(pci, device, flags, TRUE, &address, NULL))
     return FALSE;
   if (!pci->planning) {

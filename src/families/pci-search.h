@@ -8,6 +8,11 @@
  * filled; nothing without a record. */
 void berth_families_pci_remember(BerthPci *pci);
 
+/* Whether a bridge on bus @number, behind the recorded ones there, is met after all recorded bridges by firmware's walk. A bus
+ * whose own bridge has no place yet counts as such in the planning pass, and in the final one if that bridge cannot end up below
+ * @device: it will be given a place at the end. */
+gboolean berth_families_pci_met_last(const BerthPci *pci, const BerthDevice *device, guint number);
+
 /* Finds and takes the next place for @flags (addressing §3.5). @function: the function wanted in a free slot, -1 any. With a
  * record, new bridges go where they renumber no recorded one, and kept places are given away last, oldest first.
  * @device is NULL for room that is kept. Errors: NO_ROOM. */

@@ -312,7 +312,7 @@ static gboolean assign(BerthAssignment *assignment, GError **error) {
   mark_multifunction(&pci);
   if (!berth_families_pci_options(assignment, error))
     return FALSE;
-  berth_families_pci_note_shifts(assignment);
+  berth_families_pci_note_numbers(assignment);
   return TRUE;
 }
 

@@ -47,8 +47,9 @@ static const struct {
     {"none", "none"},   {"dump", "pause"},        {"inject-nmi", "inject-nmi"},
 };
 
+/* The written one: the chipset's watchdog follows the others. */
 static const char *action_of(const BerthDevice *device) {
-  const char *action = berth_model_device_get(device, "@action");
+  const char *action = berth_xml_node_get(device->node, "@action");
   for (guint i = 0; i < G_N_ELEMENTS(actions); i++) {
     if (g_strcmp0(actions[i].xml, action) == 0)
       return actions[i].qemu;
