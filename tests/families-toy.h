@@ -122,7 +122,7 @@ static inline guint64 port(guint a, guint b, guint c, guint d) {
   return (guint64)a << 24 | b << 16 | c << 8 | d;
 }
 
-/* Remembers a place of a device that is gone (@gone NULL: was left out just now). */
+/* Remembers a place of a device that is gone (@gone NULL: that is here). */
 static inline void remember(Guest *guest, const char *element, const char *kind, const char *key, const char *gone,
                             const BerthAddress *where) {
   if (guest->record == NULL)

@@ -308,7 +308,7 @@ static void test_refusals(void) {
       {"pc", "\n<disk><target dev='vda1'/></disk>", BERTH_ERROR_BAD_INPUT, "guest.xml:3: "},
       {"pc", "<disk><target dev='zz'/></disk>", BERTH_ERROR_BAD_INPUT, "'zz'"},
       {"pc", "<disk device='cdrom'><target dev='vda' bus='virtio'/></disk>", BERTH_ERROR_BAD_INPUT, "virtio has no cdrom"},
-      {"pc", "<disk><target dev='fda'/></disk>", BERTH_ERROR_BAD_INPUT, "floppies"},
+      {"pc", "<disk><target dev='fda'/></disk>", BERTH_ERROR_BAD_INPUT, "'fda' is no target name"},
       {"q35", "<disk><target dev='hda'/></disk>", BERTH_ERROR_UNSUPPORTED, "machine 'q35' has no IDE"},
       {"pc", "<disk><target dev='vda'/><address type='drive'/></disk>", BERTH_ERROR_BAD_INPUT, "pci"},
       {"pc", "<controller type='scsi' index='1'/>\n<controller type='scsi' index='1'/>", BERTH_ERROR_BAD_INPUT,

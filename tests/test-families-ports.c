@@ -249,33 +249,95 @@ static void a_hub_on_the_last_level_has_no_ports(void) {
   refuse(&guest, BERTH_ADDRESS_USB, BERTH_ERROR_NO_ROOM, "no USB port is free");
 }
 
+static BerthAddress usb_port(guint64 path) {
+  return (BerthAddress){.type = BERTH_ADDRESS_USB, .given = 3, .value = {0, path}};
+}
+
 static void gone_usb_devices_keep_their_ports(void) {
   g_auto(Guest) guest;
   guest_init(&guest);
   controller(&guest, "usb", "0", "piix3-uhci");
-  BerthAddress second = {.type = BERTH_ADDRESS_USB, .given = 3, .value = {0, port(2, 0, 0, 0)}};
-  BerthAddress lost = {.type = BERTH_ADDRESS_USB, .given = 3, .value = {0, port(1, 7, 0, 0)}};
+  BerthAddress second = usb_port(port(2, 0, 0, 0)), lost = usb_port(port(1, 7, 0, 0));
   remember(&guest, "input", "usb/tablet", "content=x", "2026-01-01T00:00:00Z", &lost);
   remember(&guest, "input", "usb/tablet", "content=x", "2026-01-01T00:00:00Z", &second);
-  BerthDevice *a = add(&guest, BERTH_INPUT, NULL);
+  /* The last vacant port takes a hub, so that there is room for more. */
+  BerthDevice *a = add(&guest, BERTH_INPUT, NULL), *b = add(&guest, BERTH_INPUT, NULL);
+  must(&guest, BERTH_ADDRESS_USB);
+  is_at(hub_nth(&guest, 0), "usb 0:1");
+  is_at(a, "usb 0:1.1");
+  is_at(b, "usb 0:1.2");
+  g_assert_null(hub_nth(&guest, 1));
+}
+
+static void hubs_come_back_from_the_record(void) {
+  g_auto(Guest) guest;
+  guest_init(&guest);
+  controller(&guest, "usb", "0", "qemu-xhci");
+  BerthAddress grown = usb_port(port(1, 0, 0, 0)), below = usb_port(port(2, 3, 0, 0)), unused = usb_port(port(3, 0, 0, 0));
+  BerthAddress written = usb_port(port(2, 0, 0, 0));
+  remember(&guest, "hub", "usb", "kind=usb#0", "2026-01-01T00:00:00Z", &grown);
+  ((BerthRecordEntry *)guest.record->entries->pdata[0])->origin = BERTH_ORIGIN_GROWN;
+  remember(&guest, "hub", "usb", "kind=usb#1", "2026-01-01T00:00:00Z", &below); /* a hub on a hub */
+  remember(&guest, "hub", "usb", "kind=usb#2", "2026-01-01T00:00:00Z", &unused);
+  remember(&guest, "hub", "usb", "kind=usb#3", "2026-01-01T00:00:00Z", &written);
+  BerthDevice *deep = at(add(&guest, BERTH_INPUT, NULL), BERTH_ADDRESS_USB, 0, port(2, 3, 1, 0), 0, 0);
+  deep->rule = BERTH_RULE_RECALLED;
+  must(&guest, BERTH_ADDRESS_USB);
+  is_at(deep, "usb 0:2.3.1");
+  is_at(hub_nth(&guest, 0), "usb 0:1");
+  is_at(hub_nth(&guest, 1), "usb 0:2.3");
+  is_at(hub_nth(&guest, 2), "usb 0:2");
+  g_assert_null(hub_nth(&guest, 3));
+  g_assert_cmpint(hub_nth(&guest, 0)->origin, ==, BERTH_ORIGIN_RECORD);
+}
+
+/* Two devices fill a PIIX3, as libvirt has it; with the record they stay where they are. */
+static void a_full_usb_bus_gets_a_second_controller(void) {
+  g_auto(Guest) guest;
+  guest_init(&guest);
+  controller(&guest, "usb", "0", "piix3-uhci");
+  guest.record = berth_model_record_new();
+  BerthDevice *a = at(add(&guest, BERTH_INPUT, NULL), BERTH_ADDRESS_USB, 0, port(1, 0, 0, 0), 0, 0);
+  BerthDevice *b = at(add(&guest, BERTH_INPUT, NULL), BERTH_ADDRESS_USB, 0, port(2, 0, 0, 0), 0, 0);
+  BerthDevice *c = add(&guest, BERTH_INPUT, NULL);
   must(&guest, BERTH_ADDRESS_USB);
   is_at(a, "usb 0:1");
-  g_assert_null(hub_nth(&guest, 0));
-  /* No port is left for a hub either: the reservation goes. */
-  BerthDevice *b = add(&guest, BERTH_INPUT, NULL);
-  must(&guest, BERTH_ADDRESS_USB);
   is_at(b, "usb 0:2");
+  is_at(c, "usb 1:1");
+  BerthDevice *grown = berth_model_inventory_controller(guest.inventory, "usb", 1);
+  g_assert_nonnull(grown);
+  g_assert_true(berth_model_device_is(grown, "@model", "piix3-uhci"));
+  g_assert_cmpint(grown->origin, ==, BERTH_ORIGIN_GROWN);
+  g_assert_cmpuint(guest.notes->len, ==, 1);
+  for (guint i = 0; i < 20; i++)
+    add(&guest, BERTH_INPUT, NULL);
+  must(&guest, BERTH_ADDRESS_USB);
+  is_at(c, "usb 1:1");
+  is_at(hub_nth(&guest, 0), "usb 1:2");
+  g_assert_cmpuint(guest.notes->len, ==, 1);
 
-  /* Two at once: a hub goes to the vacant port, and the reservation stays. */
-  g_auto(Guest) two;
-  guest_init(&two);
-  controller(&two, "usb", "0", "piix3-uhci");
-  remember(&two, "input", "usb/tablet", "content=x", "2026-01-01T00:00:00Z", &second);
-  BerthDevice *c = add(&two, BERTH_INPUT, NULL), *d = add(&two, BERTH_INPUT, NULL);
-  must(&two, BERTH_ADDRESS_USB);
-  is_at(hub_nth(&two, 0), "usb 0:1");
-  is_at(c, "usb 0:1.1");
-  is_at(d, "usb 0:1.2");
+  g_auto(Guest) fast;
+  guest_init(&fast);
+  controller(&fast, "usb", "0", "ich9-ehci1");
+  fast.record = berth_model_record_new();
+  for (guint i = 1; i <= 6; i++)
+    at(add(&fast, BERTH_INPUT, NULL), BERTH_ADDRESS_USB, 0, port(i, 0, 0, 0), 0, 0);
+  BerthDevice *hub = add(&fast, BERTH_HUB, "@type", "usb", NULL);
+  must(&fast, BERTH_ADDRESS_USB);
+  is_at(hub, "usb 1:1");
+  g_assert_true(berth_model_device_is(berth_model_inventory_controller(fast.inventory, "usb", 1), "@model", "qemu-xhci"));
+}
+
+static void a_device_bound_to_a_full_bus_takes_a_kept_port(void) {
+  g_auto(Guest) guest;
+  guest_init(&guest);
+  controller(&guest, "usb", "0", "piix3-uhci");
+  BerthAddress second = usb_port(port(2, 0, 0, 0));
+  remember(&guest, "input", "usb/tablet", "content=x", "2026-01-01T00:00:00Z", &second);
+  at(add(&guest, BERTH_INPUT, NULL), BERTH_ADDRESS_USB, 0, port(1, 0, 0, 0), 0, 0);
+  BerthDevice *bound = at(add(&guest, BERTH_INPUT, NULL), BERTH_ADDRESS_USB, 0, 0, 0, 0);
+  must(&guest, BERTH_ADDRESS_USB);
+  is_at(bound, "usb 0:2");
 }
 
 /* A hub from the record stands at the end of the list, behind what hangs on it. */
@@ -312,6 +374,9 @@ int main(int argc, char **argv) {
   TEST(bad_usb_addresses_are_refused);
   TEST(a_hub_on_the_last_level_has_no_ports);
   TEST(gone_usb_devices_keep_their_ports);
+  TEST(hubs_come_back_from_the_record);
+  TEST(a_full_usb_bus_gets_a_second_controller);
+  TEST(a_device_bound_to_a_full_bus_takes_a_kept_port);
   TEST(recalled_hubs_carry_what_is_written_before_them);
   return g_test_run();
 }

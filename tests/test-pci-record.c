@@ -88,6 +88,46 @@ static void test_growth_behind_recorded_bridges(void) {
                  "rp#1@00:02.0+ rp#2@00:02.1 vd@01:00.0 e1000@04:01.0 rp#3@00:02.2 ppb#4@02:00.0", "");
 }
 
+static void test_second_hierarchy(void) {
+  /* the conventional bus is full and stands in the middle: another one starts at the end, nothing is given away */
+  g_autoptr(GString) line = g_string_new("rp#1@00:02.0+ ppb#2@01:00.0 rp#3@00:02.1 vd@03:00.0");
+  for (guint slot = 1; slot <= 0x1e; slot++)
+    g_string_append_printf(line, " e1000@02:%02x.0", slot);
+  g_autofree char *remembered = g_strconcat(line->str, " !ac97@02:1f.0", NULL);
+  g_autofree char *devices = g_strconcat(line->str, " tnet", NULL);
+  g_autofree char *expected = g_strconcat(line->str, " tnet@05:01.0 rp#4@00:02.2 ppb#5@04:00.0", NULL);
+  check_recorded("q35", remembered, devices, expected, "");
+}
+
+static void test_never_below_itself(void) {
+  check("q35", "up#1 dn#2", "up#1@02:00.0 dn#2@01:00.0");
+  check_recorded("q35", "", "rp#3 up#1 dn#2", "rp#3@00:01.0 up#1@03:00.0 dn#2@01:00.0", "");
+}
+
+static void test_bridges_return(void) {
+  static const char devices[] = "rp#1@00:02.0+ rp#3@00:02.2 vd@01:00.0 vd@03:00.0 rng";
+  /* gone only now: back to its place, although another port stands behind it */
+  g_autoptr(BerthRecord) before = record_new("rp#1@00:02.0 rp#2@00:02.1 rp#3@00:02.2 vd@01:00.0 vd@03:00.0");
+  g_autoptr(BerthRecord) record = record_new("rp#1@00:02.0 !rp#2@00:02.1 rp#3@00:02.2 vd@01:00.0 vd@03:00.0");
+  g_autoptr(Guest) guest = guest_new("q35", devices);
+  BerthAssignment assignment = {guest->inventory, NULL, record, elements, classify, guest->notes, before};
+  g_assert_true(berth_families_pci.assign(&assignment, NULL));
+  g_autofree char *line = guest_line(guest);
+  g_assert_cmpstr(line, ==, "rp#1@00:02.0+ rp#3@00:02.2 vd@01:00.0 vd@03:00.0 rng@02:00.0 rp#2@00:02.1");
+  g_assert_cmpuint(guest->notes->len, ==, 0);
+  const BerthDevice *port = berth_model_inventory_controller(guest->inventory, "pci", 2);
+  g_assert_cmpint(port->rule, ==, BERTH_RULE_RETURNED);
+  /* gone before: the numbers are others by now, so it goes to the end */
+  check_recorded("q35", "rp#1@00:02.0 !rp#2@00:02.1 rp#3@00:02.2 vd@01:00.0 vd@03:00.0", devices,
+                 "rp#1@00:02.0+ rp#3@00:02.2 vd@01:00.0 vd@03:00.0 rng@02:00.0 rp#2@00:02.3", "");
+}
+
+static void test_unseen_buses_are_told(void) {
+  check_recorded("q35", "", "rp#1@00:03.1 vd@01:00.0", "rp#1@00:03.1 vd@01:00.0", "the guest will not see *controller pci 1*");
+  check_recorded("q35", "", "pxbe#1 rp#2@01:00.0 rp#3@01:01.0", "pxbe#1@00:01.0 rp#2@01:00.0 rp#3@01:01.0",
+                 "the guest will not see *controller pci 3*");
+}
+
 static void test_shifts_are_told(void) {
   /* nothing comes behind slot 1e of q35 */
   check_recorded("q35", "rp#1@00:02.0 dmi#2@00:1e.0 vd@01:00.0", "rp#1@00:02.0 dmi#2@00:1e.0 vd@01:00.0 vnet",
@@ -263,6 +303,10 @@ int main(int argc, char **argv) {
   g_test_add_func("/pci/record/given-away-last", test_reservations_are_given_away_last);
   g_test_add_func("/pci/record/growth-before-kept-places", test_growth_comes_before_kept_places);
   g_test_add_func("/pci/record/growth-behind-bridges", test_growth_behind_recorded_bridges);
+  g_test_add_func("/pci/record/second-hierarchy", test_second_hierarchy);
+  g_test_add_func("/pci/record/never-below-itself", test_never_below_itself);
+  g_test_add_func("/pci/record/bridges-return", test_bridges_return);
+  g_test_add_func("/pci/record/unseen-buses-are-told", test_unseen_buses_are_told);
   g_test_add_func("/pci/record/shifts-are-told", test_shifts_are_told);
   g_test_add_func("/pci/record/no-boundary-defect", test_record_has_no_boundary_defect);
   g_test_add_func("/pci/record/many-edits-move-nothing", test_many_edits_move_nothing);

@@ -14,7 +14,8 @@
 #include <string.h>
 
 #define SEQUENCES 500
-#define STEPS 6
+#define STEPS 5
+#define PREVIOUS_SEQUENCES 100
 #define FIRST_SEED 20261
 
 typedef struct {
@@ -103,7 +104,8 @@ typedef struct {
   guint32 seed;
   guint step;
   const char *machine;
-  gint density; /* percent of the things that the guest starts with */
+  gboolean previous; /* remembers nothing but the output before (--previous) */
+  gint density;      /* percent of the things that the guest starts with */
   gboolean in[G_N_ELEMENTS(things)];
   char *input, *output, *output_before; /* documents */
   BerthRecord *record;
@@ -327,6 +329,21 @@ static void check_plan(Life *life, const BerthPlan *result) {
   }
 }
 
+static BerthRecord *record_after(const Life *life, const BerthPlan *result) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(BerthDomain) domain = life->previous ? parse(life, life->output) : NULL;
+  g_autoptr(BerthRecord) previous = domain != NULL ? berth_record_of_domain(domain, &error) : NULL;
+  g_autofree char *json = error == NULL ? berth_record_to_json(life->previous ? previous : berth_plan_record(result)) : NULL;
+  BerthRecord *record = json != NULL ? berth_record_parse(json, -1, "life.berth", &error) : NULL;
+  if (record == NULL)
+    fail(life, "%s", error->message);
+  return record;
+}
+
+static gboolean is_absent(gpointer key, gpointer value, gpointer data) {
+  return !((Place *)value)->present;
+}
+
 static void step(Life *life) {
   edit(life);
   g_free(life->input);
@@ -336,19 +353,17 @@ static void step(Life *life) {
   life->output = document_of(result);
   check_plan(life, result);
 
-  g_autoptr(GError) error = NULL;
-  g_autofree char *json = berth_record_to_json(berth_plan_record(result));
-  BerthRecord *record = berth_record_parse(json, -1, "life.berth", &error);
-  if (record == NULL)
-    fail(life, "%s", error->message);
+  BerthRecord *record = record_after(life, result);
+  if (life->previous)
+    g_hash_table_foreach_remove(life->places, is_absent, NULL);
   berth_record_free(life->record);
   life->record = record;
   g_free(life->output_before);
   life->output_before = g_steal_pointer(&life->output);
 }
 
-static void live(guint32 seed) {
-  g_auto(Life) life = {.rand = g_rand_new_with_seed(seed), .seed = seed};
+static void live(guint32 seed, gboolean previous) {
+  g_auto(Life) life = {.rand = g_rand_new_with_seed(seed), .seed = seed, .previous = previous};
   life.machine = g_rand_boolean(life.rand) ? "pc-i440fx-7.2" : "pc-q35-7.2";
   life.density = g_rand_int_range(life.rand, 10, 90);
   life.places = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, place_free);
@@ -356,16 +371,25 @@ static void live(guint32 seed) {
     step(&life);
 }
 
-static void test_lives(void) {
+static void live_many(guint32 n, gboolean previous) {
   const char *given = g_getenv("BERTH_TEST_SEED");
   guint32 first = given != NULL ? (guint32)g_ascii_strtoull(given, NULL, 10) : FIRST_SEED;
-  g_test_message("BERTH_TEST_SEED=%u, %d sequences of %d steps", first, SEQUENCES, STEPS);
-  for (guint32 i = 0; i < SEQUENCES; i++)
-    live(first + i);
+  g_test_message("BERTH_TEST_SEED=%u, %u sequences of %d steps", first, n, STEPS);
+  for (guint32 i = 0; i < n; i++)
+    live(first + i, previous);
+}
+
+static void test_with_record(void) {
+  live_many(SEQUENCES, FALSE);
+}
+
+static void test_with_previous_document(void) {
+  live_many(PREVIOUS_SEQUENCES, TRUE);
 }
 
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
-  g_test_add_func("/property/devices-keep-their-places", test_lives);
+  g_test_add_func("/property/devices-keep-their-places-by-the-record", test_with_record);
+  g_test_add_func("/property/devices-keep-their-places-by-the-previous-document", test_with_previous_document);
   return g_test_run();
 }

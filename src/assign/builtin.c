@@ -17,7 +17,8 @@ static void append(BerthAssignment *assignment, BerthDevice *device) {
   g_ptr_array_add(assignment->inventory->devices, device);
 }
 
-/* PS/2 inputs are part of the machine unless its controller is switched off (libvirt 12.8). */
+/* PS/2 inputs are part of the machine unless its controller is switched off (libvirt 12.8). One that is written without a bus
+ * becomes a second one: libvirt gives it its bus only later. */
 static void add_ps2(BerthAssignment *assignment) {
   static const char *const types[] = {"mouse", "keyboard"};
   if (!assignment->inventory->family->ps2 || berth_model_device_is(assignment->inventory->domain, "features/ps2/@state", "off"))
@@ -26,7 +27,7 @@ static void add_ps2(BerthAssignment *assignment) {
     const BerthDevice *input;
     gboolean found = FALSE;
     for (guint j = 0; !found && (input = berth_model_inventory_walk(assignment->inventory, BERTH_INPUT, &j)) != NULL;)
-      found = berth_model_device_is(input, "@type", types[i]) && berth_model_device_is(input, "@bus", "ps2");
+      found = berth_model_device_is(input, "@type", types[i]) && g_strcmp0(berth_xml_node_get(input->node, "@bus"), "ps2") == 0;
     if (!found)
       append(assignment, berth_assign_device_new(assignment, BERTH_INPUT, "@type", types[i], "@bus", "ps2", NULL));
   }
@@ -112,6 +113,14 @@ static gboolean add_hostdev_controllers(BerthAssignment *assignment, GError **er
   return TRUE;
 }
 
+/* QEMU knows one action for all watchdogs, so the chipset's does what the written one does. */
+static void add_itco(BerthAssignment *assignment) {
+  const BerthDevice *other = find(assignment->inventory, BERTH_WATCHDOG, NULL, NULL);
+  const char *action = other != NULL ? berth_model_device_get(other, "@action") : NULL;
+  append(assignment,
+         berth_assign_device_new(assignment, BERTH_WATCHDOG, "@model", "itco", "@action", action != NULL ? action : "reset", NULL));
+}
+
 gboolean berth_assign_builtin(BerthAssignment *assignment, GError **error) {
   const BerthInventory *inventory = assignment->inventory;
   if (!add_hostdev_controllers(assignment, error))
@@ -126,7 +135,7 @@ gboolean berth_assign_builtin(BerthAssignment *assignment, GError **error) {
     append(assignment, berth_assign_device_new(assignment, BERTH_MEMBALLOON, "@model", "virtio", NULL));
   add_audio(assignment);
   if (inventory->family->itco && find(inventory, BERTH_WATCHDOG, "@model", "itco") == NULL)
-    append(assignment, berth_assign_device_new(assignment, BERTH_WATCHDOG, "@model", "itco", "@action", "reset", NULL));
+    add_itco(assignment);
   add_iommu(assignment);
   return TRUE;
 }

@@ -2,24 +2,6 @@
 #include "assign/check.h"
 
 #include "facts/machine.h"
-#include "facts/target.h"
-
-/* Only these names of hard disks and CDs, and only fd for floppies; a partition is no disk. */
-static gboolean check_target(const BerthAssignment *assignment, const BerthDevice *disk, GError **error) {
-  const char *name = berth_model_device_get(disk, "target/@dev");
-  BerthTarget target;
-  gboolean floppy = berth_model_device_is(disk, "@device", "floppy");
-  if (!berth_facts_target_parse(name, &target))
-    return berth_assign_refuse(assignment, disk, BERTH_ERROR_BAD_INPUT, error,
-                               "'%s' is no target name; fd, hd, sd, vd, xvd or ubd and letters are", name);
-  if (target.partition)
-    return berth_assign_refuse(assignment, disk, BERTH_ERROR_BAD_INPUT, error,
-                               "target '%s' names a partition; the target of a disk has no number", name);
-  if (floppy != g_str_equal(target.prefix, "fd"))
-    return berth_assign_refuse(assignment, disk, BERTH_ERROR_BAD_INPUT, error, "'%s' is no name of a %s", name,
-                               floppy ? "floppy" : "disk; fd is for floppies");
-  return TRUE;
-}
 
 static gboolean check_bus(const BerthAssignment *assignment, const BerthDevice *disk, GError **error) {
   const char *bus = berth_model_device_get(disk, "target/@bus");
@@ -58,7 +40,7 @@ static gboolean check_ide(const BerthAssignment *assignment, GError **error) {
 gboolean berth_assign_check_disks(const BerthAssignment *assignment, GError **error) {
   const BerthDevice *disk;
   for (guint i = 0; (disk = berth_model_inventory_walk(assignment->inventory, BERTH_DISK, &i)) != NULL;) {
-    if (!check_target(assignment, disk, error) || !check_bus(assignment, disk, error))
+    if (!check_bus(assignment, disk, error))
       return FALSE;
   }
   return check_ide(assignment, error);

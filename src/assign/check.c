@@ -102,6 +102,9 @@ static const struct {
 } pci_numbers[] = {{"target/@chassisNr", 1, 255}, {"target/@chassis", 0, 255}, {"target/@port", 0, 255}, {"target/@busNr", 1, 254}};
 
 static gboolean check_pci_controller(const BerthAssignment *assignment, const BerthDevice *controller, GError **error) {
+  if (berth_model_device_get(controller, "@model") == NULL)
+    return berth_assign_refuse(assignment, controller, BERTH_ERROR_BAD_INPUT, error,
+                               "it has no model; name one, such as model='pcie-root-port'");
   if (controller->index > 255)
     return berth_assign_refuse(assignment, controller, BERTH_ERROR_BAD_INPUT, error, "a PCI controller's index is at most 255");
   for (gsize i = 0; i < G_N_ELEMENTS(pci_numbers); i++) {
@@ -261,6 +264,9 @@ static gboolean check_value(const BerthAssignment *assignment, const BerthDevice
   if (!family->itco && ((element == BERTH_IOMMU && !berth_model_device_is(device, "@model", "virtio")) ||
                         (element == BERTH_WATCHDOG && berth_model_device_is(device, "@model", "itco"))))
     return berth_assign_refuse(assignment, device, BERTH_ERROR_UNSUPPORTED, error, "machine '%s' has none; q35 has",
+                               assignment->inventory->machine);
+  if (element == BERTH_WATCHDOG && berth_model_device_is(device, "@model", "ib700") && !family->builtin_ide)
+    return berth_assign_refuse(assignment, device, BERTH_ERROR_UNSUPPORTED, error, "machine '%s' has no ib700; pc has",
                                assignment->inventory->machine);
   if (element == BERTH_INPUT && berth_model_device_is(device, "@bus", "ps2") &&
       (!family->ps2 || berth_model_device_is(assignment->inventory->domain, "features/ps2/@state", "off")))

@@ -11,7 +11,7 @@ gboolean berth_assign_refuse(const BerthAssignment *assignment, const BerthDevic
 gboolean berth_assign_refuse_pair(const BerthAssignment *assignment, const BerthDevice *device, const BerthDevice *other,
                                   const char *what, GError **error);
 
-/* Target names and buses of disks (addressing §4.1, §4.4); their addresses are checked by the drive family. */
+/* Which bus is for which disk, and IDE only where the machine has it; names and addresses are checked by the drive family. */
 gboolean berth_assign_check_disks(const BerthAssignment *assignment, GError **error);
 /* No host device twice (by what of the host it is). */
 gboolean berth_assign_check_hostdevs(const BerthAssignment *assignment, GError **error);

@@ -133,25 +133,20 @@ static void fill_usb_controller(BerthAssignment *assignment, BerthDevice *contro
   }
 }
 
-static gboolean fill_controller(BerthAssignment *assignment, BerthDevice *controller, GError **error) {
+static gboolean fill_controller(BerthAssignment *assignment, BerthDevice *controller, G_GNUC_UNUSED GError **error) {
   const char *type = berth_model_device_get(controller, "@type");
   if (g_strcmp0(type, "usb") == 0)
     fill_usb_controller(assignment, controller);
   else if (g_strcmp0(type, "scsi") == 0 && (lacks(controller, "@model") || berth_model_device_is(controller, "@model", "auto")))
     berth_model_device_set(controller, "@model", scsi_model(assignment));
-  else if (g_strcmp0(type, "pci") == 0 && lacks(controller, "@model")) {
-    berth_xml_error(error, BERTH_ERROR_BAD_INPUT, assignment->inventory->document, controller->node,
-                    "PCI controller has no model; name one, such as model='pcie-root-port'");
-    return FALSE;
-  }
   return TRUE;
 }
 
-/* The number behind the highest that an earlier device of the element has: of ports that are only a count. */
-static guint64 next_port(const BerthInventory *inventory, const BerthDevice *device) {
+/* The number behind the highest that a device of the element has, or one in front of @end: of ports that are only a count. */
+static guint64 next_port(const BerthInventory *inventory, BerthElementId element, const BerthDevice *end) {
   const BerthDevice *other;
   guint64 next = 0;
-  for (guint i = 0; (other = berth_model_inventory_walk(inventory, device->element->id, &i)) != NULL && other != device;) {
+  for (guint i = 0; (other = berth_model_inventory_walk(inventory, element, &i)) != NULL && other != end;) {
     guint64 port = berth_model_device_number(other, "target/@port", G_MAXUINT64);
     if (port != G_MAXUINT64 && port >= next)
       next = port + 1;
@@ -181,7 +176,8 @@ static gboolean fill_serial(BerthAssignment *assignment, BerthDevice *serial, G_
   set_if_lacking(serial, "target/@type", "isa-serial");
   if (lacks(serial, "target/@port"))
     set_number(serial, "target/@port",
-               is_isa_serial(serial) ? lowest_serial_port(assignment->inventory) : next_port(assignment->inventory, serial));
+               is_isa_serial(serial) ? lowest_serial_port(assignment->inventory)
+                                     : next_port(assignment->inventory, BERTH_SERIAL, NULL));
   for (gsize i = 0; i < G_N_ELEMENTS(models); i++) {
     if (berth_model_device_is(serial, "target/@type", models[i][0]))
       set_if_lacking(serial, "target/model/@name", models[i][1]);
@@ -191,7 +187,7 @@ static gboolean fill_serial(BerthAssignment *assignment, BerthDevice *serial, G_
 
 static gboolean fill_parallel(BerthAssignment *assignment, BerthDevice *parallel, G_GNUC_UNUSED GError **error) {
   if (lacks(parallel, "target/@port"))
-    set_number(parallel, "target/@port", next_port(assignment->inventory, parallel));
+    set_number(parallel, "target/@port", next_port(assignment->inventory, BERTH_PARALLEL, parallel));
   return TRUE;
 }
 

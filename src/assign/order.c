@@ -61,8 +61,26 @@ static gboolean is_index_used(const BerthInventory *inventory, const char *type,
   return FALSE;
 }
 
+/* How many units of a SCSI controller host devices are given (addressing §4.5). */
+#define SCSI_UNITS 7
+
+/* The lowest index that SCSI host devices leave: libvirt adds their controllers before it fills in indexes (addressing §4.6). */
+static gint64 first_scsi_index(const BerthInventory *inventory) {
+  const BerthDevice *hostdev;
+  gint64 first = 0, unplaced = 0;
+  for (guint i = 0; (hostdev = berth_model_inventory_walk(inventory, BERTH_HOSTDEV, &i)) != NULL;) {
+    if (!berth_model_device_is(hostdev, "@type", "scsi"))
+      continue;
+    if (hostdev->written.type == BERTH_ADDRESS_DRIVE)
+      first = MAX(first, (gint64)hostdev->written.value[BERTH_DRIVE_CONTROLLER] + 1);
+    else
+      unplaced++;
+  }
+  return MAX(first, (unplaced + SCSI_UNITS - 1) / SCSI_UNITS);
+}
+
 static gint64 lowest_index(const BerthInventory *inventory, const char *type) {
-  gint64 index = 0;
+  gint64 index = g_strcmp0(type, "scsi") == 0 ? first_scsi_index(inventory) : 0;
   while (is_index_used(inventory, type, NULL, index))
     index++;
   return index;

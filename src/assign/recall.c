@@ -53,13 +53,18 @@ static void G_GNUC_PRINTF(2, 3) note(const BerthRecall *recall, const char *form
 
 typedef enum { KIND_SAME, KIND_CHANGED, KIND_UNKNOWN } KindChange;
 
-/* Before defaults have run, a model may still be missing: "" or "usb" where the record says "usb/piix3-uhci". */
+/* "usb" says less than "usb/piix3-uhci", and "" less than anything. */
+static gboolean says_less(const char *kind, const char *other) {
+  gsize length = strlen(kind);
+  return g_str_has_prefix(other, kind) && (length == 0 || other[length] == '/');
+}
+
+/* Before defaults have run, a model may still be missing; a record made from a document that left it out never knew it. */
 static KindChange kind_change(const BerthDevice *device, const BerthRecordEntry *entry) {
   g_autofree char *variant = device->element->variant(device);
-  if (strcmp(variant, entry->kind) == 0)
+  if (strcmp(variant, entry->kind) == 0 || says_less(entry->kind, variant))
     return KIND_SAME;
-  gsize length = strlen(variant);
-  return g_str_has_prefix(entry->kind, variant) && (length == 0 || entry->kind[length] == '/') ? KIND_UNKNOWN : KIND_CHANGED;
+  return says_less(variant, entry->kind) ? KIND_UNKNOWN : KIND_CHANGED;
 }
 
 static char *place_of(const BerthDevice *device) {
@@ -127,88 +132,138 @@ static gboolean host_changed(const BerthRecall *recall, const BerthRecordEntry *
   return FALSE;
 }
 
-/* ---- controllers that come back ---- */
+/* ---- what comes back by itself: controllers and hubs ---- */
 
-static void bring_back(BerthRecall *recall, BerthRecordEntry *entry, const char *key) {
-  BerthDevice *device = berth_model_device_new(&recall->tables->elements[BERTH_CONTROLLER], NULL);
-  for (guint i = 0; i < entry->sets->len; i++) {
-    const BerthSet *set = &g_array_index(entry->sets, BerthSet, i);
-    berth_model_device_set(device, set->path, set->value);
-  }
-  device->origin = BERTH_ORIGIN_RECORD;
-  device->index = (gint64)berth_model_device_number(device, "@index", 0);
-  device->kind = recall->tables->classify(device);
-  berth_model_inventory_insert(recall->assignment->inventory, device);
-  g_ptr_array_add(recall->to_settle, device);
-  g_hash_table_insert(recall->entry_of, device, entry);
-  g_hash_table_insert(recall->device_of, entry, device);
-  g_hash_table_insert(recall->controllers, g_strdup(key), device);
+static const BerthElement *element_of(const BerthRecall *recall, const BerthRecordEntry *entry) {
+  static const BerthElementId providers[] = {BERTH_CONTROLLER, BERTH_HUB};
+  for (guint i = 0; i < G_N_ELEMENTS(providers); i++)
+    if (g_strcmp0(entry->element, recall->tables->elements[providers[i]].name) == 0)
+      return &recall->tables->elements[providers[i]];
+  return NULL;
 }
 
-static const char *controller_key(const BerthRecall *recall, const BerthRecordEntry *entry) {
-  if (strcmp(entry->element, recall->tables->elements[BERTH_CONTROLLER].name) != 0)
-    return NULL;
+static const char *controller_key(const BerthRecordEntry *entry) {
   for (guint i = 0; i < entry->keys->len; i++)
     if (berth_model_key_class_of(g_ptr_array_index(entry->keys, i)) == BERTH_KEY_CONTROLLER)
       return g_ptr_array_index(entry->keys, i);
   return NULL;
 }
 
+static void bring_back(BerthRecall *recall, BerthRecordEntry *entry) {
+  BerthInventory *inventory = recall->assignment->inventory;
+  const BerthElement *element = element_of(recall, entry);
+  const char *key = controller_key(entry);
+  BerthDevice *device = berth_model_device_new(element, NULL);
+  for (guint i = 0; i < entry->sets->len; i++) {
+    const BerthSet *set = &g_array_index(entry->sets, BerthSet, i);
+    berth_model_device_set(device, set->path, set->value);
+  }
+  device->origin = BERTH_ORIGIN_RECORD;
+  device->kind = recall->tables->classify(device);
+  if (element->id == BERTH_CONTROLLER) {
+    device->index = (gint64)berth_model_device_number(device, "@index", 0);
+    berth_model_inventory_insert(inventory, device);
+  } else {
+    device->index = 0;
+    for (guint position = 0; berth_model_inventory_walk(inventory, element->id, &position) != NULL;)
+      device->index++;
+    g_ptr_array_add(inventory->devices, device);
+  }
+  g_ptr_array_add(recall->to_settle, device);
+  g_hash_table_insert(recall->entry_of, device, entry);
+  g_hash_table_insert(recall->device_of, entry, device);
+  if (key != NULL)
+    g_hash_table_insert(recall->controllers, g_strdup(key), device);
+}
+
 /* Those that berth had added, all that share a key together (USB companions); the document's word for a key is law. */
 static void bring_back_added(BerthRecall *recall) {
-  g_autoptr(GHashTable) written = g_hash_table_new(g_str_hash, g_str_equal);
+  g_autoptr(GHashTable) written = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   GHashTableIter iter;
   gpointer key;
   g_hash_table_iter_init(&iter, recall->controllers);
   while (g_hash_table_iter_next(&iter, &key, NULL))
-    g_hash_table_add(written, key);
+    g_hash_table_add(written, g_strdup(key));
   for (guint i = 0; i < recall->record->entries->len; i++) {
     BerthRecordEntry *entry = g_ptr_array_index(recall->record->entries, i);
-    const char *text = controller_key(recall, entry);
-    if (text == NULL || entry->gone != NULL || entry->origin == BERTH_ORIGIN_DOCUMENT ||
-        g_hash_table_contains(recall->device_of, entry) || g_hash_table_contains(written, text))
-      continue;
-    bring_back(recall, entry, text);
+    const char *text = controller_key(entry);
+    if (element_of(recall, entry) != NULL && entry->gone == NULL && entry->origin != BERTH_ORIGIN_DOCUMENT &&
+        !g_hash_table_contains(recall->device_of, entry) && (text == NULL || !g_hash_table_contains(written, text)))
+      bring_back(recall, entry);
   }
 }
 
-/* A controller that the document once had and now leaves out comes back as well while a device keeps its place on it. */
-static void bring_back_host(BerthRecall *recall, const BerthDevice *device, const BerthRecordEntry *entry, GHashTable *by_key) {
+/* The place that a port hangs from ("1.2" from "1"); NULL: it is not such a one. */
+static char *parent_place(const BerthRecordEntry *entry) {
+  const BerthAddressForm *form = berth_model_address_form(entry->address.type);
+  for (guint i = 0; form != NULL && form->fields[i].name != NULL; i++) {
+    if (form->fields[i].form != BERTH_FIELD_PORT)
+      continue;
+    BerthAddress parent = entry->address;
+    guint shift = 0; /* the first level is the highest byte */
+    while (shift < 24 && (parent.value[i] >> shift & 0xff) == 0)
+      shift += 8;
+    parent.value[i] &= ~((guint64)0xff << shift);
+    return parent.value[i] != 0 ? berth_model_record_place(&parent, entry->kind) : NULL;
+  }
+  return NULL;
+}
+
+/* What the entry's place is on and the document leaves out, as entries; NULL: nothing. */
+static const GPtrArray *missing_hosts(const BerthRecall *recall, const BerthRecordEntry *entry, GHashTable *hosts) {
+  g_autofree char *parent = parent_place(entry);
+  if (parent != NULL && !g_hash_table_contains(recall->used, parent) && g_hash_table_contains(hosts, parent))
+    return g_hash_table_lookup(hosts, parent);
   for (guint by_kind = 0; by_kind < 2; by_kind++) {
     g_autofree char *key = host_key(entry, by_kind != 0);
     if (key == NULL || g_hash_table_contains(recall->controllers, key))
-      return;
-    GPtrArray *hosts = g_hash_table_lookup(by_key, key);
-    if (hosts == NULL)
+      return NULL;
+    if (g_hash_table_contains(hosts, key))
+      return g_hash_table_lookup(hosts, key);
+  }
+  return NULL;
+}
+
+/* A controller or hub that the document once had and now leaves out comes back as well while a device keeps its place on it. */
+static void bring_back_hosts(BerthRecall *recall, const BerthDevice *device, const BerthRecordEntry *entry, GHashTable *hosts) {
+  const GPtrArray *missing = missing_hosts(recall, entry, hosts);
+  gboolean gone = missing != NULL && ((const BerthRecordEntry *)g_ptr_array_index(missing, 0))->gone != NULL;
+  for (guint i = 0; missing != NULL && i < missing->len; i++) {
+    BerthRecordEntry *host = g_ptr_array_index(missing, i);
+    if ((host->gone != NULL) != gone || g_hash_table_contains(recall->device_of, host))
       continue;
-    const BerthRecordEntry *first = g_ptr_array_index(hosts, 0);
-    for (guint i = 0; i < hosts->len; i++) {
-      BerthRecordEntry *host = g_ptr_array_index(hosts, i);
-      if ((host->gone == NULL) == (first->gone == NULL) && !g_hash_table_contains(recall->device_of, host))
-        bring_back(recall, host, key);
-    }
+    bring_back(recall, host);
     g_autofree char *name = berth_model_device_name(device);
-    note(recall, "%s stays: %s is on it", key, name);
-    return;
+    g_autofree char *host_name = berth_model_device_name(g_hash_table_lookup(recall->device_of, host));
+    note(recall, "%s stays: %s is on it", host_name, name);
   }
 }
 
-/* Controllers of the record by key; the present, which come first in the record, hide the gone. */
-static GHashTable *recorded_controllers(const BerthRecall *recall) {
-  GHashTable *by_key = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_ptr_array_unref);
+static void add_host(GHashTable *hosts, char *name, BerthRecordEntry *entry) {
+  GPtrArray *entries = g_hash_table_lookup(hosts, name);
+  if (entries == NULL) {
+    entries = g_ptr_array_new();
+    g_hash_table_insert(hosts, g_strdup(name), entries);
+  }
+  g_ptr_array_add(entries, entry);
+  g_free(name);
+}
+
+/* The record's controllers by key, its hubs by place; the present, which come first in the record, hide the gone. */
+static GHashTable *recorded_hosts(const BerthRecall *recall) {
+  GHashTable *hosts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
   for (guint i = 0; i < recall->record->entries->len; i++) {
     BerthRecordEntry *entry = g_ptr_array_index(recall->record->entries, i);
-    const char *key = controller_key(recall, entry);
-    if (key == NULL)
-      continue;
-    GPtrArray *hosts = g_hash_table_lookup(by_key, key);
-    if (hosts == NULL) {
-      hosts = g_ptr_array_new();
-      g_hash_table_insert(by_key, (gpointer)key, hosts);
-    }
-    g_ptr_array_add(hosts, entry);
+    const BerthElement *element = element_of(recall, entry);
+    const char *key = controller_key(entry);
+    char *place =
+        element != NULL && element->id != BERTH_CONTROLLER ? berth_model_record_place(&entry->address, entry->kind) : NULL;
+    if (element != NULL && key != NULL)
+      add_host(hosts, g_strdup(key), entry);
+    if (place != NULL)
+      add_host(hosts, place, entry);
   }
-  return by_key;
+  return hosts;
 }
 
 /* ---- giving places ---- */
@@ -262,29 +317,32 @@ static void fill_sticky(BerthDevice *device, const BerthRecordEntry *entry) {
   }
 }
 
-static gboolean apply(BerthRecall *recall, BerthDevice *device, GHashTable *by_key, GError **error) {
+static gboolean apply(BerthRecall *recall, BerthDevice *device, GHashTable *hosts, GError **error) {
   const BerthRecordEntry *entry = berth_assign_recall_entry(recall, device);
   if (entry == NULL || g_hash_table_contains(recall->settled, device))
     return TRUE;
   g_hash_table_add(recall->settled, device);
   fill_sticky(device, entry);
-  if (!recall->same_machine || entry->address.type == BERTH_ADDRESS_NONE || !is_open(device))
+  if (!recall->same_machine || entry->address.type == BERTH_ADDRESS_NONE)
     return TRUE;
-  if (kind_change(device, entry) != KIND_CHANGED)
-    bring_back_host(recall, device, entry, by_key);
+  gboolean open = is_open(device);
+  if (open ? kind_change(device, entry) != KIND_CHANGED : berth_model_address_equal(&device->address, &entry->address))
+    bring_back_hosts(recall, device, entry, hosts);
+  if (!open)
+    return TRUE;
   return give_place(recall, device, entry, error);
 }
 
 /* Controllers first: whether a device fits depends on what it is on. What apply() brings back is met in turn. */
 static gboolean apply_all(BerthRecall *recall, GError **error) {
-  g_autoptr(GHashTable) by_key = recorded_controllers(recall);
+  g_autoptr(GHashTable) hosts = recorded_hosts(recall);
   const GPtrArray *devices = recall->assignment->inventory->devices;
   for (guint other = 0; other < 2; other++)
     for (guint i = 0; i < devices->len; i++)
       if ((((BerthDevice *)g_ptr_array_index(devices, i))->element->id != BERTH_CONTROLLER) == (other != 0))
         g_ptr_array_add(recall->to_settle, g_ptr_array_index(devices, i));
   for (guint i = 0; i < recall->to_settle->len; i++)
-    if (!apply(recall, g_ptr_array_index(recall->to_settle, i), by_key, error))
+    if (!apply(recall, g_ptr_array_index(recall->to_settle, i), hosts, error))
       return FALSE;
   return TRUE;
 }

@@ -30,11 +30,12 @@ static void remember_node(BerthRecordEntry *entry, const BerthDevice *device, co
   }
 }
 
-/* A controller is remembered whole, since it may have to come back by itself. */
-static void remember_controller(BerthRecordEntry *entry, const BerthDevice *device) {
+/* A controller or hub is remembered whole, since it may have to come back by itself. */
+static void remember_whole(BerthRecordEntry *entry, const BerthDevice *device) {
   g_autofree char *index = g_strdup_printf("%" G_GINT64_FORMAT, device->index);
   remember_value(entry, "@type", berth_model_device_get(device, "@type"));
-  remember_value(entry, "@index", index);
+  if (device->element->id == BERTH_CONTROLLER)
+    remember_value(entry, "@index", index);
   if (device->node != NULL)
     remember_node(entry, device, device->node, "");
   for (guint i = 0; device->sets != NULL && i < device->sets->len; i++) {
@@ -53,8 +54,8 @@ static BerthRecordEntry *remember_device(const BerthDevice *device, const BerthR
   g_autofree char *variant = device->element->variant(device);
   BerthRecordEntry *entry = berth_model_record_entry_new(device->element->name, variant);
   entry->address = device->address;
-  if (device->element->id == BERTH_CONTROLLER)
-    remember_controller(entry, device);
+  if (device->element->id == BERTH_CONTROLLER || device->element->id == BERTH_HUB)
+    remember_whole(entry, device);
   else
     remember_sticky(entry, device);
   if (entry->address.type == BERTH_ADDRESS_NONE && entry->sets->len == 0) {
@@ -142,7 +143,7 @@ BerthRecord *berth_assign_record_of(const BerthInventory *inventory, const Berth
   for (guint i = 0; i < copy->devices->len; i++) {
     BerthDevice *device = g_ptr_array_index(copy->devices, i);
     device->kind = tables->classify(device);
-    if (device->element->id == BERTH_CONTROLLER)
+    if (device->element->id == BERTH_CONTROLLER || device->element->id == BERTH_HUB)
       device->origin = BERTH_ORIGIN_RECORD;
   }
   if (!berth_assign_identify(&assignment, error))

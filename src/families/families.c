@@ -30,7 +30,7 @@ static gboolean pci_locate(const BerthInventory *inventory, const BerthDevice *d
 static const char *const pci_read_back[] = {"addr", NULL};
 
 /* addressing §1.5; drive and ccid are assigned before all others, when the devices' defaults are filled in (§1.1, stages 5 and 6).
- */
+ * USB comes before PCI, and not after it as there, because it may add controllers, which want a PCI address; it reads none. */
 const BerthFamily berth_families[] = {
     {.type = BERTH_ADDRESS_DRIVE,
      .early = TRUE,
@@ -53,6 +53,11 @@ const BerthFamily berth_families[] = {
      .locate = berth_families_vserial_locate},
     {.type = BERTH_ADDRESS_SPAPR_VIO, .assign = berth_families_spapr_assign},
     {.type = BERTH_ADDRESS_VIRTIO_MMIO}, /* QEMU numbers the transports itself: nothing to assign, tell or read (§5.7) */
+    {.type = BERTH_ADDRESS_USB,
+     .assign = berth_families_usb_assign,
+     .properties = berth_families_usb_properties,
+     .read_back = berth_families_usb_read_back,
+     .locate = berth_families_usb_locate},
     {.type = BERTH_ADDRESS_PCI,
      .assign = pci_assign,
      .finish = pci_finish,
@@ -60,11 +65,6 @@ const BerthFamily berth_families[] = {
      .properties = pci_properties,
      .read_back = pci_read_back,
      .locate = pci_locate},
-    {.type = BERTH_ADDRESS_USB,
-     .assign = berth_families_usb_assign,
-     .properties = berth_families_usb_properties,
-     .read_back = berth_families_usb_read_back,
-     .locate = berth_families_usb_locate},
     {.type = BERTH_ADDRESS_DIMM,
      .assign = berth_families_dimm_assign,
      .properties = berth_families_dimm_properties,

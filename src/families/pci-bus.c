@@ -146,14 +146,14 @@ static void no_bus_error(const BerthPci *pci, const BerthDevice *device, guint f
   berth_families_pci_fail(pci, device, BERTH_ERROR_NO_ROOM, what, error);
 }
 
-/* Whether a bridge could be put on bus @number. With a record it must also be able to go there in the end, among the recalled
- * devices, and to renumber nothing; where it is not, a hierarchy of its own is started, which a machine without PCI Express cannot
- * have. */
+/* Whether a bridge could be put on bus @number. With recorded bridges it must also be able to go there in the end, among the
+ * recalled devices, and to renumber nothing; where it is not, a hierarchy of its own is started, which a machine without PCI
+ * Express cannot have. */
 static gboolean takes_bridge(const BerthPci *pci, guint number) {
   const BerthPciBus *bus = berth_families_pci_bus(pci, number);
   if (!(bus->accepts & BERTH_PCI_PCI_BRIDGE))
     return FALSE;
-  if (pci->assignment->record == NULL || !pci->express)
+  if (g_hash_table_size(pci->known) == 0 || !pci->express)
     return TRUE;
   for (guint slot = bus->model->first; slot <= bus->model->last; slot++)
     if ((bus->fixed >> slot & 1) == 0 && (gint)slot * 8 > bus->last_bridge)

@@ -56,7 +56,7 @@ typedef struct {
   GPtrArray *buses;     /* BerthPciBus, by number */
   GHashTable *owners;   /* place → BerthDevice; the machine's own places are not in it */
   GArray *clients;      /* BerthPciClient */
-  GHashTable *known;    /* set of places of recorded bridges; empty without a record */
+  GHashTable *known;    /* set of places of the bridges that the record knows; empty without a record */
   GHashTable *siblings; /* ICH9 USB: index → first member that has an address */
 } BerthPci;
 

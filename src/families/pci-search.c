@@ -10,6 +10,7 @@ typedef struct {
   gint function;  /* -1: any */
   gboolean quiet; /* renumber no recorded bridge */
   gboolean sane;  /* not below itself */
+  gboolean safe;  /* not on a bus that may yet come below itself */
   gboolean late;  /* the last slot rather than the first: what stands behind it shifts */
 } Wish;
 
@@ -76,8 +77,8 @@ gboolean berth_families_pci_met_last(const BerthPci *pci, const BerthDevice *dev
   return FALSE;
 }
 
-/* Whether bus @number hangs below @device, or is its own. */
-static gboolean below(const BerthPci *pci, const BerthDevice *device, guint number) {
+/* Whether bus @number hangs below @device or is its own; @yet: or may come below it because it has no place so far. */
+static gboolean below(const BerthPci *pci, const BerthDevice *device, guint number, gboolean yet) {
   for (guint depth = 0; depth < BERTH_PCI_MAX_BUSES; depth++) {
     const BerthPciBus *bus = berth_families_pci_bus(pci, number);
     if (bus == NULL || bus->controller == NULL)
@@ -85,7 +86,7 @@ static gboolean below(const BerthPci *pci, const BerthDevice *device, guint numb
     if (bus->controller == device)
       return TRUE;
     if (!berth_families_pci_placed(&bus->controller->address))
-      return FALSE;
+      return yet && !bus->model->outer;
     number = (guint)bus->controller->address.value[BERTH_PCI_BUS];
   }
   return TRUE;
@@ -117,7 +118,7 @@ static gboolean pick(const BerthPci *pci, const Wish *wish, BerthAddress *addres
     if (!berth_families_pci_accepts(bus->accepts, number, wish->flags, FALSE))
       continue;
     if ((wish->quiet && !berth_families_pci_met_last(pci, wish->device, number)) ||
-        (wish->sane && below(pci, wish->device, number)))
+        (wish->sane && below(pci, wish->device, number, wish->safe)))
       continue;
     *address = berth_model_address_pci(number, 0, 0);
     if (pick_slot(bus, wish, address))
@@ -153,7 +154,8 @@ static gboolean pick_held(BerthPci *pci, const Wish *wish, BerthAddress *address
     const BerthRecordEntry *entry = entries->pdata[i];
     BerthPciBus *bus = held_bus(pci, entry);
     guint number = (guint)entry->address.value[BERTH_PCI_BUS];
-    if (bus == NULL || !berth_families_pci_accepts(bus->accepts, number, wish->flags, FALSE))
+    if (bus == NULL || !berth_families_pci_accepts(bus->accepts, number, wish->flags, FALSE) ||
+        (wish->sane && below(pci, wish->device, number, FALSE)))
       continue;
     guint slot = (guint)entry->address.value[BERTH_PCI_SLOT];
     guint function = (guint)entry->address.value[BERTH_PCI_FUNCTION];
@@ -178,10 +180,11 @@ static gboolean find(BerthPci *pci, const BerthDevice *device, guint flags, gint
   const BerthPciModel *model = device != NULL ? berth_families_pci_model_of(device) : NULL;
   /* Below PCI Express a new port at the end is better than a place that renumbers. */
   guint better_grown = BERTH_PCI_UPSTREAM | BERTH_PCI_PCIE_PCI_BRIDGE | (pci->express ? BERTH_PCI_PCI_BRIDGE : 0);
-  Wish wish = {device, flags, function, FALSE, FALSE, FALSE};
-  if (record != NULL && model != NULL && model->bridge) {
-    /* libvirt puts bridges below themselves at times; while buses are only counted, that is how they are counted. */
-    wish.sane = !pci->planning;
+  Wish wish = {device, flags, function, FALSE, FALSE, FALSE, FALSE};
+  gboolean bridge = record != NULL && model != NULL && model->bridge;
+  /* libvirt puts bridges below themselves at times; while buses are only counted, that is how they are counted. */
+  wish.sane = wish.safe = bridge && !pci->planning;
+  if (bridge && g_hash_table_size(pci->known) > 0) {
     wish.quiet = TRUE;
     if (pick(pci, &wish, address))
       return TRUE;
@@ -191,6 +194,9 @@ static gboolean find(BerthPci *pci, const BerthDevice *device, guint flags, gint
     wish.late = TRUE;
   }
   if (pick(pci, &wish, address))
+    return TRUE;
+  wish.safe = FALSE;
+  if (wish.sane && pick(pci, &wish, address))
     return TRUE;
   g_autoptr(GError) reason = NULL;
   if (pci->planning && pick_grown(pci, &wish, address, &reason))
@@ -251,7 +257,7 @@ gboolean berth_families_pci_return(BerthPci *pci, BerthDevice *device, guint fla
     return FALSE;
   BerthAddress address = entry->address;
   const BerthPciBus *bus = berth_families_pci_bus(pci, (guint)address.value[BERTH_PCI_BUS]);
-  if (bus == NULL || below(pci, device, (guint)address.value[BERTH_PCI_BUS]))
+  if (bus == NULL || below(pci, device, (guint)address.value[BERTH_PCI_BUS], FALSE))
     return FALSE;
   /* What was there until now counts in the numbers as they are; what has gone before would shift them. */
   gboolean quiet =

@@ -288,7 +288,7 @@ static void recall_bridges(BerthPci *pci) {
   const BerthRecord *record = berth_families_pci_before(pci->assignment);
   for (guint i = 0; record != NULL && i < record->entries->len; i++) {
     const BerthRecordEntry *entry = record->entries->pdata[i];
-    if (entry->gone == NULL && g_strcmp0(entry->element, "controller") == 0 && berth_families_pci_placed(&entry->address))
+    if (entry->gone == NULL && berth_families_pci_recorded_index(entry) > 0 && berth_families_pci_placed(&entry->address))
       g_hash_table_add(pci->known, GUINT_TO_POINTER(berth_families_pci_place(&entry->address)));
   }
 }

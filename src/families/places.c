@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "families/places.h"
 
-#include "model/identity.h"
-
 struct BerthPlaces {
   const BerthAssignment *assignment;
   BerthAddressType type;
@@ -29,31 +27,12 @@ static BerthAddress place_of(const BerthPlaces *places, const BerthAddress *addr
   return place;
 }
 
-/* The strong keys of all devices that are here: who is here does not need its old place. */
-static GHashTable *present_keys(const BerthInventory *inventory) {
-  GHashTable *keys = g_hash_table_new(g_str_hash, g_str_equal);
-  for (guint i = 0; i < inventory->devices->len; i++) {
-    const BerthDevice *device = inventory->devices->pdata[i];
-    for (guint k = 0; device->keys != NULL && k < device->keys->len; k++)
-      g_hash_table_add(keys, g_array_index(device->keys, BerthKey, k).text);
-  }
-  return keys;
-}
-
-/* A weak key ("the second tablet") fits devices that are not the entry's, so that it tells nothing here. */
-static gboolean is_here(const BerthRecordEntry *entry, GHashTable *keys) {
-  const char *key = entry->keys != NULL && entry->keys->len > 0 ? entry->keys->pdata[0] : NULL;
-  return key != NULL && !berth_model_key_class_weak(berth_model_key_class_of(key)) && g_hash_table_contains(keys, key);
-}
-
-static void keep_entries(BerthPlaces *places, gboolean gone, GHashTable *keys,
-                         gboolean (*mine)(const BerthRecordEntry *entry, gconstpointer data), gconstpointer data) {
+static void keep_entries(BerthPlaces *places, gboolean (*mine)(const BerthRecordEntry *entry, gconstpointer data),
+                         gconstpointer data) {
   const GPtrArray *entries = places->assignment->record->entries;
   for (guint i = 0; i < entries->len; i++) {
     const BerthRecordEntry *entry = entries->pdata[i];
-    if (entry->address.type != places->type || (entry->gone != NULL) != gone || is_here(entry, keys))
-      continue;
-    if (mine != NULL && !mine(entry, data))
+    if (entry->gone == NULL || entry->address.type != places->type || (mine != NULL && !mine(entry, data)))
       continue;
     BerthAddress place = place_of(places, &entry->address);
     g_array_append_val(places->order, place);
@@ -71,9 +50,7 @@ BerthPlaces *berth_families_places_new(const BerthAssignment *assignment, BerthA
   places->order = g_array_new(FALSE, FALSE, sizeof(BerthAddress));
   if (assignment->record == NULL)
     return places;
-  g_autoptr(GHashTable) keys = present_keys(assignment->inventory);
-  keep_entries(places, TRUE, keys, mine, data);
-  keep_entries(places, FALSE, keys, mine, data);
+  keep_entries(places, mine, data);
   for (guint i = 0; i < places->order->len; i++)
     g_hash_table_add(places->kept, &g_array_index(places->order, BerthAddress, i));
   return places;

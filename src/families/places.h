@@ -12,9 +12,9 @@
 typedef struct BerthPlaces BerthPlaces;
 
 /*
- * No place taken yet; kept are the places of @assignment->record's entries of @type for which @mine says so (NULL: all) and whose
- * device is not in the inventory: those that are gone, oldest first, then those that were left out just now. @fields are the bits
- * of the address fields that make a place; the others are ignored ("bus" of virtio-serial). All arguments are borrowed.
+ * No place taken yet; kept are the places of @assignment->record's entries of @type that are gone and for which @mine says so
+ * (NULL: all), oldest first. What this document leaves out the engine has marked gone already (assign/recall.c). @fields are the
+ * bits of the address fields that make a place; the others are ignored ("bus" of virtio-serial). All arguments are borrowed.
  */
 BerthPlaces *berth_families_places_new(const BerthAssignment *assignment, BerthAddressType type, guint fields,
                                        gboolean (*mine)(const BerthRecordEntry *entry, gconstpointer data), gconstpointer data);

@@ -29,7 +29,7 @@ gboolean berth_families_vserial_locate(const BerthInventory *inventory, const Be
                                        BerthAddress *address);
 extern const char *const berth_families_vserial_read_back[];
 
-/* usb.c: ports of USB controllers and hubs (addressing §5.3); appends <hub type='usb'/>. */
+/* usb.c: ports of USB controllers and hubs (addressing §5.3); appends <hub type='usb'/> and, with a record, USB controllers. */
 gboolean berth_families_usb_assign(BerthAssignment *assignment, GError **error);
 void berth_families_usb_properties(const BerthInventory *inventory, const BerthDevice *device, JsonObject *props);
 gboolean berth_families_usb_locate(const BerthInventory *inventory, const BerthDevice *device, const BerthReadBack *answer,

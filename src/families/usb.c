@@ -5,6 +5,8 @@
 #include "families/places.h"
 #include "families/rows.h"
 
+#include <string.h>
+
 #define MAX_LEVELS 4
 #define HUB_PORTS 8
 
@@ -12,15 +14,23 @@
 static const struct {
   const char *model;
   guint ports;
-  gboolean settable, companion; /* the attribute "ports" says how many; shares the bus of another controller */
+  gboolean settable;  /* the attribute "ports" says how many */
+  gboolean companion; /* shares the bus of another controller */
+  gboolean fast_only; /* needs companions for slow devices */
 } models[] = {
-    {"", 2, FALSE, FALSE},           {"piix3-uhci", 2, FALSE, FALSE},
-    {"piix4-uhci", 2, FALSE, FALSE}, {"vt82c686b-uhci", 2, FALSE, FALSE},
-    {"ehci", 6, FALSE, FALSE},       {"ich9-ehci1", 6, FALSE, FALSE},
-    {"ich9-uhci1", 0, FALSE, TRUE},  {"ich9-uhci2", 0, FALSE, TRUE},
-    {"ich9-uhci3", 0, FALSE, TRUE},  {"pci-ohci", 3, FALSE, FALSE},
-    {"nec-xhci", 4, TRUE, FALSE},    {"qemu-xhci", 4, TRUE, FALSE},
-    {"none", 0, FALSE, FALSE},
+    {"", 2},
+    {"piix3-uhci", 2},
+    {"piix4-uhci", 2},
+    {"vt82c686b-uhci", 2},
+    {"ehci", 6, .fast_only = TRUE},
+    {"ich9-ehci1", 6, .fast_only = TRUE},
+    {"ich9-uhci1", 0, .companion = TRUE},
+    {"ich9-uhci2", 0, .companion = TRUE},
+    {"ich9-uhci3", 0, .companion = TRUE},
+    {"pci-ohci", 3},
+    {"nec-xhci", 4, .settable = TRUE},
+    {"qemu-xhci", 4, .settable = TRUE},
+    {"none", 0},
 };
 
 const char *const berth_families_usb_read_back[] = {"port", NULL};
@@ -312,34 +322,146 @@ static gboolean place(Usb *usb, BerthDevice *device, GError **error) {
   return berth_families_places_put(usb->places, device, &address, BERTH_RULE_FIRST, error);
 }
 
-static gboolean count_kept(const BerthAddress *address, gpointer data) {
-  Wanted *wanted = data;
-  g_autofree char *why = NULL;
-  if (parent_of(wanted->usb, address, &why) != NULL)
-    ((Usb *)wanted->usb)->n_ports--;
+static BerthDevice *add_hub(Usb *usb, BerthOrigin origin) {
+  BerthAssignment *assignment = usb->assignment;
+  BerthDevice *hub = berth_model_device_new(&assignment->elements[BERTH_HUB], NULL);
+  berth_model_device_set(hub, "@type", "usb");
+  hub->index = usb->hubs->len;
+  hub->origin = origin;
+  hub->kind = assignment->classify(hub);
+  g_ptr_array_add(assignment->inventory->devices, hub);
+  g_ptr_array_add(usb->hubs, hub);
+  return hub;
+}
+
+static gboolean is_taken(const Usb *usb, const BerthAddress *address) {
+  const GPtrArray *lists[] = {usb->hubs, usb->devices};
+  for (guint k = 0; k < G_N_ELEMENTS(lists); k++)
+    for (guint i = 0; i < lists[k]->len; i++)
+      if (has_port(lists[k]->pdata[i]) && berth_model_address_equal(&((BerthDevice *)lists[k]->pdata[i])->address, address))
+        return TRUE;
   return FALSE;
 }
 
-/* Appends hubs when there are more devices than ports (addressing §5.3, step 1). With a record, ports that are kept count as used
- * as long as a hub has a place to go to: a hub more is better than a device that finds its port taken when it comes back. */
-static void grow(Usb *usb) {
-  BerthAssignment *assignment = usb->assignment;
-  guint n_devices = usb->hubs->len + usb->devices->len, all_ports = usb->n_ports;
-  BerthAddress place;
-  Wanted wanted = {usb, NULL};
-  if (find_place(usb, NULL, &place))
-    berth_families_places_kept(usb->places, count_kept, &wanted, NULL);
-  guint missing = n_devices > usb->n_ports ? (n_devices - usb->n_ports + 1 + 6) / 7 : 0;
-  usb->n_ports = all_ports;
-  for (guint i = 0; i < missing; i++) {
-    BerthDevice *hub = berth_model_device_new(&assignment->elements[BERTH_HUB], NULL);
-    berth_model_device_set(hub, "@type", "usb");
-    hub->index = usb->hubs->len;
-    hub->origin = BERTH_ORIGIN_GROWN;
-    hub->kind = assignment->classify(hub);
-    g_ptr_array_add(assignment->inventory->devices, hub);
-    g_ptr_array_add(usb->hubs, hub);
+/* Whether a device that was recalled hangs on the hub at @path, at any depth. */
+static gboolean is_needed(const Usb *usb, const BerthAddress *hub) {
+  guint64 path = hub->value[BERTH_USB_PORT];
+  guint depth = depth_of(path);
+  guint64 mask = depth == 0 ? 0 : G_MAXUINT32 << level_shift(depth - 1) & G_MAXUINT32;
+  for (guint i = 0; i < usb->devices->len; i++) {
+    const BerthDevice *device = usb->devices->pdata[i];
+    if (has_port(device) && device->rule != BERTH_RULE_DOCUMENT &&
+        device->address.value[BERTH_USB_BUS] == hub->value[BERTH_USB_BUS] && (device->address.value[BERTH_USB_PORT] & mask) == path)
+      return TRUE;
   }
+  return FALSE;
+}
+
+/* Hubs that berth added stay, as its controllers do; those that the document once had come back while a device keeps its place on
+ * them. */
+static void bring_back_hubs(Usb *usb) {
+  const BerthRecord *record = usb->assignment->record;
+  const char *element = usb->assignment->elements[BERTH_HUB].name;
+  for (guint i = 0; record != NULL && i < record->entries->len; i++) {
+    const BerthRecordEntry *entry = record->entries->pdata[i];
+    if (strcmp(entry->element, element) != 0 || entry->address.type != BERTH_ADDRESS_USB || entry->gone == NULL ||
+        find_bus(usb, entry->address.value[BERTH_USB_BUS]) == NULL ||
+        (entry->origin == BERTH_ORIGIN_DOCUMENT && !is_needed(usb, &entry->address)) || is_taken(usb, &entry->address))
+      continue;
+    BerthDevice *hub = add_hub(usb, BERTH_ORIGIN_RECORD);
+    hub->address = entry->address;
+    hub->rule = BERTH_RULE_RECALLED;
+  }
+}
+
+/* One more controller like the first; an EHCI alone has no place for slow devices, so xHCI goes beside it. Returns its ports. */
+static guint add_controller(Usb *usb) {
+  BerthAssignment *assignment = usb->assignment;
+  guint64 unused = 0;
+  while (berth_model_inventory_controller(assignment->inventory, "usb", (gint64)unused) != NULL)
+    unused++;
+  const Bus *first = &g_array_index(usb->buses, Bus, 0);
+  guint row = model_row(berth_families_bus_controller(assignment->inventory, "usb", first->index));
+  const char *model = models[row].fast_only ? "qemu-xhci" : models[row].model;
+  BerthDevice *controller = berth_model_device_new(&assignment->elements[BERTH_CONTROLLER], NULL);
+  g_autofree char *number = g_strdup_printf("%" G_GUINT64_FORMAT, unused);
+  berth_model_device_set(controller, "@type", "usb");
+  berth_model_device_set(controller, "@index", number);
+  if (*model != '\0')
+    berth_model_device_set(controller, "@model", model);
+  controller->index = (gint64)unused;
+  controller->origin = BERTH_ORIGIN_GROWN;
+  controller->kind = assignment->classify(controller);
+  g_ptr_array_add(assignment->inventory->devices, controller);
+  Bus bus = {unused, hub_new(berth_families_usb_ports(controller))};
+  g_array_append_val(usb->buses, bus);
+  g_array_sort(usb->buses, by_index);
+  g_ptr_array_add(assignment->notes, g_strdup_printf("USB controller %s was added: no port was left for a hub", number));
+  return bus.root->n_ports;
+}
+
+static guint count_vacant(const Usb *usb, guint64 bus, const Hub *hub, guint64 path, guint depth) {
+  guint n = 0;
+  for (guint port = 1; hub != NULL && port <= hub->n_ports; port++) {
+    guint64 below = path | (guint64)port << level_shift(depth);
+    BerthAddress address = usb_at(bus, below);
+    n += berth_families_places_vacant(usb->places, &address) ? 1 : count_vacant(usb, bus, hub->below[port - 1], below, depth + 1);
+  }
+  return n;
+}
+
+/* As libvirt: hubs when there are more devices than ports (addressing §5.3, step 1). */
+static void grow_by_count(Usb *usb) {
+  guint n_devices = usb->hubs->len + usb->devices->len;
+  guint missing = n_devices > usb->n_ports ? (n_devices - usb->n_ports + 1 + 6) / 7 : 0;
+  for (guint i = 0; i < missing; i++)
+    add_hub(usb, BERTH_ORIGIN_GROWN);
+}
+
+/*
+ * With a record devices stay on the ports that they have, so that counting is not enough: hubs while one can be plugged in, and so
+ * early that one more can follow, else a controller. Ports that are kept do not count: a hub more is better than a device that
+ * finds its port taken when it comes back.
+ */
+static gboolean grow_by_place(Usb *usb, GError **error) {
+  guint needed = 0, vacant = 0;
+  for (guint i = 0; i < usb->devices->len; i++)
+    needed += has_port(usb->devices->pdata[i]) ? 0 : 1;
+  for (guint i = 0; needed > 0 && i < usb->buses->len; i++) {
+    const Bus *bus = &g_array_index(usb->buses, Bus, i);
+    vacant += count_vacant(usb, bus->index, bus->root, 0, 0);
+  }
+  while (needed > 0 && needed >= vacant) {
+    BerthAddress address;
+    if (find_place(usb, NULL, &address) && depth_of(address.value[BERTH_USB_PORT]) < MAX_LEVELS) {
+      BerthDevice *hub = add_hub(usb, BERTH_ORIGIN_GROWN);
+      if (!berth_families_places_put(usb->places, hub, &address, BERTH_RULE_FIRST, error))
+        return FALSE;
+      attach_hub(usb, hub);
+      vacant += HUB_PORTS - 1;
+    } else if (needed > vacant) {
+      vacant += add_controller(usb);
+    } else {
+      break;
+    }
+  }
+  return TRUE;
+}
+
+/* Hubs without place, in list order: they are served before the devices. */
+static gboolean place_hubs(Usb *usb, GError **error) {
+  for (guint i = 0; i < usb->hubs->len; i++) {
+    BerthDevice *hub = usb->hubs->pdata[i];
+    BerthAddress address;
+    if (has_port(hub))
+      continue;
+    if (usb->assignment->record != NULL && !find_place(usb, NULL, &address))
+      add_controller(usb);
+    if (!place(usb, hub, error))
+      return FALSE;
+    attach_hub(usb, hub);
+  }
+  return TRUE;
 }
 
 static gboolean check_types(const Usb *usb, const GPtrArray *devices, GError **error) {
@@ -388,6 +510,7 @@ gboolean berth_families_usb_assign(BerthAssignment *assignment, GError **error) 
   usb_init(&usb, assignment);
   if (!build_buses(&usb, error) || !check_types(&usb, usb.hubs, error) || !check_types(&usb, usb.devices, error))
     return FALSE;
+  bring_back_hubs(&usb);
   if (usb.hubs->len + usb.devices->len == 0)
     return TRUE;
   if (!keep_hubs(&usb, error))
@@ -395,15 +518,10 @@ gboolean berth_families_usb_assign(BerthAssignment *assignment, GError **error) 
   for (guint i = 0; i < usb.devices->len; i++)
     if (has_port(usb.devices->pdata[i]) && !keep(&usb, usb.devices->pdata[i], error))
       return FALSE;
-  grow(&usb);
-  for (guint i = 0; i < usb.hubs->len; i++) {
-    BerthDevice *hub = usb.hubs->pdata[i];
-    if (has_port(hub))
-      continue;
-    if (!place(&usb, hub, error))
-      return FALSE;
-    attach_hub(&usb, hub);
-  }
+  if (assignment->record == NULL)
+    grow_by_count(&usb);
+  if (!place_hubs(&usb, error) || (assignment->record != NULL && !grow_by_place(&usb, error)))
+    return FALSE;
   for (guint i = 0; i < usb.devices->len; i++)
     if (!has_port(usb.devices->pdata[i]) && !place(&usb, usb.devices->pdata[i], error))
       return FALSE;

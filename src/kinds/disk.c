@@ -130,16 +130,24 @@ static gboolean fill_file(const BerthBuild *build, const BerthDevice *device, Js
   return berth_kinds_map(build, device, map, node, error) && fill_node(build, device, node, error);
 }
 
+/* QEMU unmaps zeroes only where it may discard; where it may not, it writes them. */
+static const char *detect_zeroes(const BerthDevice *device) {
+  const char *zeroes = berth_model_device_get(device, "driver/@detect_zeroes");
+  if (g_strcmp0(zeroes, "unmap") == 0 && !berth_model_device_is(device, "driver/@discard", "unmap"))
+    return "on";
+  return zeroes;
+}
+
 /* One tree of nodes for a disk: the format's with the file's inside, or the file's alone for raw images. *@name: what the front end
  * names as its drive (transfer full). */
 static gboolean add_nodes(BerthBuild *build, const BerthDevice *device, const char *path, char **name, GError **error) {
-  static const BerthMap top[] = {{"driver/@detect_zeroes", "detect-zeroes", BERTH_MAP_WORD}, {NULL}};
+  const char *zeroes = detect_zeroes(device);
   const char *format = berth_model_device_get(device, "driver/@type");
   JsonObject *node = berth_model_qemu_add(build->qemu, BERTH_QEMU_BLOCKDEV);
   *name = node_name(device);
   json_object_set_string_member(node, "node-name", *name);
-  if (!berth_kinds_map(build, device, top, node, error))
-    return FALSE;
+  if (zeroes != NULL)
+    json_object_set_string_member(node, "detect-zeroes", zeroes);
   if (format == NULL || g_str_equal(format, "raw"))
     return fill_file(build, device, node, path, error);
   g_autofree char *file_name = g_strconcat(*name, "-file", NULL);
@@ -168,8 +176,9 @@ static gboolean set_wwn(const BerthBuild *build, const BerthDevice *device, Json
   char *end = NULL;
   if (wwn == NULL)
     return TRUE;
-  guint64 number = g_ascii_strtoull(wwn, &end, 16);
-  if (strlen(wwn) != 16 || *end != '\0' || number > G_MAXINT64)
+  const char *digits = g_str_has_prefix(wwn, "0x") ? wwn + 2 : wwn;
+  guint64 number = g_ascii_strtoull(digits, &end, 16);
+  if (strlen(digits) != 16 || *end != '\0' || number > G_MAXINT64)
     return berth_kinds_refuse(build, device, error, "wwn '%s' is not 16 hexadecimal digits below 8000000000000000", wwn);
   json_object_set_int_member(props, "wwn", (gint64)number);
   return TRUE;

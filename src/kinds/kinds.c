@@ -263,7 +263,7 @@ static const BerthKind tpms[] = {
 
 static const BerthKind panics[] = {
     {BERTH_PANIC, "isa", "pvpanic", BERTH_ADDRESS_ISA, 0, 0, 0, NULL},
-    {BERTH_PANIC, "pvpanic", "pvpanic-pci", PCI, BERTH_PCI_CONVENTIONAL | BERTH_PCI_AUTO | BERTH_PCI_INTEGRATED, 19, 0, NULL},
+    {BERTH_PANIC, "pvpanic", "pvpanic-pci", PCI, EXPR | BERTH_PCI_INTEGRATED, 19, 0, NULL},
     {BERTH_PANIC, "hyperv", NULL, NONE, 0, 0, BUILTIN, NULL},
     END,
 };

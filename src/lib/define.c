@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "facts/facts.h"
 #include "lib/names.h"
 
 /* A definition on its way into the store. */
@@ -86,6 +87,24 @@ static gboolean check_machine(Definition *definition, GError **error) {
   return FALSE;
 }
 
+/* A model that the tables do not name is handed to QEMU as it is; better now than when the guest is to start. */
+static gboolean check_models(const Definition *definition, GError **error) {
+  const GPtrArray *devices = definition->plan->inventory->devices;
+  for (guint i = 0; definition->facts != NULL && i < devices->len; i++) {
+    const BerthDevice *device = g_ptr_array_index(devices, i);
+    if (device->kind == NULL || !g_str_equal(device->kind->variant, "*"))
+      continue;
+    g_autofree char *model = device->element->variant(device);
+    if (berth_facts_has_device(definition->facts, model))
+      continue;
+    g_autofree char *name = berth_model_device_name(device);
+    berth_xml_error(error, BERTH_ERROR_UNSUPPORTED, definition->document, device->node,
+                    "%s: unknown model '%s': this QEMU has none", name, model);
+    return FALSE;
+  }
+  return TRUE;
+}
+
 static gboolean make_plan(Definition *definition, gboolean allow_move, GError **error) {
   g_autoptr(BerthRecord) record = NULL;
   if (definition->newest != NULL) {
@@ -108,7 +127,7 @@ static gboolean make_plan(Definition *definition, gboolean allow_move, GError **
     return FALSE;
   if (definition->uuid == NULL)
     definition->uuid = g_strdup(options.uuid);
-  return check_machine(definition, error);
+  return check_machine(definition, error) && check_models(definition, error);
 }
 
 static gboolean put(BerthStoreWrite *write, Definition *definition, GError **error) {
@@ -118,8 +137,8 @@ static gboolean put(BerthStoreWrite *write, Definition *definition, GError **err
   revision->machine = g_strdup(definition->plan->inventory->machine);
   revision->command = g_strdup("define");
   revision->made = g_strdup(definition->now);
-  const BerthStoreRevision *newest = definition->newest;
-  if (newest != NULL && g_bytes_equal(newest->document, revision->document) && g_str_equal(newest->record, revision->record))
+  /* The document has every place and every name; a record may know its devices by more keys now, which is no news. */
+  if (definition->newest != NULL && g_bytes_equal(definition->newest->document, revision->document))
     return TRUE;
   if (definition->guest == NULL && !berth_store_write_guest(write, definition->uuid, definition->name, error))
     return FALSE;

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lib/lib.h"
 
+#include "assign/remember.h"
 #include "document/document.h"
+#include "families/families.h"
+#include "kinds/kinds.h"
 
 BerthDomain *berth_domain_parse(GBytes *bytes, const char *file, GError **error) {
   BerthXmlDocument *document = berth_xml_document_parse(bytes, file, error);
@@ -27,29 +30,10 @@ const char *berth_domain_emulator(const BerthDomain *domain) {
   return berth_xml_node_get(domain->document->root, "devices/emulator");
 }
 
-static gboolean is_written(const BerthInventory *inventory, const BerthRecordEntry *entry) {
-  for (guint i = 0; i < inventory->devices->len; i++) {
-    const BerthDevice *device = g_ptr_array_index(inventory->devices, i);
-    if (device->written.type != BERTH_ADDRESS_NONE && g_str_equal(device->element->name, entry->element) &&
-        berth_model_address_equal(&device->written, &entry->address))
-      return TRUE;
-  }
-  return FALSE;
-}
-
 BerthRecord *berth_record_of_domain(const BerthDomain *domain, GError **error) {
-  const BerthPlanOptions options = {0};
-  g_autoptr(BerthPlan) plan = berth_plan_new(domain, &options, error);
-  if (plan == NULL)
-    return NULL;
-  BerthRecord *record = g_steal_pointer(&plan->record);
-  /* What the plan itself chose was never what the guest saw. */
-  for (guint i = record->entries->len; i-- > 0;) {
-    const BerthRecordEntry *entry = g_ptr_array_index(record->entries, i);
-    if (entry->address.type == BERTH_ADDRESS_NONE || !is_written(plan->inventory, entry))
-      g_ptr_array_remove_index(record->entries, i);
-  }
-  return record;
+  const BerthTables tables = {.elements = berth_kinds_elements, .classify = berth_kinds_classify, .families = berth_families};
+  g_autoptr(BerthInventory) inventory = berth_document_read(domain->document, berth_kinds_elements, error);
+  return inventory != NULL ? berth_assign_record_of(inventory, &tables, error) : NULL;
 }
 
 BerthRecord *berth_record_embedded(const BerthDomain *domain, GError **error) {

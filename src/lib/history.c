@@ -3,15 +3,26 @@
 
 #include <string.h>
 
+#include "model/identity.h"
+
 char *berth_lib_entry_text(const BerthRecordEntry *entry) {
   GString *text = g_string_new(entry->element);
-  if (entry->keys->len > 0)
-    g_string_append_printf(text, " %s", (const char *)g_ptr_array_index(entry->keys, 0));
+  for (guint i = 0; i < entry->keys->len; i++) {
+    const char *key = g_ptr_array_index(entry->keys, i);
+    if (berth_lib_key_speaks(key)) {
+      g_string_append_printf(text, " %s", key);
+      break;
+    }
+  }
   if (entry->address.type != BERTH_ADDRESS_NONE) {
     g_autofree char *place = berth_model_address_to_string(&entry->address);
     g_string_append_printf(text, " %s", place);
   }
   return g_string_free(text, FALSE);
+}
+
+gboolean berth_lib_key_speaks(const char *key) {
+  return berth_model_key_class_of(key) != BERTH_KEY_CONTENT;
 }
 
 static gboolean share_key(const BerthRecordEntry *a, const BerthRecordEntry *b) {

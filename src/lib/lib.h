@@ -62,5 +62,7 @@ gboolean berth_lib_record_state(Berth *berth, const char *uuid, const BerthStore
 gboolean berth_lib_supervise(Berth *berth, const char *uuid, const BerthStoreRun *run, BerthProcess *qemu, BerthQmp *events,
                              GError **error);
 
-/* history.c: "interface mac=… pci 0000:00:03.0". (transfer full) */
+/* history.c: whether a key says something to people: a hash of the content does not. */
+gboolean berth_lib_key_speaks(const char *key);
+/* "interface mac=… pci 0000:00:03.0". (transfer full) */
 char *berth_lib_entry_text(const BerthRecordEntry *entry);

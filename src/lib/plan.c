@@ -6,14 +6,23 @@
 #include "families/families.h"
 #include "kinds/kinds.h"
 
+static int by_element(gconstpointer a, gconstpointer b) {
+  const BerthDevice *const *one = a, *const *other = b;
+  return (int)(*one)->element->id - (int)(*other)->element->id;
+}
+
 BerthPlan *berth_lib_plan(const BerthXmlDocument *document, const BerthPlanOptions *options, GError **error) {
   const BerthTables tables = {.elements = berth_kinds_elements, .classify = berth_kinds_classify, .families = berth_families};
   g_autoptr(BerthInventory) inventory = berth_document_read(document, berth_kinds_elements, error);
   if (inventory == NULL)
     return NULL;
   BerthPlan *plan = berth_assign_plan(inventory, &tables, options, error);
-  if (plan != NULL)
-    plan->embed = options->embed;
+  if (plan == NULL)
+    return NULL;
+  /* Between elements, the order says only when the engine met them: what was recalled comes earlier than what was made. Sorted
+   * (glib's sort is stable), a document that is planned again with its record is written as it was the first time. */
+  g_ptr_array_sort(plan->inventory->devices, by_element);
+  plan->embed = options->embed;
   return plan;
 }
 
@@ -57,9 +66,13 @@ static char *place(const BerthAddress *address) {
   return address->type != BERTH_ADDRESS_NONE ? berth_model_address_to_string(address) : g_strdup("");
 }
 
-/* The class "slot in its list" says nothing to people, but it is all that some devices have. */
 static const char *identity(const BerthDevice *device) {
-  return device->keys != NULL && device->keys->len > 0 ? g_array_index(device->keys, BerthKey, 0).text : "";
+  for (guint i = 0; device->keys != NULL && i < device->keys->len; i++) {
+    const char *key = g_array_index(device->keys, BerthKey, i).text;
+    if (berth_lib_key_speaks(key))
+      return key;
+  }
+  return "";
 }
 
 BerthRow *berth_lib_row_new(const BerthPlan *plan, const BerthDevice *device) {
