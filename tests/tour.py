@@ -4,8 +4,8 @@
 
   tour.py BERTH README.md [--accept]
 
-In a ```console block a line that starts with "$ " is a command, "> " continues it, the rest is its output, standard error included.
-"…" in the output stands for anything within a line, a line of "…" alone for any number of lines. All blocks run in one empty folder,
+In a ```console block a line that starts with "$ " is a command, "> " continues a here-document up to END, the rest is its output,
+standard error included. "…" in the output stands for anything within a line, a line of "…" alone for any number of lines. All blocks run in one empty folder,
 in order. --accept writes what the commands really print into the document.
 """
 import os
@@ -15,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
 
 def commands(block):
     """-> [(command, expected lines)]"""
@@ -22,7 +24,7 @@ def commands(block):
     for line in block:
         if line.startswith("$ "):
             found.append((line[2:], []))
-        elif line.startswith("> ") and found and not found[-1][1]:
+        elif found and "<<END" in found[-1][0] and not found[-1][0].endswith("\nEND"):
             found[-1] = (found[-1][0] + "\n" + line[2:], [])
         elif found:
             found[-1][1].append(line)
@@ -66,7 +68,7 @@ def main():
             actual = [line.rstrip() for line in answer.stdout.splitlines()]
             fine = matches(expected, actual)
             lines = command.split("\n")
-            new += ["$ " + lines[0]] + ["> " + line for line in lines[1:]] + (expected if fine else actual)
+            new += ["$ " + lines[0]] + ["> " + line for line in lines[1:]] + (expected if fine else [TIME.sub("…", line) for line in actual])
             if not fine:
                 problems += ["$ " + command, "expected:"] + expected + ["got:"] + actual
         if accept:

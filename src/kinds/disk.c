@@ -224,8 +224,8 @@ static void set_boot(BerthBuild *build, const BerthDevice *device, const char *b
 }
 
 gboolean berth_kinds_build_disk(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
-  const char *bus = berth_model_device_get(device, "target/@bus");
-  const char *driver = find_driver(device, kind, bus != NULL ? bus : "");
+  const char *written = berth_model_device_get(device, "target/@bus"), *bus = written != NULL ? written : "";
+  const char *driver = find_driver(device, kind, bus);
   const char *path =
       berth_model_device_get(device, berth_model_device_is(device, "@type", "block") ? "source/@dev" : "source/@file");
   g_autofree char *node = NULL;
