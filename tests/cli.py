@@ -512,6 +512,47 @@ def foreground(world):
     world.nothing_runs()
 
 
+def unrecorded(world):
+    """A supervisor that was killed before it recorded its QEMU: the next start ends that one first."""
+    world.ok("define", "-", text=domain(nic(1)))
+    argv = json.loads(world.ok("command", "guest", "--format", "json"))
+    control = [word.split("path=")[1].split(",")[0] for word in argv if "control.qmp" in word][0]
+    os.makedirs(os.path.dirname(control), mode=0o700)
+    lost = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 20
+    while not os.path.exists(control) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    world.ok("start", "guest", "--paused")
+    check(lost.wait(10) is not None, "two QEMU run")
+    world.ok("verify", "guest")
+    world.ok("destroy", "guest")
+    world.nothing_runs()
+
+
+def told_to_end_early(world):
+    """SIGTERM while QEMU comes up: nothing is left."""
+    world.write("slow", "#!/bin/sh\ncase \"$*\" in *control.qmp*) sleep 1 ;; esac\nexec %s \"$@\"\n" % QEMU, 0o755)
+    world.environment["BERTH_QEMU"] = world.path("slow")
+    world.ok("define", "-", text=domain(nic(1)))
+    process = subprocess.Popen([BERTH, "run", "guest", "--paused"], env=world.environment, stderr=subprocess.PIPE)
+    time.sleep(0.6)
+    process.send_signal(signal.SIGTERM)
+    check(process.wait(30) == 0, "run ended with %d: %s", process.returncode, process.stderr.read())
+    check(world.ok("domstate", "guest") == "shut off\n", "state: %s", world.ok("domstate", "guest"))
+    world.nothing_runs()
+
+
+def deep_state(world):
+    """A state folder whose path leaves no room for a socket's."""
+    world.environment["BERTH_STATE"] = os.path.join(world.folder, "d" * 100)
+    world.environment["XDG_RUNTIME_DIR"] = world.folder
+    world.ok("define", "-", text=domain(nic(1)))
+    world.ok("start", "guest", "--paused")
+    world.ok("verify", "guest")
+    world.ok("destroy", "guest")
+    world.nothing_runs()
+
+
 def full_disk(world):
     """No file may grow: what a full disk is to a program."""
     world.ok("define", "-", text=domain(nic(1)))
@@ -564,6 +605,9 @@ TESTS = [
     ("the command line in three forms", commands, False),
     ("start, verify, destroy", life, True),
     ("run in the foreground ends with SIGTERM", foreground, True),
+    ("a QEMU that nobody recorded is ended by the next start", unrecorded, True),
+    ("SIGTERM while QEMU comes up leaves nothing", told_to_end_early, True),
+    ("a state folder too deep for sockets", deep_state, True),
     ("a full disk: nothing changes", full_disk, False),
     ("machines names what aliases stand for", machines, True),
 ]

@@ -193,7 +193,7 @@ G_GNUC_UNUSED static Guest *guest_new(const char *machine, const char *line) {
 }
 
 G_GNUC_UNUSED static gboolean guest_assign(Guest *guest, GError **error) {
-  BerthAssignment assignment = {guest->inventory, guest->facts, guest->record, elements, classify, guest->notes};
+  BerthAssignment assignment = {guest->inventory, guest->facts, guest->record, elements, classify, guest->notes, NULL};
   return berth_families_pci.assign(&assignment, error);
 }
 

@@ -269,28 +269,6 @@ static void gone_usb_devices_keep_their_ports(void) {
   g_assert_null(hub_nth(&guest, 1));
 }
 
-static void hubs_come_back_from_the_record(void) {
-  g_auto(Guest) guest;
-  guest_init(&guest);
-  controller(&guest, "usb", "0", "qemu-xhci");
-  BerthAddress grown = usb_port(port(1, 0, 0, 0)), below = usb_port(port(2, 3, 0, 0)), unused = usb_port(port(3, 0, 0, 0));
-  BerthAddress written = usb_port(port(2, 0, 0, 0));
-  remember(&guest, "hub", "usb", "kind=usb#0", "2026-01-01T00:00:00Z", &grown);
-  ((BerthRecordEntry *)guest.record->entries->pdata[0])->origin = BERTH_ORIGIN_GROWN;
-  remember(&guest, "hub", "usb", "kind=usb#1", "2026-01-01T00:00:00Z", &below); /* a hub on a hub */
-  remember(&guest, "hub", "usb", "kind=usb#2", "2026-01-01T00:00:00Z", &unused);
-  remember(&guest, "hub", "usb", "kind=usb#3", "2026-01-01T00:00:00Z", &written);
-  BerthDevice *deep = at(add(&guest, BERTH_INPUT, NULL), BERTH_ADDRESS_USB, 0, port(2, 3, 1, 0), 0, 0);
-  deep->rule = BERTH_RULE_RECALLED;
-  must(&guest, BERTH_ADDRESS_USB);
-  is_at(deep, "usb 0:2.3.1");
-  is_at(hub_nth(&guest, 0), "usb 0:1");
-  is_at(hub_nth(&guest, 1), "usb 0:2.3");
-  is_at(hub_nth(&guest, 2), "usb 0:2");
-  g_assert_null(hub_nth(&guest, 3));
-  g_assert_cmpint(hub_nth(&guest, 0)->origin, ==, BERTH_ORIGIN_RECORD);
-}
-
 /* Two devices fill a PIIX3, as libvirt has it; with the record they stay where they are. */
 static void a_full_usb_bus_gets_a_second_controller(void) {
   g_auto(Guest) guest;
@@ -374,7 +352,6 @@ int main(int argc, char **argv) {
   TEST(bad_usb_addresses_are_refused);
   TEST(a_hub_on_the_last_level_has_no_ports);
   TEST(gone_usb_devices_keep_their_ports);
-  TEST(hubs_come_back_from_the_record);
   TEST(a_full_usb_bus_gets_a_second_controller);
   TEST(a_device_bound_to_a_full_bus_takes_a_kept_port);
   TEST(recalled_hubs_carry_what_is_written_before_them);

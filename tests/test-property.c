@@ -15,7 +15,7 @@
 
 #define SEQUENCES 500
 #define STEPS 5
-#define PREVIOUS_SEQUENCES 100
+#define PREVIOUS_SEQUENCES 60
 #define FIRST_SEED 20261
 
 typedef struct {
@@ -317,15 +317,18 @@ static void check_plan(Life *life, const BerthPlan *result) {
   g_autoptr(GPtrArray) rows = berth_plan_rows(result);
   check_unique(life, rows);
   check_places(life, rows, result);
-  switch ((life->seed + life->step) % 3) { /* one of them a step, for time */
+  switch ((life->seed + life->step) % 5) { /* at most one of them a step, for time */
   case 0:
     check_same(life, "the same input again", life->input, life->record, life->output);
     break;
   case 1:
     check_same(life, "the own output with the new record", life->output, berth_plan_record(result), life->output);
     break;
-  default:
+  case 2:
     check_same(life, "the own output without a record", life->output, NULL, life->output);
+    break;
+  default:
+    break;
   }
 }
 
@@ -365,7 +368,7 @@ static void step(Life *life) {
 static void live(guint32 seed, gboolean previous) {
   g_auto(Life) life = {.rand = g_rand_new_with_seed(seed), .seed = seed, .previous = previous};
   life.machine = g_rand_boolean(life.rand) ? "pc-i440fx-7.2" : "pc-q35-7.2";
-  life.density = g_rand_int_range(life.rand, 10, 90);
+  life.density = g_rand_int_range(life.rand, 0, 5) == 0 ? 85 : g_rand_int_range(life.rand, 5, 45);
   life.places = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, place_free);
   for (life.step = 0; life.step < STEPS; life.step++)
     step(&life);

@@ -25,6 +25,7 @@ static const BerthElement elements[BERTH_N_ELEMENTS] = {
     [BERTH_INTERFACE] = {BERTH_INTERFACE, "interface", variant, {"mac/@address"}},
     [BERTH_HOSTDEV] = {BERTH_HOSTDEV, "hostdev", variant, {NULL}},
     [BERTH_CONTROLLER] = {BERTH_CONTROLLER, "controller", variant, {NULL}},
+    [BERTH_HUB] = {BERTH_HUB, "hub", variant, {NULL}},
     [BERTH_RNG] = {BERTH_RNG, "rng", variant, {NULL}},
     [BERTH_MEMBALLOON] = {BERTH_MEMBALLOON, "memballoon", variant, {NULL}},
     [BERTH_OTHER] = {BERTH_OTHER, "domain", variant, {NULL}},
@@ -506,6 +507,25 @@ static void test_companions_share_a_key(void) {
   g_assert_cmpuint(fourth.inventory->devices->len, ==, 3); /* no companion of what the document has replaced */
 }
 
+/* A hub that has gone from the document is still what another's port hangs from. */
+static void test_hub_stays_while_used(void) {
+  const char *stick = "<rng model='small'><alias name='ua-stick'/>%s</rng>";
+  g_autofree char *at = g_strdup_printf(stick, "<address type='usb' bus='0' port='2.1'/>"), *bare = g_strdup_printf(stick, "");
+  g_autofree char *with_hub = g_strconcat("<hub type='usb' model='h'><address type='usb' bus='0' port='2'/></hub>", at, NULL);
+  g_auto(Run) first = run_on(with_hub, NULL);
+  g_auto(Run) second = run_on(bare, first.record);
+  guint position = 0;
+  const BerthDevice *hub = berth_model_inventory_walk(second.inventory, BERTH_HUB, &position);
+  g_assert_nonnull(hub);
+  g_autofree char *place = berth_model_address_to_string(&hub->address);
+  g_assert_cmpstr(place, ==, "usb 0:2");
+  g_assert_cmpint(hub->rule, ==, BERTH_RULE_RECALLED);
+  g_assert_true(berth_model_device_is(hub, "@type", "usb"));
+  g_auto(Run) third = run_on("", first.record);
+  position = 0;
+  g_assert_null(berth_model_inventory_walk(third.inventory, BERTH_HUB, &position));
+}
+
 static void test_other_machine(void) {
   g_auto(Run) first = run_on(BRIDGE(AT("7")) NIC_BEHIND, NULL);
   g_autoptr(BerthRecord) moved = with_origin(first.record, BERTH_ORIGIN_GROWN);
@@ -603,6 +623,7 @@ int main(int argc, char **argv) {
   TEST("a-written-controller-stays-while-used", test_written_controller_stays_while_used);
   TEST("the-document-redefines-a-controller", test_document_redefines_controller);
   TEST("usb-companions-share-a-key", test_companions_share_a_key);
+  TEST("a-hub-stays-while-used", test_hub_stays_while_used);
   TEST("another-machine-keeps-macs-only", test_other_machine);
   TEST("uuid", test_uuid);
   TEST("since", test_since);

@@ -73,8 +73,9 @@ typedef enum { BERTH_RUN_PAUSED = 1 << 0 } BerthRunFlags;
  * @ready: file descriptor that gets one line, "ok" or the error's message with its code in front, once the guest runs; -1: none
  *
  * Starts QEMU, verifies every place before the first vCPU runs, and supervises the guest until it ends. Returns TRUE when it ended
- * by itself or by berth_destroy(). The process that calls this is QEMU's parent.
- * Errors: BERTH_ERROR_DRIFT when a device is not where it is recorded (nothing is left running), BERTH_ERROR_BUSY.
+ * by itself, by berth_destroy(), or because this process was sent SIGINT, SIGTERM or SIGHUP, which are caught meanwhile. The
+ * process that calls this is QEMU's parent. Errors: BERTH_ERROR_DRIFT when a device is not where it is recorded (nothing is left
+ * running), BERTH_ERROR_BUSY.
  */
 BERTH_API gboolean berth_run(Berth *berth, const char *guest, guint flags, int ready, GError **error);
 /** berth_start: berth_run() in a supervisor of its own; returns when the guest runs. */

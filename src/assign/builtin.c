@@ -103,7 +103,7 @@ static void add_iommu(BerthAssignment *assignment) {
          berth_assign_device_new(assignment, BERTH_IOMMU, "@model", "intel", "driver/@intremap", "on", "driver/@eim", "on", NULL));
 }
 
-/* libvirt makes the controllers of SCSI host devices while it parses, so they come before the machine's own. */
+/* Most were added with the list (order.c); the record may have put a host device on a higher one. */
 static gboolean add_hostdev_controllers(BerthAssignment *assignment, GError **error) {
   const BerthDevice *hostdev;
   for (guint i = 0; (hostdev = berth_model_inventory_walk(assignment->inventory, BERTH_HOSTDEV, &i)) != NULL;) {

@@ -42,11 +42,9 @@ static gboolean check_usb_controller(const BerthAssignment *assignment, const Be
       continue;
     if (berth_model_device_is(other, "@model", "none"))
       return berth_assign_refuse_pair(assignment, controller, other, "USB is switched off by a controller of model none", error);
-    if (other->index == controller->index && !is_companion(other)) {
-      if (!is_companion(controller))
-        return berth_assign_refuse_pair(assignment, controller, other, "has the same index", error);
-      master = TRUE;
-    }
+    if (other->index == controller->index && !is_companion(other) && !is_companion(controller))
+      return berth_assign_refuse_pair(assignment, controller, other, "has the same index", error);
+    master = master || !is_companion(other);
   }
   return master || berth_assign_refuse(assignment, controller, BERTH_ERROR_BAD_INPUT, error,
                                        "is a companion, but there is no USB controller that it belongs to; add an ich9-ehci1 of "
@@ -317,5 +315,5 @@ gboolean berth_assign_check(const BerthAssignment *assignment, GError **error) {
     }
   }
   return check_singles(assignment, error) && check_videos(assignment, error) && berth_assign_check_disks(assignment, error) &&
-         berth_assign_check_hostdevs(assignment, error);
+         berth_assign_check_hostdevs(assignment, error) && berth_assign_check_domain(assignment, error);
 }

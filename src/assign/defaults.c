@@ -173,11 +173,12 @@ static guint64 lowest_serial_port(const BerthInventory *inventory) {
 static gboolean fill_serial(BerthAssignment *assignment, BerthDevice *serial, G_GNUC_UNUSED GError **error) {
   static const char *const models[][2] = {
       {"isa-serial", "isa-serial"}, {"isa-debug", "isa-debugcon"}, {"pci-serial", "pci-serial"}, {"usb-serial", "usb-serial"}};
+  /* Only where the type is written does libvirt look for the lowest. */
+  gboolean lowest = berth_model_device_is(serial, "target/@type", "isa-serial");
   set_if_lacking(serial, "target/@type", "isa-serial");
   if (lacks(serial, "target/@port"))
     set_number(serial, "target/@port",
-               is_isa_serial(serial) ? lowest_serial_port(assignment->inventory)
-                                     : next_port(assignment->inventory, BERTH_SERIAL, NULL));
+               lowest ? lowest_serial_port(assignment->inventory) : next_port(assignment->inventory, BERTH_SERIAL, NULL));
   for (gsize i = 0; i < G_N_ELEMENTS(models); i++) {
     if (berth_model_device_is(serial, "target/@type", models[i][0]))
       set_if_lacking(serial, "target/model/@name", models[i][1]);

@@ -61,26 +61,8 @@ static gboolean is_index_used(const BerthInventory *inventory, const char *type,
   return FALSE;
 }
 
-/* How many units of a SCSI controller host devices are given (addressing §4.5). */
-#define SCSI_UNITS 7
-
-/* The lowest index that SCSI host devices leave: libvirt adds their controllers before it fills in indexes (addressing §4.6). */
-static gint64 first_scsi_index(const BerthInventory *inventory) {
-  const BerthDevice *hostdev;
-  gint64 first = 0, unplaced = 0;
-  for (guint i = 0; (hostdev = berth_model_inventory_walk(inventory, BERTH_HOSTDEV, &i)) != NULL;) {
-    if (!berth_model_device_is(hostdev, "@type", "scsi"))
-      continue;
-    if (hostdev->written.type == BERTH_ADDRESS_DRIVE)
-      first = MAX(first, (gint64)hostdev->written.value[BERTH_DRIVE_CONTROLLER] + 1);
-    else
-      unplaced++;
-  }
-  return MAX(first, (unplaced + SCSI_UNITS - 1) / SCSI_UNITS);
-}
-
 static gint64 lowest_index(const BerthInventory *inventory, const char *type) {
-  gint64 index = g_strcmp0(type, "scsi") == 0 ? first_scsi_index(inventory) : 0;
+  gint64 index = 0;
   while (is_index_used(inventory, type, NULL, index))
     index++;
   return index;
@@ -101,7 +83,16 @@ static gint64 group_index(const BerthInventory *inventory, const BerthDevice *co
   return is_index_used(inventory, "usb", model, before->index) ? -1 : before->index;
 }
 
-/* Missing indexes, in list order (addressing §1.3). Masters then come before their companions, whatever was written first. */
+static guint count_usb(const BerthInventory *inventory) {
+  const BerthDevice *controller;
+  guint n = 0;
+  for (guint i = 0; (controller = berth_model_inventory_walk(inventory, BERTH_CONTROLLER, &i)) != NULL;)
+    n += berth_model_device_is(controller, "@type", "usb");
+  return n;
+}
+
+/* Missing indexes, in list order (addressing §1.3). USB controllers are then put in order once more, so that masters come before
+ * their companions, whatever was written first; those of other types stay where they are. */
 static void fill_indexes(BerthInventory *inventory) {
   g_autoptr(GPtrArray) filled = g_ptr_array_new();
   BerthDevice *controller;
@@ -113,14 +104,37 @@ static void fill_indexes(BerthInventory *inventory) {
     controller->index = index >= 0 ? index : lowest_index(inventory, type);
     g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, controller->index);
     berth_model_device_set(controller, "@index", text);
-    if (ich9_member(berth_model_device_get(controller, "@model")) != 0)
+    if (g_strcmp0(type, "usb") == 0)
       g_ptr_array_add(filled, controller);
   }
+  if (count_usb(inventory) < 2)
+    return;
   for (guint i = 0; i < filled->len; i++) {
     guint at;
     if (g_ptr_array_find(inventory->devices, filled->pdata[i], &at))
       berth_model_inventory_insert(inventory, g_ptr_array_steal_index(inventory->devices, at));
   }
+}
+
+/* How many units of a SCSI controller host devices are given (addressing §4.5). */
+#define SCSI_UNITS 7
+
+/* libvirt adds the controllers of SCSI host devices before it fills in indexes, so that they have the lowest (addressing §4.6). */
+static gboolean add_hostdev_controllers(BerthAssignment *assignment, GError **error) {
+  const BerthDevice *hostdev;
+  gint64 unplaced = 0;
+  for (guint i = 0; (hostdev = berth_model_inventory_walk(assignment->inventory, BERTH_HOSTDEV, &i)) != NULL;) {
+    if (!berth_model_device_is(hostdev, "@type", "scsi"))
+      continue;
+    unplaced += hostdev->written.type == BERTH_ADDRESS_NONE;
+    if (!berth_assign_controllers_up_to(assignment, "scsi", hostdev, error))
+      return FALSE;
+  }
+  for (gint64 index = 0; index * SCSI_UNITS < unplaced; index++) {
+    if (berth_model_inventory_controller(assignment->inventory, "scsi", index) == NULL)
+      berth_assign_controller_add(assignment, "scsi", NULL, index);
+  }
+  return TRUE;
 }
 
 static gint compare_elements(gconstpointer a, gconstpointer b, G_GNUC_UNUSED gpointer data) {
@@ -139,13 +153,15 @@ static void insert_any(BerthInventory *inventory, BerthDevice *device) {
     g_ptr_array_add(inventory->devices, device);
 }
 
-gboolean berth_assign_order(BerthAssignment *assignment, G_GNUC_UNUSED GError **error) {
+gboolean berth_assign_order(BerthAssignment *assignment, GError **error) {
   BerthInventory *inventory = assignment->inventory;
   gsize n;
   g_autofree gpointer *written = g_ptr_array_steal(inventory->devices, &n);
   g_qsort_with_data(written, (gint)n, sizeof *written, compare_elements, NULL);
   for (gsize i = 0; i < n; i++)
     insert_any(inventory, written[i]);
+  if (!add_hostdev_controllers(assignment, error))
+    return FALSE;
   fill_indexes(inventory);
   return TRUE;
 }

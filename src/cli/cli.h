@@ -37,6 +37,7 @@ BerthFacts *cli_facts(Cli *cli, GError **error);
 typedef struct {
   BerthDomain *domain;
   BerthRecord *record;
+  GBytes *record_file; /* what was in CliPlanWish.record; NULL: it was not there */
   BerthFacts *facts;
   BerthPlan *plan;
 } CliPlan;

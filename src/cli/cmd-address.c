@@ -36,13 +36,24 @@ static void put_back(const char *output, GBytes *before) {
     g_unlink(output);
 }
 
+/* Two at once on one record: the second must not undo what the first one remembered. */
+static gboolean check_record(const char *file, GBytes *before, GError **error) {
+  g_autoptr(GBytes) now = berth_file_read(file, BERTH_MAX_BYTES, NULL);
+  if ((now == NULL && before == NULL) || (now != NULL && before != NULL && g_bytes_equal(now, before)))
+    return TRUE;
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_BUSY, "%s: was changed by somebody else meanwhile; try again", file);
+  return FALSE;
+}
+
 /* The record last: it must not remember a document that nobody got. If it cannot be written, the document is as it was, too. */
-static gboolean put(const Wish *wish, const BerthPlan *plan, GError **error) {
-  g_autoptr(GBytes) document = berth_plan_document(plan);
+static gboolean put(const Wish *wish, const CliPlan *plan, GError **error) {
+  if (wish->record != NULL && !check_record(wish->record, plan->record_file, error))
+    return FALSE;
+  g_autoptr(GBytes) document = berth_plan_document(plan->plan);
   g_autoptr(GBytes) before = wish->output != NULL ? berth_file_read(wish->output, BERTH_MAX_BYTES, NULL) : NULL;
   if (!put_document(wish->output, document, error))
     return FALSE;
-  if (wish->record == NULL || put_record(wish->record, plan, error))
+  if (wish->record == NULL || put_record(wish->record, plan->plan, error))
     return TRUE;
   if (wish->output != NULL)
     put_back(wish->output, before);
@@ -68,5 +79,5 @@ gboolean cli_cmd_address(Cli *cli, GStrv words, GError **error) {
   if (!cli_plan(cli, &plan_wish, &plan, error))
     return FALSE;
   cli_print_notes(plan.plan);
-  return put(&wish, plan.plan, error);
+  return put(&wish, &plan, error);
 }

@@ -2,10 +2,11 @@
 #include "verbs.h"
 
 gboolean cli_cmd_define(Cli *cli, GStrv words, GError **error) {
-  gboolean dry_run = FALSE, allow_move = FALSE;
+  gboolean dry_run = FALSE, allow_move = FALSE, json = FALSE;
   const GOptionEntry entries[] = {
       {"dry-run", 0, 0, G_OPTION_ARG_NONE, &dry_run, "Only say what would be", NULL},
       {"allow-move", 0, 0, G_OPTION_ARG_NONE, &allow_move, "Let written addresses take recorded places", NULL},
+      {"json", 0, 0, G_OPTION_ARG_NONE, &json, "With --dry-run: print JSON", NULL},
       {0},
   };
   g_auto(GStrv) files = cli_parse(cli, words, entries, 1, 1, error);
@@ -18,7 +19,7 @@ gboolean cli_cmd_define(Cli *cli, GStrv words, GError **error) {
   cli_print_notes(plan);
   if (dry_run) {
     g_autoptr(GPtrArray) rows = berth_plan_rows(plan);
-    return cli_print_rows(rows, CLI_ROWS_PLAN, FALSE, error);
+    return cli_print_rows(rows, CLI_ROWS_PLAN, json, error);
   }
   cli_print("Domain '%s' defined from %s\n", berth_domain_name(domain), files[0]);
   return TRUE;

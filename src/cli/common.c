@@ -20,13 +20,14 @@ void cli_plan_clear(CliPlan *plan) {
   berth_plan_free(plan->plan);
   berth_facts_free(plan->facts);
   berth_record_free(plan->record);
+  g_clear_pointer(&plan->record_file, g_bytes_unref);
   berth_domain_free(plan->domain);
 }
 
 /* A record that is not there yet is an empty one. */
-static gboolean read_record(const char *file, BerthRecord **record, GError **error) {
+static gboolean read_record(const char *file, CliPlan *plan, GError **error) {
   g_autoptr(GError) failure = NULL;
-  g_autoptr(GBytes) bytes = berth_file_read(file, BERTH_MAX_BYTES, &failure);
+  GBytes *bytes = plan->record_file = berth_file_read(file, BERTH_MAX_BYTES, &failure);
   if (bytes == NULL) {
     if (g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_NOT_FOUND))
       return TRUE;
@@ -35,8 +36,8 @@ static gboolean read_record(const char *file, BerthRecord **record, GError **err
   }
   gsize size = 0;
   const char *text = g_bytes_get_data(bytes, &size);
-  *record = berth_record_parse(text != NULL ? text : "", (gssize)size, file, error);
-  return *record != NULL;
+  plan->record = berth_record_parse(text != NULL ? text : "", (gssize)size, file, error);
+  return plan->record != NULL;
 }
 
 static gboolean read_previous(const char *file, BerthRecord **record, GError **error) {
@@ -60,7 +61,7 @@ static gboolean read_memory(const CliPlanWish *wish, CliPlan *plan, GError **err
     return FALSE;
   }
   if (wish->record != NULL)
-    return read_record(wish->record, &plan->record, error);
+    return read_record(wish->record, plan, error);
   if (wish->previous != NULL)
     return read_previous(wish->previous, &plan->record, error);
   return read_embedded(plan->domain, &plan->record, error);

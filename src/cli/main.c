@@ -133,10 +133,13 @@ static gboolean dispatch(Cli *cli, GStrv *words, GError **error) {
     print_help();
     return TRUE;
   }
+  gboolean help = g_str_equal(rest[0], "help");
+  char *with_help[] = {rest[1], (char *)"--help", NULL};
+  const char *name = help ? rest[1] : rest[0];
   for (const CliVerb *verb = cli_verbs; verb->name != NULL; verb++)
-    if (g_str_equal(verb->name, rest[0]))
-      return verb->run(cli, rest, error);
-  return unknown_verb(rest[0], error);
+    if (g_str_equal(verb->name, name))
+      return verb->run(cli, help ? with_help : rest, error);
+  return unknown_verb(name, error);
 }
 
 /* One line, whatever a document or QEMU put into the message. */

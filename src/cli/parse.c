@@ -29,9 +29,8 @@ static void apply(Cli *cli, char **state, char **qemu) {
 }
 
 static GOptionContext *context_of(const CliVerb *verb) {
-  g_autofree char *synopsis = g_strdup_printf("- %s", verb->help);
-  GOptionContext *context = g_option_context_new(NULL);
-  g_autofree char *summary = g_strdup_printf("berth %s %s\n\n%s.", verb->name, verb->synopsis, verb->help);
+  GOptionContext *context = g_option_context_new(verb->synopsis);
+  g_autofree char *summary = g_strdup_printf("%s.", verb->help);
   g_option_context_set_summary(context, summary);
   return context;
 }

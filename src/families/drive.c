@@ -112,7 +112,7 @@ static void drives_init(Drives *drives, BerthAssignment *assignment) {
 static void drives_clear(Drives *drives) {
   for (guint i = 0; i < N_BUSES; i++)
     berth_families_places_free(drives->places[i]);
-  g_clear_pointer(&drives->scsi, g_hash_table_unref);
+  g_hash_table_unref(drives->scsi);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Drives, drives_clear)
 

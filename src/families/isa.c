@@ -25,15 +25,16 @@ void berth_families_isa_properties(const BerthInventory *inventory, const BerthD
 gboolean berth_families_isa_locate(const BerthInventory *inventory, const BerthDevice *device, const BerthReadBack *answer,
                                    BerthAddress *address) {
   (void)inventory;
-  const guint64 *value = device->address.value;
   BerthAddress found = {.type = BERTH_ADDRESS_ISA};
+  if (device->address.type == BERTH_ADDRESS_ISA)
+    found = device->address;
   guint64 number;
-  if (device->address.type == BERTH_ADDRESS_ISA && value[BERTH_ISA_IOBASE] > 0) {
+  if (found.value[BERTH_ISA_IOBASE] > 0) {
     if (!berth_families_answer_number(answer, port_property(device), &number))
       return FALSE;
     berth_model_address_set(&found, BERTH_ISA_IOBASE, number);
   }
-  if (device->address.type == BERTH_ADDRESS_ISA && value[BERTH_ISA_IRQ] > 0) {
+  if (found.value[BERTH_ISA_IRQ] > 0) {
     if (!berth_families_answer_number(answer, "irq", &number))
       return FALSE;
     berth_model_address_set(&found, BERTH_ISA_IRQ, number);

@@ -5,8 +5,6 @@
 #include "families/places.h"
 #include "families/rows.h"
 
-#include <string.h>
-
 #define MAX_LEVELS 4
 #define HUB_PORTS 8
 
@@ -158,9 +156,10 @@ static void collect(Usb *usb) {
     g_ptr_array_add(by_element[element], device);
   }
   for (guint element = 0; element < BERTH_N_ELEMENTS; element++) {
-    if (by_element[element] != NULL)
-      g_ptr_array_extend(element == BERTH_HUB ? usb->hubs : usb->devices, by_element[element], NULL, NULL);
-    g_clear_pointer(&by_element[element], g_ptr_array_unref);
+    if (by_element[element] == NULL)
+      continue;
+    g_ptr_array_extend(element == BERTH_HUB ? usb->hubs : usb->devices, by_element[element], NULL, NULL);
+    g_ptr_array_unref(by_element[element]);
   }
 }
 
@@ -176,9 +175,9 @@ static void usb_init(Usb *usb, BerthAssignment *assignment) {
 
 static void usb_clear(Usb *usb) {
   berth_families_places_free(usb->places);
-  g_clear_pointer(&usb->buses, g_array_unref);
-  g_clear_pointer(&usb->hubs, g_ptr_array_unref);
-  g_clear_pointer(&usb->devices, g_ptr_array_unref);
+  g_array_unref(usb->buses);
+  g_ptr_array_unref(usb->hubs);
+  g_ptr_array_unref(usb->devices);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Usb, usb_clear)
 
@@ -322,56 +321,16 @@ static gboolean place(Usb *usb, BerthDevice *device, GError **error) {
   return berth_families_places_put(usb->places, device, &address, BERTH_RULE_FIRST, error);
 }
 
-static BerthDevice *add_hub(Usb *usb, BerthOrigin origin) {
+static BerthDevice *add_hub(Usb *usb) {
   BerthAssignment *assignment = usb->assignment;
   BerthDevice *hub = berth_model_device_new(&assignment->elements[BERTH_HUB], NULL);
   berth_model_device_set(hub, "@type", "usb");
   hub->index = usb->hubs->len;
-  hub->origin = origin;
+  hub->origin = BERTH_ORIGIN_GROWN;
   hub->kind = assignment->classify(hub);
   g_ptr_array_add(assignment->inventory->devices, hub);
   g_ptr_array_add(usb->hubs, hub);
   return hub;
-}
-
-static gboolean is_taken(const Usb *usb, const BerthAddress *address) {
-  const GPtrArray *lists[] = {usb->hubs, usb->devices};
-  for (guint k = 0; k < G_N_ELEMENTS(lists); k++)
-    for (guint i = 0; i < lists[k]->len; i++)
-      if (has_port(lists[k]->pdata[i]) && berth_model_address_equal(&((BerthDevice *)lists[k]->pdata[i])->address, address))
-        return TRUE;
-  return FALSE;
-}
-
-/* Whether a device that was recalled hangs on the hub at @path, at any depth. */
-static gboolean is_needed(const Usb *usb, const BerthAddress *hub) {
-  guint64 path = hub->value[BERTH_USB_PORT];
-  guint depth = depth_of(path);
-  guint64 mask = depth == 0 ? 0 : G_MAXUINT32 << level_shift(depth - 1) & G_MAXUINT32;
-  for (guint i = 0; i < usb->devices->len; i++) {
-    const BerthDevice *device = usb->devices->pdata[i];
-    if (has_port(device) && device->rule != BERTH_RULE_DOCUMENT &&
-        device->address.value[BERTH_USB_BUS] == hub->value[BERTH_USB_BUS] && (device->address.value[BERTH_USB_PORT] & mask) == path)
-      return TRUE;
-  }
-  return FALSE;
-}
-
-/* Hubs that berth added stay, as its controllers do; those that the document once had come back while a device keeps its place on
- * them. */
-static void bring_back_hubs(Usb *usb) {
-  const BerthRecord *record = usb->assignment->record;
-  const char *element = usb->assignment->elements[BERTH_HUB].name;
-  for (guint i = 0; record != NULL && i < record->entries->len; i++) {
-    const BerthRecordEntry *entry = record->entries->pdata[i];
-    if (strcmp(entry->element, element) != 0 || entry->address.type != BERTH_ADDRESS_USB || entry->gone == NULL ||
-        find_bus(usb, entry->address.value[BERTH_USB_BUS]) == NULL ||
-        (entry->origin == BERTH_ORIGIN_DOCUMENT && !is_needed(usb, &entry->address)) || is_taken(usb, &entry->address))
-      continue;
-    BerthDevice *hub = add_hub(usb, BERTH_ORIGIN_RECORD);
-    hub->address = entry->address;
-    hub->rule = BERTH_RULE_RECALLED;
-  }
 }
 
 /* One more controller like the first; an EHCI alone has no place for slow devices, so xHCI goes beside it. Returns its ports. */
@@ -415,7 +374,7 @@ static void grow_by_count(Usb *usb) {
   guint n_devices = usb->hubs->len + usb->devices->len;
   guint missing = n_devices > usb->n_ports ? (n_devices - usb->n_ports + 1 + 6) / 7 : 0;
   for (guint i = 0; i < missing; i++)
-    add_hub(usb, BERTH_ORIGIN_GROWN);
+    add_hub(usb);
 }
 
 /*
@@ -434,7 +393,7 @@ static gboolean grow_by_place(Usb *usb, GError **error) {
   while (needed > 0 && needed >= vacant) {
     BerthAddress address;
     if (find_place(usb, NULL, &address) && depth_of(address.value[BERTH_USB_PORT]) < MAX_LEVELS) {
-      BerthDevice *hub = add_hub(usb, BERTH_ORIGIN_GROWN);
+      BerthDevice *hub = add_hub(usb);
       if (!berth_families_places_put(usb->places, hub, &address, BERTH_RULE_FIRST, error))
         return FALSE;
       attach_hub(usb, hub);
@@ -510,7 +469,6 @@ gboolean berth_families_usb_assign(BerthAssignment *assignment, GError **error) 
   usb_init(&usb, assignment);
   if (!build_buses(&usb, error) || !check_types(&usb, usb.hubs, error) || !check_types(&usb, usb.devices, error))
     return FALSE;
-  bring_back_hubs(&usb);
   if (usb.hubs->len + usb.devices->len == 0)
     return TRUE;
   if (!keep_hubs(&usb, error))

@@ -56,7 +56,7 @@ static void ports_init(Ports *ports, BerthAssignment *assignment) {
 
 static void ports_clear(Ports *ports) {
   berth_families_places_free(ports->places);
-  g_clear_pointer(&ports->controllers, g_array_unref);
+  g_array_unref(ports->controllers);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Ports, ports_clear)
 

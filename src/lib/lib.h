@@ -58,9 +58,15 @@ gboolean berth_lib_settle(Berth *berth, BerthStoreGuest *guest, const char *stat
 /* Records a new state if @run is still what runs; an end ("shut off", "crashed") removes its files first. */
 gboolean berth_lib_record_state(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *state, GError **error);
 
-/* supervise.c: watches a running QEMU until it ends, and records what happens. */
-gboolean berth_lib_supervise(Berth *berth, const char *uuid, const BerthStoreRun *run, BerthProcess *qemu, BerthQmp *events,
-                             GError **error);
+/* supervise.c. From new on, SIGINT, SIGTERM and SIGHUP wait for run, which ends the guest for them; so none can leave a QEMU behind
+ * that nobody has recorded. Free gives the signals back. */
+typedef struct BerthLibWatch BerthLibWatch;
+BerthLibWatch *berth_lib_watch_new(void);
+void berth_lib_watch_free(BerthLibWatch *watch);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthLibWatch, berth_lib_watch_free)
+/* Watches a running QEMU until it ends, and records what happens. */
+gboolean berth_lib_watch_run(BerthLibWatch *watch, Berth *berth, const char *uuid, const BerthStoreRun *run, BerthProcess *qemu,
+                             BerthQmp *events, GError **error);
 
 /* history.c: whether a key says something to people: a hash of the content does not. */
 gboolean berth_lib_key_speaks(const char *key);

@@ -208,10 +208,11 @@ static void tell(int ready, const GError *failure) {
 gboolean berth_run(Berth *berth, const char *guest, guint flags, int ready, GError **error) {
   g_auto(Rise) rise = {0};
   g_autoptr(GError) failure = NULL;
+  g_autoptr(BerthLibWatch) watch = berth_lib_watch_new();
   gboolean up = rise_up(berth, &rise, guest, flags, ready >= 0, &failure);
   tell(ready, failure);
   if (up)
-    return berth_lib_supervise(berth, rise.guest->uuid, &rise.run, rise.process, rise.events, error);
+    return berth_lib_watch_run(watch, berth, rise.guest->uuid, &rise.run, rise.process, rise.events, error);
   g_propagate_error(error, g_steal_pointer(&failure));
   return FALSE;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lib/lib.h"
 
+#include <string.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "guest/control.h"
@@ -10,8 +12,21 @@
 #define STEP_MS 20
 #define ASK_MS 3000
 
+static gboolean sockets_fit(const char *run_dir) {
+  g_autofree char *path = berth_guest_control_path(run_dir);
+  return strlen(path) < sizeof(((struct sockaddr_un *)NULL)->sun_path);
+}
+
+/* A socket's path has room for 107 bytes, which a deep state folder uses up: then the sockets go where they would be without one,
+ * in a folder that is named after the state as well, for a copy of a store has the same uuids. */
 char *berth_lib_run_dir(const BerthEnv *env, const char *uuid) {
-  return g_build_filename(env->run_dir, uuid, NULL);
+  char *run_dir = g_build_filename(env->run_dir, uuid, NULL);
+  if (sockets_fit(run_dir))
+    return run_dir;
+  g_free(run_dir);
+  g_autofree char *hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256, env->run_dir, -1);
+  g_autofree char *name = g_strdup_printf("%.8s-%s", hash, uuid);
+  return g_build_filename(geteuid() == 0 ? "/run" : g_get_user_runtime_dir(), "berth", name, NULL);
 }
 
 BerthLock *berth_lib_lock(const Berth *berth, const BerthStoreGuest *guest, GError **error) {

@@ -10,18 +10,19 @@
 #define LOG_SECONDS 60
 #define QUIT_SECONDS 5
 
-typedef struct {
+struct BerthLibWatch {
+  GMainContext *context;
+  GMainLoop *loop;
+  gboolean panicked; /* QEMU ends in good order, but the guest did not */
+  gboolean asked;    /* this process was told to end */
+  /* From here on while it runs; borrowed. */
   Berth *berth;
   const char *uuid;
   const BerthStoreRun *run;
   BerthProcess *qemu;
   BerthQmp *events;
-  GMainContext *context;
-  GMainLoop *loop;
   const char *state; /* as recorded last */
-  gboolean panicked; /* QEMU ends in good order, but the guest did not */
-  gboolean asked;    /* this process was told to end */
-} Watch;
+};
 
 /* Events of QEMU (QMP reference) that are a state of virsh's. */
 static const struct {
@@ -29,7 +30,7 @@ static const struct {
 } event_states[] = {{"STOP", "paused"}, {"RESUME", "running"}, {"SUSPEND", "paused"}, {"WAKEUP", "running"}};
 
 static void on_event(BerthQmp *qmp, const char *event, JsonObject *data, gpointer user_data) {
-  Watch *watch = user_data;
+  BerthLibWatch *watch = user_data;
   if (g_str_equal(event, "GUEST_PANICKED"))
     watch->panicked = TRUE;
   for (gsize i = 0; i < G_N_ELEMENTS(event_states); i++) {
@@ -42,31 +43,31 @@ static void on_event(BerthQmp *qmp, const char *event, JsonObject *data, gpointe
 }
 
 static gboolean on_end(int fd, GIOCondition condition, gpointer user_data) {
-  Watch *watch = user_data;
+  BerthLibWatch *watch = user_data;
   g_main_loop_quit(watch->loop);
   return G_SOURCE_REMOVE;
 }
 
 static gboolean on_tick(gpointer user_data) {
-  Watch *watch = user_data;
+  BerthLibWatch *watch = user_data;
   berth_guest_bound_log(watch->run->run_dir);
   return G_SOURCE_CONTINUE;
 }
 
 static gboolean on_late(gpointer user_data) {
-  Watch *watch = user_data;
+  BerthLibWatch *watch = user_data;
   berth_host_process_kill(watch->qemu, SIGKILL, NULL);
   return G_SOURCE_REMOVE;
 }
 
-static void attach(Watch *watch, GSource *source, GSourceFunc function) {
+static void attach(BerthLibWatch *watch, GSource *source, GSourceFunc function) {
   g_source_set_callback(source, function, watch, NULL);
   g_source_attach(source, watch->context);
   g_source_unref(source);
 }
 
 static gboolean on_signal(gpointer user_data) {
-  Watch *watch = user_data;
+  BerthLibWatch *watch = user_data;
   if (watch->asked || !berth_guest_quit(watch->events, NULL))
     berth_host_process_kill(watch->qemu, SIGKILL, NULL);
   if (!watch->asked)
@@ -75,31 +76,43 @@ static gboolean on_signal(gpointer user_data) {
   return G_SOURCE_CONTINUE;
 }
 
-static const char *final_state(const Watch *watch) {
+static const char *final_state(const BerthLibWatch *watch) {
   int status = watch->qemu->status;
   gboolean clean = status == -1 || (WIFEXITED(status) && WEXITSTATUS(status) == 0);
   return watch->asked || (clean && !watch->panicked) ? "shut off" : "crashed";
 }
 
-gboolean berth_lib_supervise(Berth *berth, const char *uuid, const BerthStoreRun *run, BerthProcess *qemu, BerthQmp *events,
-                             GError **error) {
-  g_autoptr(GMainContext) context = g_main_context_new();
-  g_autoptr(GMainLoop) loop = g_main_loop_new(context, FALSE);
-  Watch watch = {.berth = berth,
-                 .uuid = uuid,
-                 .run = run,
-                 .qemu = qemu,
-                 .events = events,
-                 .context = context,
-                 .loop = loop,
-                 .state = run->state};
+BerthLibWatch *berth_lib_watch_new(void) {
   static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+  BerthLibWatch *watch = g_new0(BerthLibWatch, 1);
+  watch->context = g_main_context_new();
+  watch->loop = g_main_loop_new(watch->context, FALSE);
   for (gsize i = 0; i < G_N_ELEMENTS(signals); i++)
-    attach(&watch, g_unix_signal_source_new(signals[i]), on_signal);
-  attach(&watch, g_timeout_source_new_seconds(LOG_SECONDS), on_tick);
-  attach(&watch, g_unix_fd_source_new(qemu->pidfd, G_IO_IN), G_SOURCE_FUNC(on_end));
-  berth_qmp_watch(events, context, on_event, NULL, &watch);
-  g_main_loop_run(loop);
-  berth_qmp_watch(events, context, NULL, NULL, NULL);
-  return berth_host_process_wait(qemu, -1, error) && berth_lib_record_state(berth, uuid, run, final_state(&watch), error);
+    attach(watch, g_unix_signal_source_new(signals[i]), on_signal);
+  return watch;
+}
+
+void berth_lib_watch_free(BerthLibWatch *watch) {
+  if (watch == NULL)
+    return;
+  /* The context takes its sources along, and these the signal handlers. */
+  g_main_loop_unref(watch->loop);
+  g_main_context_unref(watch->context);
+  g_free(watch);
+}
+
+gboolean berth_lib_watch_run(BerthLibWatch *watch, Berth *berth, const char *uuid, const BerthStoreRun *run, BerthProcess *qemu,
+                             BerthQmp *events, GError **error) {
+  watch->berth = berth;
+  watch->uuid = uuid;
+  watch->run = run;
+  watch->qemu = qemu;
+  watch->events = events;
+  watch->state = run->state;
+  attach(watch, g_timeout_source_new_seconds(LOG_SECONDS), on_tick);
+  attach(watch, g_unix_fd_source_new(qemu->pidfd, G_IO_IN), G_SOURCE_FUNC(on_end));
+  berth_qmp_watch(events, watch->context, on_event, NULL, watch);
+  g_main_loop_run(watch->loop);
+  berth_qmp_watch(events, watch->context, NULL, NULL, NULL);
+  return berth_host_process_wait(qemu, -1, error) && berth_lib_record_state(berth, uuid, run, final_state(watch), error);
 }

@@ -1,0 +1,572 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Random x86 guests in libvirt's domain format: the same seed and number give the same guest on every machine.
+
+A guest is a head (machine, memory, features) and a list of devices, each one a string, so that a finder of differences
+can drop devices one by one. Every guest has a temper: most are sober (what a user could mean), some are odd (explicit addresses
+that may not fit), a few are wild (anything goes). Left out is what libvirt refuses because of its host or of its QEMU.
+"""
+import random
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+VIRTIO = ("virtio", "virtio", "virtio-transitional", "virtio-non-transitional")
+MACHINES = (("pc", 40), ("q35", 45), ("pc-i440fx-9.0", 3), ("pc-q35-9.0", 3), ("isapc", 5), ("microvm", 4))
+NETS = ("virtio", "virtio", "virtio-transitional", "virtio-non-transitional", "e1000", "e1000e", "igb", "rtl8139", "vmxnet3",
+        "pcnet", "ne2k_pci", "i82551", "tulip", "E1000", "82545em", "Am79C970A", "vlance", "made-up", None)
+SOUNDS = ("es1370", "ac97", "ich6", "ich7", "ich9", "usb", "sb16", "pcspk", "virtio")
+VIDEOS = ("vga", "cirrus", "vmvga", "qxl", "virtio", "bochs", "ramfb", "none", None)
+PRIMARY_ONLY = ("vga", "cirrus", "vmvga", "bochs", "ramfb", "none", None)
+SCSI = ("virtio-scsi", "virtio-scsi", "virtio-transitional", "virtio-non-transitional", "lsilogic", "lsisas1068", "lsisas1078",
+        "vmpvscsi", "am53c974", "dc390", "auto", None)
+USB = ("piix3-uhci", "piix4-uhci", "ehci", "nec-xhci", "qemu-xhci", "pci-ohci", "ich9-ehci1", "ich9-uhci1", "ich9-uhci2",
+       "ich9-uhci3", None)
+PCI_ON_PC = ("pci-bridge", "pci-bridge", "pci-expander-bus")
+PCI_ON_Q35 = ("pcie-root-port", "pcie-root-port", "pcie-root-port", "pci-bridge", "dmi-to-pci-bridge", "pcie-to-pci-bridge",
+              "pcie-switch-upstream-port", "pcie-switch-downstream-port", "pcie-expander-bus")
+DISK_BUSES = (("virtio", 6), ("scsi", 4), ("sata", 3), ("ide", 2), ("usb", 2), ("fdc", 1), (None, 2))
+PREFIX = {"virtio": "vd", "scsi": "sd", "sata": "sd", "ide": "hd", "usb": "sd", "fdc": "fd"}
+DEFAULT_BUS = {"vd": "virtio", "sd": "scsi", "hd": "ide", "fd": "fdc"}
+INPUTS = (("mouse", "ps2"), ("keyboard", "ps2"), ("mouse", "usb"), ("keyboard", "usb"), ("tablet", "usb"), ("mouse", "virtio"),
+          ("keyboard", "virtio"), ("tablet", "virtio"), ("tablet", None), ("mouse", None), ("keyboard", None))
+
+
+def weighted(rng, pairs):
+    return rng.choices([value for value, _ in pairs], [weight for _, weight in pairs])[0]
+
+
+def attributes(**values):
+    """" name='value'" for each that is not None"""
+    return "".join(" %s='%s'" % (name, value) for name, value in values.items() if value is not None)
+
+
+def target_name(prefix, number):
+    text = ""
+    number += 1
+    while number > 0:
+        number, letter = divmod(number - 1, 26)
+        text = LETTERS[letter] + text
+    return prefix + text
+
+
+class Guest:
+    """One guest: head() and devices make the document"""
+
+    def __init__(self, seed, number):
+        self.rng = rng = random.Random("%s/%d" % (seed, number))
+        self.name = "random-%s-%d" % (seed, number)
+        self.machine = weighted(rng, MACHINES)
+        self.q35 = "q35" in self.machine
+        self.pci = self.machine not in ("isapc", "microvm")
+        temper = rng.random()
+        self.sober = temper < 0.55
+        self.wild = temper > 0.85
+        self.addressing = rng.choice((0, 0, 0.1, 0.3, 0.7)) if not self.sober else rng.choice((0, 0, 0, 0.1, 0.3))
+        self.ps2_off = rng.random() < 0.05
+        self.slots = rng.choice((0, 0, 4, 16))
+        self.numbers = {}
+        self.used = set()
+        self.devices = []
+
+    # ---- chances and numbers ----
+
+    def chance(self, probability):
+        return self.rng.random() < probability
+
+    def pick(self, values):
+        return self.rng.choice(values)
+
+    def odd(self, probability):
+        """something that may not fit: never in a sober guest, often in a wild one"""
+        return not self.sober and self.chance(probability * (3 if self.wild else 1))
+
+    def count(self, what):
+        """0, 1, 2 ... for each name"""
+        self.numbers[what] = self.numbers.get(what, -1) + 1
+        return self.numbers[what]
+
+    def fresh(self, what, draw):
+        """a value of draw() that no other has, or one that another has in odd guests"""
+        for _ in range(20):
+            value = draw()
+            if (what, value) not in self.used or self.odd(0.03):
+                break
+        self.used.add((what, value))
+        return value
+
+    # ---- addresses ----
+
+    def pci_place(self):
+        buses = [0] * 4 + list(range(0, 1 + max(1, self.numbers.get("pci", 0))))
+        bus = self.pick(buses)
+        if self.odd(0.1):
+            bus = self.pick((1, 2, 3, 5, 8, 31))
+        slot = self.rng.randrange(1, 31)
+        if bus > 0 and self.q35 and self.chance(0.8):
+            slot = 0
+        if self.odd(0.05):
+            slot = self.pick((0, 1, 2, 0x1d, 0x1f, 31))
+        function = 0 if self.chance(0.8) or (self.sober and bus > 0) else self.rng.randrange(8)
+        return bus, slot, function
+
+    def pci_address(self, always=False):
+        if not always and not self.chance(self.addressing):
+            return self.wrong_address()
+        if self.odd(0.03):
+            return "<address type='pci'/>"
+        bus, slot, function = self.fresh("pci", self.pci_place)
+        multi = self.pick((None, None, None, "on", "off"))
+        if self.odd(0.01):
+            return "<address type='pci' domain='1' bus='%d' slot='%d' function='0'/>" % (bus, slot)
+        form = self.pick(("<address type='pci' domain='0x0000' bus='0x%02x' slot='0x%02x' function='0x%x'%s/>",
+                          "<address type='pci' bus='%d' slot='%d' function='%d'%s/>"))
+        return form % (bus, slot, function, attributes(multifunction=multi))
+
+    def drive_address(self, bus):
+        if not self.chance(self.addressing):
+            return self.wrong_address()
+        limits = {"ide": (1, 2, 2), "fdc": (1, 1, 2), "sata": (3, 1, 6), "scsi": (3, 1, 7)}.get(bus, (2, 2, 8))
+        if self.odd(0.1):
+            limits = (4, 3, 20)
+        if self.odd(0.05):
+            return "<address type='drive'/>"
+
+        def draw():
+            return tuple(self.rng.randrange(n) for n in limits)
+        controller, number, unit = self.fresh("drive " + str(bus), draw)
+        target = 0 if not self.odd(0.1) else self.rng.randrange(3)
+        if self.chance(0.1):
+            return "<address type='drive' controller='%d' unit='%d'/>" % (controller, unit)
+        return "<address type='drive' controller='%d' bus='%d' target='%d' unit='%d'/>" % (controller, number, target, unit)
+
+    def usb_address(self):
+        if not self.chance(self.addressing):
+            return self.wrong_address()
+        if self.chance(0.2):
+            return "<address type='usb' bus='%d'/>" % (self.rng.randrange(2) if self.odd(0.5) else 0)
+
+        def draw():
+            port = str(self.rng.randrange(1, 5 if self.sober else 8))
+            while self.chance(0.1 if self.sober else 0.3) and port.count(".") < 4:
+                port += ".%d" % self.rng.randrange(1, 9)
+            return 0 if self.chance(0.8) else self.rng.randrange(3), port
+        bus, port = self.fresh("usb", draw)
+        if self.odd(0.03):
+            port = "0"
+        return "<address type='usb' bus='%d' port='%s'/>" % (bus, port)
+
+    def port_address(self):
+        if not self.chance(max(self.addressing, 0.15)):
+            return self.wrong_address()
+
+        def draw():
+            return self.pick((0, 0, 0, 1, 2)), self.rng.randrange(1, 31)
+        controller, port = self.fresh("virtio-serial", draw)
+        if self.chance(0.2):
+            return "<address type='virtio-serial' controller='%d'/>" % controller
+        if self.odd(0.05):
+            port = self.pick((0, 31, 32, 200))
+        return "<address type='virtio-serial' controller='%d' bus='0' port='%d'/>" % (controller, port)
+
+    def isa_address(self):
+        if not self.chance(self.addressing):
+            return self.wrong_address()
+        return "<address type='isa'%s/>" % attributes(iobase=self.pick((None, "0x3f8", "0x2f8", "1000")), irq=self.pick((None, "0x4", "3")))
+
+    def dimm_address(self):
+        if not self.chance(self.addressing):
+            return self.wrong_address()
+        slot = self.fresh("dimm", lambda: self.rng.randrange(max(self.slots, 1) + (2 if self.odd(0.2) else 0)))
+        return "<address type='dimm' slot='%d'%s/>" % (slot, attributes(base="0x%x" % (0x100000000 + slot * 0x40000000)
+                                                                        if self.chance(0.3) else None))
+
+    def wrong_address(self):
+        """nothing; in odd guests seldom an address of whatever type"""
+        if not self.odd(0.006):
+            return ""
+        return self.pick(("<address type='pci' bus='0' slot='9'/>", "<address type='usb' bus='0' port='1'/>",
+                          "<address type='drive' controller='0' bus='0' target='0' unit='0'/>", "<address type='virtio-mmio'/>",
+                          "<address type='virtio-serial' controller='0' bus='0' port='3'/>", "<address type='isa' iobase='0x500'/>",
+                          "<address type='ccid' controller='0' slot='0'/>", "<address type='unassigned'/>", "<address bus='0'/>",
+                          "<address type='pci' bus='0x100' slot='1'/>", "<address type='pci' slot='0x20'/>",
+                          "<address type='pci' slot='3' function='8'/>", "<address type='spapr-vio' reg='0x3000'/>",
+                          "<address type='dimm' slot='1'/>", "<address type='ccw'/>"))
+
+    # ---- the document ----
+
+    def head(self):
+        memory = "<memory unit='MiB'>1024</memory><vcpu>2</vcpu>"
+        numa = "<cpu><numa><cell id='0' cpus='0' memory='512' unit='MiB'/><cell id='1' cpus='1' memory='512' unit='MiB'/></numa></cpu>"
+        if self.slots:
+            memory = "<maxMemory slots='%d' unit='GiB'>64</maxMemory>" % self.slots + memory
+        features = "<features>%s%s</features>" % ("<acpi/>" if self.machine != "isapc" else "", "<ps2 state='off'/>" if self.ps2_off else "")
+        return ("<domain type='qemu'>\n<name>%s</name>\n%s\n<memoryBacking><source type='memfd'/><access mode='shared'/></memoryBacking>\n"
+                "<os><type arch='x86_64' machine='%s'>hvm</type></os>\n%s\n%s\n" % (self.name, memory, self.machine, features, numa))
+
+    def document(self, devices=None):
+        chosen = self.devices if devices is None else devices
+        return self.head() + "<devices>\n" + "".join(text + "\n" for text in chosen) + "</devices>\n</domain>\n"
+
+
+# ---- devices: each function returns one device of guest g, or a list of them ----
+
+
+def disk(g):
+    bus = weighted(g.rng, DISK_BUSES)
+    if bus == "ide" and g.q35 and not g.odd(0.1):
+        bus = "sata"
+    device = "floppy" if bus == "fdc" else g.pick(("disk", "disk", "disk", "cdrom"))
+    if bus in ("virtio",) and device == "cdrom" and not g.odd(0.05):
+        device = "disk"
+    prefix = PREFIX.get(bus) or g.pick(("vd", "sd", "vd" if g.q35 else "hd"))
+    if bus is None and prefix == "vd":
+        device = "disk"
+    if bus in ("virtio", "scsi", "sata", "usb") and g.chance(0.1):
+        prefix = g.pick(("vd", "sd", "hd", "xvd"))
+    most = {"ide": 4, "fdc": 2, "hd": 4}.get(bus or prefix, 26)
+    if g.odd(0.05) or (bus in ("virtio", "scsi", "sata") and g.chance(0.05)):
+        most = 60
+    name = g.fresh("target", lambda: target_name(prefix, g.rng.randrange(most)))
+    if g.odd(0.004):
+        name = g.pick(("vda1", "xyz", "nvme0n1", "sd", "vdA"))
+    effective = bus or DEFAULT_BUS[prefix]
+    model = g.pick(VIRTIO) if effective == "virtio" and g.chance(0.3) else None
+    if effective in ("ide", "sata", "scsi", "fdc"):
+        where = g.drive_address(effective)
+    else:
+        where = g.usb_address() if effective == "usb" else g.pci_address()
+    return ("<disk type='file' device='%s'%s><driver name='qemu' type='raw'/><source file='/images/%s'/><target dev='%s'%s/>%s%s</disk>"
+            % (device, attributes(model=model), name, name, attributes(bus=bus), "<readonly/>" if device == "cdrom" else "", where))
+
+
+def interface(g):
+    kind = g.pick(("user", "user", "bridge", "network", "ethernet", "direct", "hostdev"))
+    source = {"bridge": "<source bridge='br0'/>", "network": "<source network='net0'/>", "direct": "<source dev='eth0' mode='bridge'/>",
+              "hostdev": "<source><address type='pci' domain='0' bus='0x%02x' slot='0x%02x' function='0'/></source>"
+                         % (g.rng.randrange(3, 200), g.count("host pci") % 32)}.get(kind, "")
+    model = g.pick(NETS) if kind != "hostdev" else None
+    mac = "<mac address='52:54:00:00:%02x:%02x'/>" % divmod(g.count("mac") % 65536, 256) if g.chance(0.5) else ""
+    return "<interface type='%s'>%s%s%s%s</interface>" % (kind, mac, source, "<model type='%s'/>" % model if model else "", g.pci_address())
+
+
+def sound(g):
+    model = g.pick(SOUNDS)
+    where = g.usb_address() if model == "usb" else g.pci_address() if model not in ("sb16", "pcspk") else g.wrong_address()
+    return "<sound model='%s'>%s</sound>" % (model, where)
+
+
+def video(g):
+    first = g.count("video") == 0
+    model = g.pick(VIDEOS if first or g.odd(0.1) else ("qxl", "virtio"))
+    primary = "yes" if (first and g.chance(0.1)) or g.odd(0.1) else None
+    inner = "<model%s/>" % attributes(type=model, primary=primary) if model else ""
+    where = g.pci_address() if model not in ("ramfb", "none") else g.wrong_address()
+    return "<video>%s%s</video>" % (inner, where)
+
+
+def graphics(g):
+    return "<graphics type='%s'/>" % g.pick(("vnc", "vnc", "spice"))
+
+
+def hostdev_pci(g):
+    where = g.pci_address() if not g.odd(0.1) else "<address type='unassigned'/>"
+    return ("<hostdev mode='subsystem' type='pci' managed='yes'><source><address domain='0' bus='0x%02x' slot='0x%02x' function='%d'/></source>%s</hostdev>"
+            % (g.rng.randrange(3, 200), g.count("host pci") % 32, g.rng.randrange(8), where))
+
+
+def hostdev_usb(g):
+    return ("<hostdev mode='subsystem' type='usb'><source><vendor id='0x%04x'/><product id='0x%04x'/></source>%s</hostdev>"
+            % (0x1000 + g.count("host usb"), g.rng.randrange(1, 0xffff), g.usb_address()))
+
+
+def hostdev_scsi(g):
+    return ("<hostdev mode='subsystem' type='scsi'><source><adapter name='scsi_host%d'/><address bus='0' target='0' unit='%d'/></source>%s</hostdev>"
+            % (g.rng.randrange(4), g.count("host scsi"), g.drive_address("scsi")))
+
+
+def hostdev_mdev(g):
+    return ("<hostdev mode='subsystem' type='mdev' model='vfio-pci'><source><address uuid='c2177883-f1bb-47f0-914d-%012x'/></source>%s</hostdev>"
+            % (g.count("mdev"), g.pci_address()))
+
+
+def hostdev_vhost(g):
+    return ("<hostdev mode='subsystem' type='scsi_host'%s><source protocol='vhost' wwpn='naa.50014050000%05x'/>%s</hostdev>"
+            % (attributes(model=g.pick(VIRTIO + (None, None))), g.count("vhost"), g.pci_address()))
+
+
+def index_of(g, kind):
+    """an index that is fresh, or none"""
+    if g.chance(0.4):
+        return None
+    return g.fresh("index " + kind, lambda: g.rng.randrange(4 if g.sober else 6))
+
+
+def controller_scsi(g):
+    return "<controller type='scsi'%s>%s</controller>" % (attributes(index=index_of(g, "scsi"), model=g.pick(SCSI)), g.pci_address())
+
+
+def controller_sata(g):
+    return "<controller type='sata'%s>%s</controller>" % (attributes(index=index_of(g, "sata")), g.pci_address())
+
+
+def controller_ide(g):
+    return "<controller type='ide'%s>%s</controller>" % (
+        attributes(index=0 if not g.odd(0.2) else index_of(g, "ide")),
+        "<address type='pci' bus='0' slot='1' function='1'/>" if g.chance(0.2) else g.pci_address() if g.odd(0.2) else "")
+
+
+def controller_fdc(g):
+    return "<controller type='fdc'%s/>" % attributes(index=0 if not g.odd(0.1) else index_of(g, "fdc"))
+
+
+def controller_ccid(g):
+    return "<controller type='ccid'%s>%s</controller>" % (attributes(index=index_of(g, "ccid")), g.usb_address())
+
+
+def controller_serial(g):
+    return "<controller type='virtio-serial'%s>%s</controller>" % (
+        attributes(index=index_of(g, "virtio-serial"), model=g.pick(VIRTIO) if g.chance(0.3) else None,
+                   ports=g.pick((None, None, None, 1, 2, 4, 16, 31)), vectors=g.pick((None, None, 2, 4))), g.pci_address())
+
+
+def controller_usb(g):
+    model = g.pick(USB)
+    index = g.fresh("index usb", lambda: g.rng.randrange(3))
+    if g.chance(0.3):
+        index = None
+    if model and model.startswith("ich9"):
+        return ich9_group(g, index)
+    ports = g.rng.randrange(1, 16) if model in ("nec-xhci", "qemu-xhci") and g.chance(0.3) else None
+    if g.odd(0.01):
+        ports = 16
+    where = g.pci_address()
+    if model == "piix3-uhci" and index == 0 and not g.q35 and not g.odd(0.2):
+        where = "<address type='pci' bus='0' slot='1' function='2'/>" if g.chance(0.3) else ""
+    return "<controller type='usb'%s>%s</controller>" % (attributes(index=index, model=model, ports=ports), where)
+
+
+def ich9_group(g, index):
+    """the four of one group, or (in odd guests) some of them, in any order, with or without addresses"""
+    members = [("ich9-ehci1", None, 7), ("ich9-uhci1", 0, 0), ("ich9-uhci2", 2, 1), ("ich9-uhci3", 4, 2)]
+    if g.odd(0.3):
+        g.rng.shuffle(members)
+        members = members[:g.rng.randrange(1, 5)]
+    together = (0, g.rng.randrange(1, 31)) if g.chance(g.addressing) else None
+    group = []
+    for model, start, function in members:
+        master = "<master startport='%d'/>" % start if start is not None and g.chance(0.8) else ""
+        where = ""
+        if together and g.chance(0.8):
+            where = "<address type='pci' bus='%d' slot='%d' function='%d'%s/>" % (
+                together + (function, " multifunction='on'" if function == 0 and g.chance(0.5) else ""))
+        elif g.odd(0.05):
+            where = g.pci_address(always=True)
+        group.append("<controller type='usb'%s>%s%s</controller>" % (attributes(index=index, model=model), master, where))
+    return group
+
+
+def controller_pci(g):
+    models = PCI_ON_Q35 if g.q35 else PCI_ON_PC
+    if g.odd(0.03):
+        models = PCI_ON_PC + PCI_ON_Q35 + ("pci-root", "pcie-root")
+    index = g.fresh("index pci", lambda: g.count("pci") + 1)
+    if g.odd(0.15):
+        index = g.fresh("index pci", lambda: g.rng.randrange(0, 20))
+    model = g.pick(models)
+    target = ""
+    if g.chance(0.15):
+        target = {"pci-bridge": "<target chassisNr='%d'/>" % g.rng.randrange(1, 256 + g.odd(0.1)),
+                  "pcie-root-port": "<target chassis='%d' port='0x%x'/>" % (g.rng.randrange(256), g.rng.randrange(256)),
+                  "pcie-switch-downstream-port": "<target chassis='%d' port='0x%x'/>" % (g.rng.randrange(256), g.rng.randrange(256)),
+                  "pci-expander-bus": "<target busNr='%d'/>" % g.rng.randrange(1, 255),
+                  "pcie-expander-bus": "<target busNr='%d'><node>%d</node></target>" % (g.rng.randrange(1, 255), g.rng.randrange(2 + g.odd(0.2))),
+                  }.get(model, "")
+    first = "<controller type='pci' index='0' model='%s'/>" % ("pcie-root" if g.q35 else "pci-root")
+    devices = []
+    if g.count("pci controllers") == 0 and (g.chance(0.3) or g.chance(0.9) and g.q35):
+        devices.append(first)
+    if g.chance(0.05) or (g.chance(0.5) and devices and g.sober):
+        index = None
+    devices.append("<controller type='pci'%s>%s%s</controller>" % (attributes(index=index, model=model), target, g.pci_address()))
+    if model == "pcie-switch-upstream-port":
+        devices += ["<controller type='pci' index='%d' model='pcie-switch-downstream-port'/>" % (g.count("pci") + 1)
+                    for _ in range(g.rng.randrange(4))]
+    return devices
+
+
+def channel(g):
+    kind = g.pick(("unix", "pty", "null", "guestfwd"))
+    if kind == "guestfwd":
+        return "<channel type='pty'><target type='guestfwd' address='10.0.2.%d' port='4600'/></channel>" % (g.count("guestfwd") % 250 + 1)
+    source = "<source mode='bind' path='/run/c%d'/>" % g.count("channel") if kind == "unix" else ""
+    name = attributes(name="com.example.%d" % g.count("port") if g.chance(0.8) else None)
+    return "<channel type='%s'>%s<target type='virtio'%s/>%s</channel>" % (kind, source, name, g.port_address())
+
+
+def console(g):
+    kind = g.pick(("serial", "virtio", "virtio", None))
+    if kind != "virtio" and g.count("console") > 0 and not g.odd(0.1):
+        kind = "virtio"
+    port = g.rng.randrange(4) if g.odd(0.1) else None
+    where = g.port_address() if kind == "virtio" else g.wrong_address()
+    target = "<target%s/>" % attributes(type=kind, port=port) if kind or port is not None else ""
+    return "<console type='pty'>%s%s</console>" % (target, where)
+
+
+def serial(g):
+    kind = g.pick((None, "isa-serial", "pci-serial", "usb-serial", "isa-debug"))
+    if kind in (None, "isa-serial") and g.count("isa serial") > 3 and not g.odd(0.1):
+        kind = "pci-serial"
+    port = g.fresh("serial", lambda: g.rng.randrange(4)) if g.chance(0.2) else None
+    where = {"pci-serial": g.pci_address, "usb-serial": g.usb_address}.get(kind, g.isa_address)()
+    target = "<target%s/>" % attributes(type=kind, port=port) if kind or port is not None else ""
+    return "<serial type='pty'>%s%s</serial>" % (target, where)
+
+
+def parallel(g):
+    if g.count("parallel") > 2:
+        return []
+    return "<parallel type='pty'>%s</parallel>" % ("<target port='%d'/>" % g.rng.randrange(3) if g.chance(0.3) else "")
+
+
+def smartcard(g):
+    if g.count("smartcard") > 0 and not g.odd(0.2):
+        return []
+    where = "<address type='ccid' controller='%d' slot='%d'/>" % (g.odd(0.2), g.odd(0.2)) if g.chance(g.addressing) else g.wrong_address()
+    return g.pick(("<smartcard mode='host'>%s</smartcard>", "<smartcard mode='passthrough' type='pty'>%s</smartcard>")) % where
+
+
+def input_device(g):
+    kind, bus = g.pick(INPUTS)
+    if bus == "ps2" and g.ps2_off and not g.odd(0.1):
+        bus = "usb"
+    where = {"usb": g.usb_address, "virtio": g.pci_address}.get(bus, g.wrong_address)()
+    return "<input type='%s'%s>%s</input>" % (kind, attributes(bus=bus), where)
+
+
+def filesystem(g):
+    name = "fs%d" % g.count("fs")
+    if g.chance(0.3):
+        return ("<filesystem type='mount'><driver type='virtiofs'/><source dir='/srv/%s'/><target dir='%s'/>%s</filesystem>"
+                % (name, name, g.pci_address()))
+    return ("<filesystem type='mount' accessmode='mapped'%s><source dir='/srv/%s'/><target dir='%s'/>%s</filesystem>"
+            % (attributes(model=g.pick(VIRTIO) if g.chance(0.3) else None), name, name, g.pci_address()))
+
+
+def watchdog(g):
+    model = g.pick(("i6300esb", "ib700" if not g.q35 else "itco"))
+    if g.count("watchdog " + model) > 0 and not g.odd(0.1):
+        return []
+    where = g.pci_address() if model == "i6300esb" else g.wrong_address()
+    return "<watchdog model='%s' action='reset'>%s</watchdog>" % (model, where)
+
+
+def memballoon(g):
+    if g.count("memballoon") > 0 and not g.odd(0.1):
+        return []
+    if g.chance(0.3):
+        return "<memballoon model='none'/>"
+    return "<memballoon model='%s'>%s</memballoon>" % (g.pick(VIRTIO), g.pci_address())
+
+
+def rng_device(g):
+    return "<rng model='%s'><backend model='random'>/dev/urandom</backend>%s</rng>" % (g.pick(VIRTIO), g.pci_address())
+
+
+def hub(g):
+    return "<hub type='usb'>%s</hub>" % g.usb_address()
+
+
+def shmem(g):
+    name = "shmem%d" % g.count("shmem")
+    if g.chance(0.5):
+        return "<shmem name='%s'><model type='ivshmem-plain'/><size unit='M'>4</size>%s</shmem>" % (name, g.pci_address())
+    return ("<shmem name='%s'><model type='ivshmem-doorbell'/><server path='/run/%s'/><msi/>%s</shmem>" % (name, name, g.pci_address()))
+
+
+def tpm(g):
+    if g.count("tpm") > 0 and not g.odd(0.2):
+        return []
+    return ("<tpm model='%s'><backend type='passthrough'><device path='/dev/tpm0'/></backend>%s</tpm>"
+            % (g.pick(("tpm-tis", "tpm-crb")), g.wrong_address()))
+
+
+def panic(g):
+    model = g.pick(("isa", "hyperv", "pvpanic", None))
+    if g.count("panic %s" % (model or "isa")) > 0 and not g.odd(0.1):
+        return []
+    where = g.pci_address() if model == "pvpanic" else g.wrong_address() if model == "hyperv" else g.isa_address()
+    return "<panic%s>%s</panic>" % (attributes(model=model), where)
+
+
+def memory(g):
+    if not g.slots and not g.odd(0.05):
+        return []
+    model = g.pick(("dimm", "dimm", "nvdimm", "virtio-mem", "virtio-pmem"))
+    if g.count("memory") >= g.slots and not g.odd(0.1):
+        return []
+    size, node = "<size unit='MiB'>512</size>", "<node>%d</node>" % g.rng.randrange(2)
+    where = g.dimm_address() if model in ("dimm", "nvdimm") else g.pci_address()
+    source = "<source><path>/nvdimm%d</path></source>" % g.count("pmem") if model in ("nvdimm", "virtio-pmem") else ""
+    target = {"virtio-pmem": size, "virtio-mem": size + node + "<block unit='MiB'>2</block><requested unit='MiB'>64</requested>"}
+    return ("<memory model='%s'%s>%s<target>%s</target>%s</memory>"
+            % (model, " access='shared'" if model in ("nvdimm", "virtio-pmem") else "", source, target.get(model, size + node), where))
+
+
+def redirdev(g):
+    return "<redirdev bus='usb' type='tcp'><source mode='connect' host='localhost' service='4000'/>%s</redirdev>" % g.usb_address()
+
+
+def vsock(g):
+    if g.count("vsock") > 0 and not g.odd(0.2):
+        return []
+    return "<vsock%s><cid auto='yes'/>%s</vsock>" % (attributes(model=g.pick(VIRTIO + (None,))), g.pci_address())
+
+
+def iommu(g):
+    if g.count("iommu") > 0 and not g.odd(0.1):
+        return []
+    model = g.pick(("intel", "virtio", "amd")) if g.q35 else "virtio"
+    return "<iommu model='%s'>%s</iommu>" % (model, g.pci_address() if model == "virtio" and g.chance(0.3) else g.wrong_address())
+
+
+def crypto(g):
+    return "<crypto model='virtio' type='qemu'><backend model='builtin' queues='1'/>%s</crypto>" % g.pci_address()
+
+
+def pstore(g):
+    if g.count("pstore") > 0 and not g.odd(0.1):
+        return []
+    return ("<pstore backend='acpi-erst'><path>/images/pstore</path><size unit='KiB'>64</size>%s</pstore>" % g.pci_address())
+
+
+# kind, weight, where: on machines without PCI what needs a PCI place is seldom asked for
+KINDS = ((disk, 14, "any"), (interface, 12, "pci"), (sound, 4, "pci"), (video, 3, "pci"), (graphics, 1, "any"), (hostdev_pci, 4, "pci"),
+         (hostdev_usb, 3, "usb"), (hostdev_scsi, 3, "pci"), (hostdev_mdev, 2, "pci"), (hostdev_vhost, 2, "pci"), (controller_scsi, 3, "pci"),
+         (controller_sata, 1, "pci"), (controller_ide, 1, "pc"), (controller_fdc, 1, "any"), (controller_ccid, 1, "usb"),
+         (controller_serial, 2, "pci"), (controller_usb, 2, "pci"), (controller_pci, 6, "pci"), (channel, 5, "pci"), (console, 2, "pci"),
+         (serial, 3, "any"), (parallel, 1, "any"), (smartcard, 1, "usb"), (input_device, 4, "usb"), (filesystem, 3, "pci"),
+         (watchdog, 1, "pci"), (memballoon, 1, "pci"), (rng_device, 3, "pci"), (hub, 1, "usb"), (shmem, 2, "pci"), (tpm, 1, "any"),
+         (panic, 1, "any"), (memory, 3, "pci"), (redirdev, 2, "usb"), (vsock, 1, "pci"), (iommu, 1, "pci"), (crypto, 2, "pci"),
+         (pstore, 1, "pci"))
+
+
+def fits(g, where):
+    if where == "any" or g.odd(0.02):
+        return True
+    if where == "pc":
+        return not g.q35
+    return g.pci if where == "pci" else g.pci or g.chance(0.05)
+
+
+def make(seed, number):
+    """the guest of that seed and number"""
+    g = Guest(seed, number)
+    most = g.pick((3, 8, 15, 30, 60))
+    kinds = [kind for kind in KINDS if fits(g, kind[2])]
+    if g.chance(0.3):  # many of a few kinds
+        kinds = g.rng.sample(kinds, min(len(kinds), 4))
+    for _ in range(g.rng.randrange(most + 1)):
+        made = g.rng.choices([kind for kind, _, _ in kinds], [weight for _, weight, _ in kinds])[0](g)
+        g.devices += made if isinstance(made, list) else [made]
+    if g.chance(0.2):
+        g.rng.shuffle(g.devices)
+    return g
