@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Run `berth address` over a corpus of guests and compare with what libvirt made of them.
 
-  conformance.py [-v] [--tap] [--berth PROGRAM] [--corpus DIRECTORY] [NAME...]
+  conformance.py [-v] [--tap] [--corpus DIRECTORY] [PROGRAM [NAME...]]
 
 -v shows the differences, file by file; NAME (part of a file's name) picks files. The corpus lies beside the source
 tree (../shared/conformance/x86_64); without it there is nothing to compare with, and the run says so and is skipped.
@@ -57,9 +57,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-v", "--verbose", action="store_true")
     parser.add_argument("--tap", action="store_true")
-    parser.add_argument("--berth", default=os.path.join(TOP, "build", "berth"))
     parser.add_argument("--corpus", default=CORPUS)
-    parser.add_argument("names", nargs="*")
+    parser.add_argument("berth", nargs="?", metavar="PROGRAM", default=os.path.join(TOP, "build", "berth"))
+    parser.add_argument("names", nargs="*", metavar="NAME")
     options = parser.parse_args()
     if not os.path.isdir(options.corpus):
         reason = "no corpus at %s" % os.path.relpath(options.corpus, TOP)

@@ -408,9 +408,10 @@ static void test_equal_names_are_refused(void) {
 
 /* ---- kinds and controllers ---- */
 
+#define BIG(rest) "<interface type='user' model='big'><mac address='" MAC("1") "'/>" rest "</interface>\n"
+
 static void test_changed_kind(void) {
-  const char *big = "<interface type='user' model='big'><mac address='" MAC("1") "'/>%s</interface>\n";
-  g_autofree char *in_low = g_strdup_printf(big, AT("3")), *in_high = g_strdup_printf(big, AT("20"));
+  g_autofree char *in_low = g_strdup(BIG(AT("3"))), *in_high = g_strdup(BIG(AT("20")));
   g_auto(Run) low = run_on(in_low, NULL);
   g_auto(Run) stays = run_on(NIC("1"), low.record);
   expect(&stays, "mac=" MAC("1"), "3 recalled");
@@ -490,10 +491,11 @@ static void test_document_redefines_controller(void) {
   expect(&second, "mac=" MAC("1"), "1:4 recalled"); /* asked, and it fits */
 }
 
+#define USB(index, model) "<controller type='usb' index='" index "' model='" model "'/>\n"
+
 static void test_companions_share_a_key(void) {
-  const char *usb = "<controller type='usb' index='0' model='%s'/>\n<controller type='usb' index='0' model='%s'/>\n"
-                    "<controller type='usb' index='0' model='%s'/>\n<controller type='usb' index='1' model='ehci1'/>\n";
-  g_autofree char *one = g_strdup_printf(usb, "ehci1", "uhci1", "uhci2"), *two = g_strdup_printf(usb, "uhci2", "ehci1", "uhci1");
+  const char *one = USB("0", "ehci1") USB("0", "uhci1") USB("0", "uhci2") USB("1", "ehci1");
+  const char *two = USB("0", "uhci2") USB("0", "ehci1") USB("0", "uhci1") USB("1", "ehci1");
   g_auto(Run) first = run_on(one, NULL);
   g_auto(Run) second = run_on(two, first.record);
   expect(&second, "kind=usb/ehci1#0", "1 recalled");
@@ -507,10 +509,11 @@ static void test_companions_share_a_key(void) {
   g_assert_cmpuint(fourth.inventory->devices->len, ==, 3); /* no companion of what the document has replaced */
 }
 
+#define STICK(rest) "<rng model='small'><alias name='ua-stick'/>" rest "</rng>"
+
 /* A hub that has gone from the document is still what another's port hangs from. */
 static void test_hub_stays_while_used(void) {
-  const char *stick = "<rng model='small'><alias name='ua-stick'/>%s</rng>";
-  g_autofree char *at = g_strdup_printf(stick, "<address type='usb' bus='0' port='2.1'/>"), *bare = g_strdup_printf(stick, "");
+  g_autofree char *at = g_strdup(STICK("<address type='usb' bus='0' port='2.1'/>")), *bare = g_strdup(STICK(""));
   g_autofree char *with_hub = g_strconcat("<hub type='usb' model='h'><address type='usb' bus='0' port='2'/></hub>", at, NULL);
   g_auto(Run) first = run_on(with_hub, NULL);
   g_auto(Run) second = run_on(bare, first.record);

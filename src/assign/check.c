@@ -149,13 +149,20 @@ gboolean berth_assign_check_controllers(const BerthAssignment *assignment, GErro
 
 /* ---- after placing ---- */
 
-/* What a guest has at most one of; with @path, at most one of a value there. */
+/* What a guest has at most one of; with @path, at most one of each value there, or of @value only. */
 static const struct {
   BerthElementId element;
-  const char *path;
+  const char *path, *value;
 } singles[] = {
-    {BERTH_MEMBALLOON, NULL}, {BERTH_VSOCK, NULL},  {BERTH_IOMMU, NULL},        {BERTH_SMARTCARD, NULL},
-    {BERTH_TPM, NULL},        {BERTH_PSTORE, NULL}, {BERTH_WATCHDOG, "@model"}, {BERTH_PANIC, "@model"},
+    {BERTH_MEMBALLOON, NULL, NULL},
+    {BERTH_VSOCK, NULL, NULL},
+    {BERTH_IOMMU, NULL, NULL},
+    {BERTH_SMARTCARD, NULL, NULL},
+    {BERTH_TPM, NULL, NULL},
+    {BERTH_PSTORE, NULL, NULL},
+    {BERTH_PANIC, "@model", NULL},
+    {BERTH_WATCHDOG, "@model", "itco"},
+    {BERTH_WATCHDOG, "@model", "ib700"},
 };
 
 static gboolean check_singles(const BerthAssignment *assignment, GError **error) {
@@ -164,57 +171,14 @@ static gboolean check_singles(const BerthAssignment *assignment, GError **error)
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
     for (guint j = 0; (device = berth_model_inventory_walk(assignment->inventory, singles[i].element, &j)) != NULL;) {
       const char *value = singles[i].path != NULL ? berth_model_device_get(device, singles[i].path) : "";
+      if (singles[i].value != NULL && g_strcmp0(value, singles[i].value) != 0)
+        continue;
       const BerthDevice *other = g_hash_table_lookup(seen, value != NULL ? value : "");
       if (other != NULL)
         return berth_assign_refuse_pair(assignment, device, other, "a guest has only one; this is the same", error);
       g_hash_table_insert(seen, (gpointer)(value != NULL ? value : ""), (gpointer)device);
     }
   }
-  return TRUE;
-}
-
-/* Variants of an element that want their own address type or none (addressing §4.4, §8.1). */
-static const struct {
-  BerthElementId element;
-  const char *path, *value;
-  BerthAddressType address;
-} strict[] = {
-    {BERTH_DISK, "target/@bus", "ide", BERTH_ADDRESS_DRIVE},
-    {BERTH_DISK, "target/@bus", "fdc", BERTH_ADDRESS_DRIVE},
-    {BERTH_DISK, "target/@bus", "scsi", BERTH_ADDRESS_DRIVE},
-    {BERTH_DISK, "target/@bus", "sata", BERTH_ADDRESS_DRIVE},
-    {BERTH_DISK, "target/@bus", "nvme", BERTH_ADDRESS_DRIVE},
-    {BERTH_DISK, "target/@bus", "usb", BERTH_ADDRESS_USB},
-    {BERTH_SERIAL, "target/@type", "isa-serial", BERTH_ADDRESS_ISA},
-    {BERTH_SERIAL, "target/@type", "isa-debug", BERTH_ADDRESS_ISA},
-    {BERTH_SERIAL, "target/@type", "pci-serial", BERTH_ADDRESS_PCI},
-    {BERTH_SERIAL, "target/@type", "usb-serial", BERTH_ADDRESS_USB},
-    {BERTH_HOSTDEV, "@type", "scsi", BERTH_ADDRESS_DRIVE},
-    {BERTH_VIDEO, "model/@type", "ramfb", BERTH_ADDRESS_NONE},
-    {BERTH_VIDEO, "model/@type", "none", BERTH_ADDRESS_NONE},
-};
-
-static gboolean check_address_type(const BerthAssignment *assignment, const BerthDevice *device, GError **error) {
-  BerthAddressType type = device->written.type;
-  if (type == BERTH_ADDRESS_NONE)
-    return TRUE;
-  const char *written = berth_model_address_form(type)->name;
-  if (type == BERTH_ADDRESS_CCW)
-    return berth_assign_refuse(assignment, device, BERTH_ERROR_UNSUPPORTED, error, "machine '%s' has no ccw addresses",
-                               assignment->inventory->machine);
-  for (gsize i = 0; i < G_N_ELEMENTS(strict); i++) {
-    if (strict[i].element != device->element->id || strict[i].address == type ||
-        !berth_model_device_is(device, strict[i].path, strict[i].value))
-      continue;
-    if (strict[i].address == BERTH_ADDRESS_NONE)
-      return berth_assign_refuse(assignment, device, BERTH_ERROR_BAD_INPUT, error, "%s takes no address", strict[i].value);
-    return berth_assign_refuse(assignment, device, BERTH_ERROR_BAD_INPUT, error, "%s takes an address of type %s, not %s",
-                               strict[i].value, berth_model_address_form(strict[i].address)->name, written);
-  }
-  if (device->element->id == BERTH_DISK && berth_model_device_is(device, "target/@bus", "virtio") && type != BERTH_ADDRESS_PCI &&
-      type != BERTH_ADDRESS_VIRTIO_MMIO)
-    return berth_assign_refuse(assignment, device, BERTH_ERROR_BAD_INPUT, error, "virtio takes an address of type pci, not %s",
-                               written);
   return TRUE;
 }
 
@@ -251,6 +215,7 @@ static gboolean check_value(const BerthAssignment *assignment, const BerthDevice
       {BERTH_INPUT, "@model", "virtio-non-transitional", "QEMU has no non-transitional virtio input"},
       {BERTH_WATCHDOG, "@model", "diag288", "only s390x has a diag288"},
       {BERTH_CONSOLE, "target/@type", "xen", "QEMU has no xen console"},
+      {BERTH_SOUND, "@model", "ich7", "QEMU has no ich7; use ich6 or ich9"},
   };
   for (gsize i = 0; i < G_N_ELEMENTS(never); i++) {
     if (never[i].element == device->element->id && berth_model_device_is(device, never[i].path, never[i].value))
@@ -259,8 +224,7 @@ static gboolean check_value(const BerthAssignment *assignment, const BerthDevice
   BerthElementId element = device->element->id;
   if (element == BERTH_NVRAM)
     return berth_assign_refuse(assignment, device, BERTH_ERROR_UNSUPPORTED, error, "only ppc64 has an nvram device");
-  if (!family->itco && ((element == BERTH_IOMMU && !berth_model_device_is(device, "@model", "virtio")) ||
-                        (element == BERTH_WATCHDOG && berth_model_device_is(device, "@model", "itco"))))
+  if (!family->itco && (element == BERTH_IOMMU || (element == BERTH_WATCHDOG && berth_model_device_is(device, "@model", "itco"))))
     return berth_assign_refuse(assignment, device, BERTH_ERROR_UNSUPPORTED, error, "machine '%s' has none; q35 has",
                                assignment->inventory->machine);
   if (element == BERTH_WATCHDOG && berth_model_device_is(device, "@model", "ib700") && !family->builtin_ide)
@@ -306,7 +270,7 @@ static gboolean check_videos(const BerthAssignment *assignment, GError **error) 
 
 gboolean berth_assign_check(const BerthAssignment *assignment, GError **error) {
   static gboolean (*const checks[])(const BerthAssignment *, const BerthDevice *, GError **) = {
-      check_value, check_known, check_address_type, check_usb_is_there, check_bridge_index, berth_assign_check_source,
+      check_value, check_known, berth_assign_check_address, check_usb_is_there, check_bridge_index, berth_assign_check_source,
   };
   for (guint i = 0; i < assignment->inventory->devices->len; i++) {
     for (gsize j = 0; j < G_N_ELEMENTS(checks); j++) {

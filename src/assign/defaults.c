@@ -21,15 +21,14 @@ static void set_number(BerthDevice *device, const char *path, guint64 value) {
   berth_model_device_set(device, path, text);
 }
 
-/* The first of @drivers that this QEMU has, as the model's name; the last one if it has none. Pairs of driver and model. */
-static const char *first_model(const BerthFacts *facts, const char *const (*drivers)[2]) {
-  const char *model = NULL;
-  for (; (*drivers)[0] != NULL; drivers++) {
-    model = (*drivers)[1];
-    if (berth_facts_has_device(facts, (*drivers)[0]))
-      break;
+/* Sets @path to the first of @values that makes @device one that this QEMU has, or to the last. */
+static void set_first(const BerthAssignment *assignment, BerthDevice *device, const char *path, const char *const *values) {
+  for (; *values != NULL; values++) {
+    berth_model_device_set(device, path, *values);
+    const BerthKind *kind = assignment->classify(device);
+    if (kind == NULL || kind->driver == NULL || berth_facts_has_device(assignment->facts, kind->driver))
+      return;
   }
-  return model;
 }
 
 static gboolean fill_disk(BerthAssignment *assignment, BerthDevice *disk, GError **error) {
@@ -45,52 +44,25 @@ static gboolean fill_disk(BerthAssignment *assignment, BerthDevice *disk, GError
   if (lacks(disk, "target/@bus"))
     berth_model_device_set(disk, "target/@bus",
                            berth_model_device_is(disk, "@device", "floppy") ? "fdc" : (known ? target.bus : "ide"));
-  if (berth_model_device_is(disk, "target/@bus", "usb"))
-    set_if_lacking(disk, "@model", cdrom ? "usb-bot" : "usb-storage");
+  const BerthKind *kind = assignment->classify(disk);
+  if (berth_model_device_is(disk, "target/@bus", "usb") && kind != NULL)
+    set_if_lacking(disk, "@model", cdrom ? "usb-bot" : kind->driver);
   return TRUE;
 }
 
 /* libvirt compares the names of the models that it knows without regard to case and keeps its own spelling (addressing §3.2.1). */
-static const char *known_interface_model(const char *model) {
-  static const char *const known[] = {"netfront",
-                                      "rtl8139",
-                                      "virtio",
-                                      "virtio-transitional",
-                                      "virtio-non-transitional",
-                                      "e1000",
-                                      "e1000e",
-                                      "igb",
-                                      "usb-net",
-                                      "spapr-vlan",
-                                      "lan9118",
-                                      "scm91c111",
-                                      "vlance",
-                                      "vmxnet",
-                                      "vmxnet2",
-                                      "vmxnet3",
-                                      "Am79C970A",
-                                      "Am79C973",
-                                      "82540EM",
-                                      "82545EM",
-                                      "82543GC"};
-  for (gsize i = 0; i < G_N_ELEMENTS(known); i++) {
-    if (g_ascii_strcasecmp(model, known[i]) == 0)
-      return known[i];
-  }
-  return model;
-}
-
 static gboolean fill_interface(BerthAssignment *assignment, BerthDevice *interface, G_GNUC_UNUSED GError **error) {
-  static const char *const models[][2] = {{"rtl8139", "rtl8139"}, {"e1000", "e1000"}, {"virtio-net-pci", "virtio"}, {NULL, NULL}};
   const char *model = berth_model_device_get(interface, "model/@type");
-  if (model != NULL) {
-    const char *known = known_interface_model(model);
-    if (!g_str_equal(known, model))
-      berth_model_device_set(interface, "model/@type", known);
-  } else if (berth_model_device_is(interface, "@type", "vdpa")) {
+  if (berth_model_device_is(interface, "@type", "hostdev"))
+    return TRUE;
+  if (model == NULL && berth_model_device_is(interface, "@type", "vdpa")) {
     berth_model_device_set(interface, "model/@type", "virtio");
-  } else if (!berth_model_device_is(interface, "@type", "hostdev")) {
-    berth_model_device_set(interface, "model/@type", first_model(assignment->facts, models));
+  } else if (model == NULL) {
+    set_first(assignment, interface, "model/@type", interface->element->defaults);
+  } else {
+    const BerthKind *kind = assignment->classify(interface);
+    if (kind != NULL && g_ascii_strcasecmp(kind->variant, model) == 0 && !g_str_equal(kind->variant, model))
+      berth_model_device_set(interface, "model/@type", kind->variant);
   }
   return TRUE;
 }
@@ -106,22 +78,25 @@ static gboolean fill_hostdev(G_GNUC_UNUSED BerthAssignment *assignment, BerthDev
 }
 
 static gboolean fill_video(BerthAssignment *assignment, BerthDevice *video, G_GNUC_UNUSED GError **error) {
-  static const char *const models[][2] = {{"cirrus-vga", "cirrus"}, {"VGA", "vga"}, {NULL, NULL}};
   if (lacks(video, "model/@type") || berth_model_device_is(video, "model/@type", "default"))
-    berth_model_device_set(video, "model/@type", first_model(assignment->facts, models));
+    set_first(assignment, video, "model/@type", video->element->defaults);
   return TRUE;
 }
 
-/* The model of the first SCSI controller that has one (libvirt 12.8), else the machine's default (addressing §4.7). */
-static const char *scsi_model(const BerthAssignment *assignment) {
-  static const char *const models[][2] = {{"lsi", "lsilogic"}, {"virtio-scsi-pci", "virtio-scsi"}, {NULL, NULL}};
+/* The model of the first SCSI controller that has one (libvirt 12.8), else what QEMU has (addressing §4.7). */
+static void fill_scsi_controller(BerthAssignment *assignment, BerthDevice *controller) {
+  static const char *const models[] = {"lsilogic", "virtio-scsi", NULL};
   const BerthDevice *other;
+  if (!lacks(controller, "@model") && !berth_model_device_is(controller, "@model", "auto"))
+    return;
   for (guint i = 0; (other = berth_model_inventory_walk(assignment->inventory, BERTH_CONTROLLER, &i)) != NULL;) {
     const char *model = berth_model_device_get(other, "@model");
-    if (model != NULL && !g_str_equal(model, "auto") && berth_model_device_is(other, "@type", "scsi"))
-      return model;
+    if (model == NULL || g_str_equal(model, "auto") || !berth_model_device_is(other, "@type", "scsi"))
+      continue;
+    berth_model_device_set(controller, "@model", model);
+    return;
   }
-  return first_model(assignment->facts, models);
+  set_first(assignment, controller, "@model", models);
 }
 
 static void fill_usb_controller(BerthAssignment *assignment, BerthDevice *controller) {
@@ -137,8 +112,8 @@ static gboolean fill_controller(BerthAssignment *assignment, BerthDevice *contro
   const char *type = berth_model_device_get(controller, "@type");
   if (g_strcmp0(type, "usb") == 0)
     fill_usb_controller(assignment, controller);
-  else if (g_strcmp0(type, "scsi") == 0 && (lacks(controller, "@model") || berth_model_device_is(controller, "@model", "auto")))
-    berth_model_device_set(controller, "@model", scsi_model(assignment));
+  else if (g_strcmp0(type, "scsi") == 0)
+    fill_scsi_controller(assignment, controller);
   return TRUE;
 }
 
@@ -154,35 +129,33 @@ static guint64 next_port(const BerthInventory *inventory, BerthElementId element
   return next;
 }
 
-static gboolean is_isa_serial(const BerthDevice *serial) {
-  return lacks(serial, "target/@type") || berth_model_device_is(serial, "target/@type", "isa-serial");
+static gboolean is_isa(const BerthAssignment *assignment, const BerthDevice *serial) {
+  const BerthKind *kind = assignment->classify(serial);
+  return lacks(serial, "target/@type") || (kind != NULL && kind->address == BERTH_ADDRESS_ISA);
 }
 
-/* isa-serial ports are real: the lowest that no other has or is written with (libvirt 12.8). */
-static guint64 lowest_serial_port(const BerthInventory *inventory) {
+/* Ports of the ISA bus are real: the lowest that no other has or is written with (libvirt 12.8). */
+static guint64 lowest_serial_port(const BerthAssignment *assignment) {
   for (guint64 port = 0;; port++) {
     const BerthDevice *other;
     gboolean used = FALSE;
-    for (guint i = 0; !used && (other = berth_model_inventory_walk(inventory, BERTH_SERIAL, &i)) != NULL;)
-      used = is_isa_serial(other) && berth_model_device_number(other, "target/@port", G_MAXUINT64) == port;
+    for (guint i = 0; !used && (other = berth_model_inventory_walk(assignment->inventory, BERTH_SERIAL, &i)) != NULL;)
+      used = is_isa(assignment, other) && berth_model_device_number(other, "target/@port", G_MAXUINT64) == port;
     if (!used)
       return port;
   }
 }
 
 static gboolean fill_serial(BerthAssignment *assignment, BerthDevice *serial, G_GNUC_UNUSED GError **error) {
-  static const char *const models[][2] = {
-      {"isa-serial", "isa-serial"}, {"isa-debug", "isa-debugcon"}, {"pci-serial", "pci-serial"}, {"usb-serial", "usb-serial"}};
   /* Only where the type is written does libvirt look for the lowest. */
-  gboolean lowest = berth_model_device_is(serial, "target/@type", "isa-serial");
-  set_if_lacking(serial, "target/@type", "isa-serial");
+  gboolean lowest = !lacks(serial, "target/@type") && is_isa(assignment, serial);
+  if (lacks(serial, "target/@type"))
+    set_first(assignment, serial, "target/@type", serial->element->defaults);
   if (lacks(serial, "target/@port"))
     set_number(serial, "target/@port",
-               lowest ? lowest_serial_port(assignment->inventory) : next_port(assignment->inventory, BERTH_SERIAL, NULL));
-  for (gsize i = 0; i < G_N_ELEMENTS(models); i++) {
-    if (berth_model_device_is(serial, "target/@type", models[i][0]))
-      set_if_lacking(serial, "target/model/@name", models[i][1]);
-  }
+               lowest ? lowest_serial_port(assignment) : next_port(assignment->inventory, BERTH_SERIAL, NULL));
+  const BerthKind *kind = assignment->classify(serial);
+  set_if_lacking(serial, "target/model/@name", kind != NULL ? kind->driver : NULL);
   return TRUE;
 }
 
@@ -203,40 +176,23 @@ static gboolean fill_input(G_GNUC_UNUSED BerthAssignment *assignment, BerthDevic
   return TRUE;
 }
 
-/* Elements of which libvirt wants one attribute written, or fills in one value whatever the guest is. */
+/* What libvirt wants written. */
 static const struct {
   BerthElementId element;
-  const char *path, *value; /* value NULL: it must be written */
-} constants[] = {
-    {BERTH_SOUND, "@model", NULL},
-    {BERTH_WATCHDOG, "@model", NULL},
-    {BERTH_MEMBALLOON, "@model", NULL},
-    {BERTH_RNG, "@model", NULL},
-    {BERTH_MEMORY, "@model", NULL},
-    {BERTH_IOMMU, "@model", NULL},
-    {BERTH_CRYPTO, "@model", NULL},
-    {BERTH_CHANNEL, "target/@type", NULL},
-    {BERTH_HUB, "@type", NULL},
-    {BERTH_INPUT, "@type", NULL},
-    {BERTH_HOSTDEV, "@type", NULL},
-    {BERTH_SMARTCARD, "@mode", NULL},
-    {BERTH_SHMEM, "model/@type", "ivshmem"},
-    {BERTH_TPM, "@model", "tpm-tis"},
-    {BERTH_PANIC, "@model", "isa"},
-    {BERTH_REDIRDEV, "@bus", "usb"},
-    {BERTH_VSOCK, "@model", "virtio"},
+  const char *path;
+} required[] = {
+    {BERTH_SOUND, "@model"},  {BERTH_WATCHDOG, "@model"}, {BERTH_MEMBALLOON, "@model"}, {BERTH_RNG, "@model"},
+    {BERTH_MEMORY, "@model"}, {BERTH_IOMMU, "@model"},    {BERTH_CRYPTO, "@model"},     {BERTH_CHANNEL, "target/@type"},
+    {BERTH_HUB, "@type"},     {BERTH_INPUT, "@type"},     {BERTH_HOSTDEV, "@type"},     {BERTH_SMARTCARD, "@mode"},
 };
 
-static gboolean fill_constants(const BerthInventory *inventory, BerthDevice *device, GError **error) {
-  for (gsize i = 0; i < G_N_ELEMENTS(constants); i++) {
-    if (constants[i].element != device->element->id || !lacks(device, constants[i].path))
+static gboolean check_required(const BerthInventory *inventory, const BerthDevice *device, GError **error) {
+  for (gsize i = 0; i < G_N_ELEMENTS(required); i++) {
+    if (required[i].element != device->element->id || !lacks(device, required[i].path))
       continue;
-    if (constants[i].value == NULL) {
-      berth_xml_error(error, BERTH_ERROR_BAD_INPUT, inventory->document, device->node, "<%s> lacks %s", device->element->name,
-                      constants[i].path);
-      return FALSE;
-    }
-    berth_model_device_set(device, constants[i].path, constants[i].value);
+    berth_xml_error(error, BERTH_ERROR_BAD_INPUT, inventory->document, device->node, "<%s> lacks %s", device->element->name,
+                    required[i].path);
+    return FALSE;
   }
   return TRUE;
 }
@@ -250,13 +206,32 @@ static const struct {
     {BERTH_PARALLEL, fill_parallel}, {BERTH_INPUT, fill_input},
 };
 
+/* Devices that are none: libvirt reads nothing more of them than that. */
+static void clear_absent(BerthDevice *device) {
+  static const struct {
+    BerthElementId element;
+    const char *path;
+  } rows[] = {{BERTH_MEMBALLOON, "@model"}, {BERTH_VIDEO, "model/@type"}};
+  for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+    if (rows[i].element != device->element->id || !berth_model_device_is(device, rows[i].path, "none"))
+      continue;
+    device->address = (BerthAddress){.type = BERTH_ADDRESS_NONE};
+    device->rule = BERTH_RULE_NONE;
+  }
+}
+
 static gboolean fill_device(BerthAssignment *assignment, BerthDevice *device, GError **error) {
-  if (!fill_constants(assignment->inventory, device, error))
+  if (!check_required(assignment->inventory, device, error))
     return FALSE;
+  clear_absent(device);
   for (gsize i = 0; i < G_N_ELEMENTS(fillers); i++) {
     if (fillers[i].element == device->element->id && !fillers[i].fill(assignment, device, error))
       return FALSE;
   }
+  /* Those with a filler of their own have it by now, or do without for a reason. */
+  gboolean plain = device->element->default_path != NULL && device->element->id != BERTH_INTERFACE;
+  if (plain && lacks(device, device->element->default_path))
+    set_first(assignment, device, device->element->default_path, device->element->defaults);
   return TRUE;
 }
 

@@ -45,6 +45,9 @@ static void copy_back_end(BerthDevice *to, const BerthDevice *from) {
 static void add_serial_of_console(BerthAssignment *assignment, const BerthDevice *console) {
   BerthDevice *serial = berth_assign_device_new(assignment, BERTH_SERIAL, "target/@type", "isa-serial", "target/@port", "0", NULL);
   copy_back_end(serial, console);
+  serial->address = console->address;
+  serial->written = console->written;
+  serial->rule = console->rule;
   g_ptr_array_add(assignment->inventory->devices, serial);
 }
 
@@ -78,6 +81,15 @@ static gboolean number_consoles(BerthAssignment *assignment, GError **error) {
   return TRUE;
 }
 
+/* A console that stands for a serial port is where that is (document/write.c prints it so): its own address takes no place. */
+static void clear_alias_address(BerthInventory *inventory) {
+  BerthDevice *console = first(inventory, BERTH_CONSOLE);
+  if (console == NULL || !is_serial_console(console))
+    return;
+  console->address = (BerthAddress){.type = BERTH_ADDRESS_NONE};
+  console->rule = BERTH_RULE_NONE;
+}
+
 static gboolean add_consoles(BerthAssignment *assignment, GError **error) {
   const BerthDevice *console = first(assignment->inventory, BERTH_CONSOLE);
   const BerthDevice *serial = first(assignment->inventory, BERTH_SERIAL);
@@ -86,6 +98,7 @@ static gboolean add_consoles(BerthAssignment *assignment, GError **error) {
   else if (serial != NULL && berth_model_device_is(serial, "target/@type", "isa-serial") &&
            (console == NULL || !is_serial_console(console)))
     add_console_of_serial(assignment, serial);
+  clear_alias_address(assignment->inventory);
   return number_consoles(assignment, error);
 }
 

@@ -69,17 +69,37 @@ static BerthXmlDraft *draft_address(const BerthAddress *address) {
   return draft;
 }
 
-static void write_address(BerthXmlEdits *edits, const BerthDevice *device) {
+/* The first console is the first serial port once more, if it is one: it shows the address of that, as libvirt does. */
+static const BerthAddress *shown_address(const GPtrArray *all, guint i) {
+  const BerthDevice *device = g_ptr_array_index(all, i);
+
+  if (device->element->id != BERTH_CONSOLE || !berth_model_device_is(device, "target/@type", "serial"))
+    return &device->address;
+  for (guint k = 0; k < all->len; k++) {
+    const BerthDevice *other = g_ptr_array_index(all, k);
+    if (other->element->id == BERTH_SERIAL)
+      return &other->address;
+  }
+  return &device->address;
+}
+
+/* An address that means nothing (that of a <memballoon model='none'>) is removed: a reader might take it for a place in use. */
+static void write_address(BerthXmlEdits *edits, const BerthDevice *device, const BerthAddress *address) {
   const BerthXmlNode *node = berth_xml_node_child(device->node, "address");
 
-  if (device->address.type == BERTH_ADDRESS_NONE || same_address(&device->address, &device->written))
+  if (same_address(address, &device->written))
     return;
-  if (node == NULL) {
-    berth_xml_edits_add(edits, device->node, NULL, draft_address(&device->address));
+  if (address->type == BERTH_ADDRESS_NONE) {
+    if (node != NULL && device->written.type != BERTH_ADDRESS_NONE)
+      berth_xml_edits_replace(edits, node, NULL);
     return;
   }
-  AddressEdit edit = {.edits = edits, .node = node, .address = &device->address, .written = &device->written};
-  berth_model_address_print(&device->address, edit_attribute, &edit);
+  if (node == NULL) {
+    berth_xml_edits_add(edits, device->node, NULL, draft_address(address));
+    return;
+  }
+  AddressEdit edit = {.edits = edits, .node = node, .address = address, .written = &device->written};
+  berth_model_address_print(address, edit_attribute, &edit);
   drop_attributes(&edit);
 }
 
@@ -98,16 +118,16 @@ static void write_sets(BerthXmlEdits *edits, const BerthDevice *device) {
   }
 }
 
-static void write_device(BerthXmlEdits *edits, const BerthDevice *device) {
+static void write_device(BerthXmlEdits *edits, const BerthDevice *device, const BerthAddress *address) {
   g_autofree char *index = missing_index(device);
 
   if (index != NULL)
     berth_xml_edits_set(edits, device->node, "@index", index);
   write_sets(edits, device);
-  write_address(edits, device);
+  write_address(edits, device, address);
 }
 
-static BerthXmlDraft *draft_device(const BerthDevice *device) {
+static BerthXmlDraft *draft_device(const BerthDevice *device, const BerthAddress *address) {
   BerthXmlDraft *draft = berth_xml_draft_new(device->element->name);
   g_autofree char *index = missing_index(device);
 
@@ -118,8 +138,8 @@ static BerthXmlDraft *draft_device(const BerthDevice *device) {
   }
   if (index != NULL)
     berth_xml_draft_set(draft, "@index", index);
-  if (device->address.type != BERTH_ADDRESS_NONE)
-    g_ptr_array_add(draft->children, draft_address(&device->address));
+  if (address->type != BERTH_ADDRESS_NONE)
+    g_ptr_array_add(draft->children, draft_address(address));
   return draft;
 }
 
@@ -264,16 +284,17 @@ static void write_devices(BerthXmlEdits *edits, const BerthXmlDocument *document
     const BerthDevice *device = g_ptr_array_index(all, i);
     const BerthXmlNode *next = device->node == NULL ? next_written(all, i) : NULL;
     const BerthXmlNode *before = moves_before(document, all, i);
+    const BerthAddress *address = shown_address(all, i);
     if (before != NULL)
       move_device(edits, device, before);
     else if (device->node != NULL)
-      write_device(edits, device);
+      write_device(edits, device, address);
     else if (next != NULL)
-      berth_xml_edits_add_before(edits, next, draft_device(device));
+      berth_xml_edits_add_before(edits, next, draft_device(device, address));
     else if (devices != NULL)
-      berth_xml_edits_add(edits, devices, NULL, draft_device(device));
+      berth_xml_edits_add(edits, devices, NULL, draft_device(device, address));
     else
-      g_ptr_array_add(fresh->children, draft_device(device));
+      g_ptr_array_add(fresh->children, draft_device(device, address));
   }
   if (fresh->children->len > 0)
     berth_xml_edits_add(edits, root, NULL, g_steal_pointer(&fresh));

@@ -85,7 +85,7 @@ static gboolean take_builtin(BerthPci *pci, BerthPciClient *client, const Builti
   if (berth_families_pci_wanting(&device->address)) {
     device->address = place;
     device->rule = BERTH_RULE_FIXED;
-  } else if (!berth_model_address_equal(&device->address, &place)) {
+  } else if (device->address.type == BERTH_ADDRESS_PCI && !berth_model_address_equal(&device->address, &place)) {
     g_autofree char *right = berth_model_address_to_string(&place);
     g_autofree char *what = g_strdup_printf("is part of the machine and must be at %s", right);
     berth_families_pci_fail(pci, device, BERTH_ERROR_BAD_INPUT, what, error);

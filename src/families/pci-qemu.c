@@ -123,7 +123,8 @@ gboolean berth_families_pci_options(const BerthAssignment *assignment, GError **
     if (!set_options(assignment, controllers, device, error))
       return FALSE;
     /* A bridge below itself: libvirt refuses that for pci-bridge, and for no other model. */
-    if (berth_model_device_is(device, "@model", "pci-bridge") && device->index <= (gint64)device->address.value[BERTH_PCI_BUS]) {
+    if (berth_model_device_is(device, "@model", "pci-bridge") && device->address.type == BERTH_ADDRESS_PCI &&
+        device->index <= (gint64)device->address.value[BERTH_PCI_BUS]) {
       g_autofree char *name = berth_model_device_name(device);
       berth_xml_error(error, BERTH_ERROR_BAD_INPUT, inventory->document, device->node,
                       "%s would sit on bus %" G_GUINT64_FORMAT "; a bridge's index must be greater than its bus", name,

@@ -141,6 +141,11 @@ static gboolean has_port(const BerthDevice *device) {
   return device->address.type == BERTH_ADDRESS_USB && device->address.value[BERTH_USB_PORT] != 0;
 }
 
+/* An address of another kind is the user's affair: it is kept, and no port is looked for. */
+static gboolean wants_port(const BerthDevice *device) {
+  return device->address.type == BERTH_ADDRESS_NONE || (device->address.type == BERTH_ADDRESS_USB && !has_port(device));
+}
+
 /* The generic device order (addressing §1.4): libvirt 12.8 was seen to place usb-storage, usb-net, usb-audio, usb-host, usb-ccid,
  * usb-serial, tablet and redirection in it. */
 static void collect(Usb *usb) {
@@ -412,7 +417,7 @@ static gboolean place_hubs(Usb *usb, GError **error) {
   for (guint i = 0; i < usb->hubs->len; i++) {
     BerthDevice *hub = usb->hubs->pdata[i];
     BerthAddress address;
-    if (has_port(hub))
+    if (!wants_port(hub))
       continue;
     if (usb->assignment->record != NULL && !find_place(usb, NULL, &address))
       add_controller(usb);
@@ -423,16 +428,13 @@ static gboolean place_hubs(Usb *usb, GError **error) {
   return TRUE;
 }
 
-static gboolean check_types(const Usb *usb, const GPtrArray *devices, GError **error) {
+static gboolean check_controllers(const Usb *usb, const GPtrArray *devices, GError **error) {
   for (guint i = 0; i < devices->len; i++) {
     const BerthDevice *device = devices->pdata[i];
-    const char *wrong = usb->buses->len == 0 ? "it needs a USB controller, and there is none"
-                        : device->address.type != BERTH_ADDRESS_NONE && device->address.type != BERTH_ADDRESS_USB
-                            ? "on USB its address must be of type 'usb'"
-                            : NULL;
-    if (wrong == NULL)
+    if (usb->buses->len > 0)
       continue;
-    berth_families_error(error, BERTH_ERROR_BAD_INPUT, usb->assignment->inventory, device, "%s", wrong);
+    berth_families_error(error, BERTH_ERROR_BAD_INPUT, usb->assignment->inventory, device,
+                         "it needs a USB controller, and there is none");
     return FALSE;
   }
   return TRUE;
@@ -467,7 +469,7 @@ static gboolean keep_hubs(Usb *usb, GError **error) {
 gboolean berth_families_usb_assign(BerthAssignment *assignment, GError **error) {
   g_auto(Usb) usb = {0};
   usb_init(&usb, assignment);
-  if (!build_buses(&usb, error) || !check_types(&usb, usb.hubs, error) || !check_types(&usb, usb.devices, error))
+  if (!build_buses(&usb, error) || !check_controllers(&usb, usb.hubs, error) || !check_controllers(&usb, usb.devices, error))
     return FALSE;
   if (usb.hubs->len + usb.devices->len == 0)
     return TRUE;
@@ -481,7 +483,7 @@ gboolean berth_families_usb_assign(BerthAssignment *assignment, GError **error) 
   if (!place_hubs(&usb, error) || (assignment->record != NULL && !grow_by_place(&usb, error)))
     return FALSE;
   for (guint i = 0; i < usb.devices->len; i++)
-    if (!has_port(usb.devices->pdata[i]) && !place(&usb, usb.devices->pdata[i], error))
+    if (wants_port(usb.devices->pdata[i]) && !place(&usb, usb.devices->pdata[i], error))
       return FALSE;
   return TRUE;
 }

@@ -152,7 +152,8 @@ gboolean berth_families_vserial_assign(BerthAssignment *assignment, GError **err
   const GPtrArray *devices = assignment->inventory->devices;
   for (guint i = 0; i < devices->len; i++) {
     BerthDevice *device = devices->pdata[i];
-    if (is_mine(device) && port_of(device) > 0 && !keep(&ports, device, error))
+    /* Of whatever kind: the port is taken. */
+    if (port_of(device) > 0 && !keep(&ports, device, error))
       return FALSE;
   }
   /* Consoles without port stay so: QEMU gives them one at start, and channels do not mind them. */

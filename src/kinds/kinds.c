@@ -52,7 +52,7 @@ static const BerthKind interfaces[] = {
     {BERTH_INTERFACE, "82545EM", NULL, PCI, CONV, 3, 0, berth_kinds_build_interface},
     {BERTH_INTERFACE, "82543GC", NULL, PCI, CONV, 3, 0, berth_kinds_build_interface},
     {BERTH_INTERFACE, "lan9118", NULL, PCI, CONV, 3, 0, berth_kinds_build_interface},
-    {BERTH_INTERFACE, "smc91c111", NULL, PCI, CONV, 3, 0, berth_kinds_build_interface},
+    {BERTH_INTERFACE, "scm91c111", NULL, PCI, CONV, 3, 0, berth_kinds_build_interface},
     {BERTH_INTERFACE, "spapr-vlan", NULL, BERTH_ADDRESS_SPAPR_VIO, 0, 0, 0, berth_kinds_build_interface},
     {BERTH_INTERFACE, "usb-net", "usb-net", BERTH_ADDRESS_USB, 0, 0, 0, berth_kinds_build_interface},
     {BERTH_INTERFACE, "*", NULL, PCI, EXPR, 3, 0, berth_kinds_build_interface},
@@ -291,7 +291,7 @@ static const BerthKind vsocks[] = {
 
 static const BerthKind iommus[] = {
     {BERTH_IOMMU, "intel", "intel-iommu", NONE, 0, 0, 0, NULL},
-    {BERTH_IOMMU, "amd", "amd-iommu", NONE, 0, 0, 0, NULL},
+    {BERTH_IOMMU, "amd", "amd-iommu", PCI, EXPR | BERTH_PCI_INTEGRATED, 15, 0, NULL},
     {BERTH_IOMMU, "virtio", "virtio-iommu-pci", PCI, EXPR | BERTH_PCI_INTEGRATED, 15, 0, NULL},
     END,
 };
@@ -347,7 +347,7 @@ const BerthKind *berth_kinds_classify(const BerthDevice *device) {
     return NULL;
   g_autofree char *variant = device->element->variant(device);
   for (; kind->variant != NULL; kind++) {
-    if (g_str_equal(kind->variant, variant) || g_str_equal(kind->variant, "*"))
+    if (g_ascii_strcasecmp(kind->variant, variant) == 0 || g_str_equal(kind->variant, "*"))
       return kind;
   }
   return NULL;

@@ -157,9 +157,12 @@ static gboolean define(Berth *berth, Definition *definition, guint flags, GError
 }
 
 static void forget_attempt(Definition *definition) {
-  g_clear_pointer(&definition->guest, berth_store_guest_free);
-  g_clear_pointer(&definition->newest, berth_store_revision_free);
-  g_clear_pointer(&definition->plan, berth_plan_free);
+  berth_store_guest_free(definition->guest);
+  definition->guest = NULL;
+  berth_store_revision_free(definition->newest);
+  definition->newest = NULL;
+  berth_plan_free(definition->plan);
+  definition->plan = NULL;
 }
 
 gboolean berth_define(Berth *berth, const BerthDomain *domain, guint flags, BerthPlan **plan, GError **error) {

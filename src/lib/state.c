@@ -9,7 +9,7 @@
 #include "guest/launch.h"
 
 #define SETTLE_MS 10000
-#define STEP_MS 20
+#define STEP_MS 20ul
 #define ASK_MS 3000
 
 static gboolean sockets_fit(const char *run_dir) {
@@ -142,7 +142,7 @@ static gboolean correct(Berth *berth, const BerthStoreGuest *guest, const char *
 gboolean berth_lib_settle(Berth *berth, BerthStoreGuest *guest, const char *state, GError **error) {
   if (guest->run.pid == 0)
     return TRUE;
-  for (int waited = 0; waited < SETTLE_MS && supervisor_lives(&guest->run); waited += STEP_MS) {
+  for (gulong waited = 0; waited < SETTLE_MS && supervisor_lives(&guest->run); waited += STEP_MS) {
     g_autoptr(BerthStoreGuest) now = berth_store_guest(berth->store, guest->uuid, error);
     if (now == NULL)
       return FALSE;

@@ -79,6 +79,9 @@ struct BerthElement {
   char *(*variant)(const BerthDevice *device);
   /* Paths whose values are remembered from one definition to the next when the new document leaves them out (a MAC). */
   const char *sticky[4];
+  /* Where a device says its model (or bus), and what it is if it does not: the first of these whose driver QEMU has. NULL: none. */
+  const char *default_path;
+  const char *defaults[4];
 };
 
 /* What a kind's build function adds to: the guest's QEMU objects, in order. */

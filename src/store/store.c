@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #define BUSY_MS 10000
+#define STEP_US 10000ul
 
 /* Step N takes a store from schema N to N + 1. Steps that were released never change. */
 static const char *const migrations[] = {
@@ -128,7 +129,7 @@ static gboolean turn_to_wal(BerthStore *store, GError **error) {
       return TRUE;
     if (result != SQLITE_BUSY || waited >= BUSY_MS)
       return berth_store_sql_fail(store, error);
-    g_usleep(10 * 1000);
+    g_usleep(STEP_US);
   }
 }
 

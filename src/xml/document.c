@@ -330,7 +330,7 @@ static gboolean check_size(GBytes *bytes, const char *file, GError **error) {
 /* Builds the tree of @document from its bytes. */
 static gboolean read_tree(Document *document, GError **error) {
   gsize size = 0;
-  const char *data = g_bytes_get_data(document->public.bytes, &size);
+  const char *bytes = g_bytes_get_data(document->public.bytes, &size), *data = bytes != NULL ? bytes : "";
   gsize mark = size >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
   BerthXmlScan scan = {.data = data, .size = size, .position = mark};
   Reader reader = {.document = document};
