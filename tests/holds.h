@@ -6,8 +6,8 @@
 
 /* No two devices share an address. */
 char *test_holds_unique(const BerthPlan *plan);
-/* Its own output, planned again with its record and (unless it carries the record itself) without one, changes no byte, and the
- * record not either; the record reads as it was printed. */
+/* Its own output, planned again with its record and (unless it carries the record itself) without one, changes no byte; nor does
+ * the record once it has seen that output; it reads as it was printed. */
 char *test_holds_settled(const BerthPlan *plan, gboolean embed);
 /* Addresses that the document gave in full are still there. */
 char *test_holds_written(const BerthPlan *plan);

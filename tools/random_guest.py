@@ -12,7 +12,7 @@ VIRTIO = ("virtio", "virtio", "virtio-transitional", "virtio-non-transitional")
 MACHINES = (("pc", 40), ("q35", 45), ("pc-i440fx-9.0", 3), ("pc-q35-9.0", 3), ("isapc", 5), ("microvm", 4))
 NETS = ("virtio", "virtio", "virtio-transitional", "virtio-non-transitional", "e1000", "e1000e", "igb", "rtl8139", "vmxnet3",
         "pcnet", "ne2k_pci", "i82551", "tulip", "E1000", "82545em", "Am79C970A", "vlance", "made-up", None)
-SOUNDS = ("es1370", "ac97", "ich6", "ich7", "ich9", "usb", "sb16", "pcspk", "virtio")
+SOUNDS = ("es1370", "ac97", "ich6", "ich9", "usb", "sb16", "pcspk", "virtio")
 VIDEOS = ("vga", "cirrus", "vmvga", "qxl", "virtio", "bochs", "ramfb", "none", None)
 PRIMARY_ONLY = ("vga", "cirrus", "vmvga", "bochs", "ramfb", "none", None)
 SCSI = ("virtio-scsi", "virtio-scsi", "virtio-transitional", "virtio-non-transitional", "lsilogic", "lsisas1068", "lsisas1078",
@@ -61,7 +61,7 @@ class Guest:
         self.wild = temper > 0.85
         self.addressing = rng.choice((0, 0, 0.1, 0.3, 0.7)) if not self.sober else rng.choice((0, 0, 0, 0.1, 0.3))
         self.ps2_off = rng.random() < 0.05
-        self.slots = rng.choice((0, 0, 4, 16))
+        self.slots = rng.choice((0, 0, 4, 16)) if self.machine != "isapc" else 0
         self.numbers = {}
         self.used = set()
         self.devices = []
@@ -84,13 +84,13 @@ class Guest:
         return self.numbers[what]
 
     def fresh(self, what, draw):
-        """a value of draw() that no other has, or one that another has in odd guests"""
+        """a value of draw() that no other has (or one that another has, in odd guests); None if there seems to be none"""
         for _ in range(20):
             value = draw()
-            if (what, value) not in self.used or self.odd(0.03):
-                break
-        self.used.add((what, value))
-        return value
+            if (what, value) not in self.used or self.odd(0.01):
+                self.used.add((what, value))
+                return value
+        return None
 
     # ---- addresses ----
 
@@ -100,7 +100,7 @@ class Guest:
         if self.odd(0.1):
             bus = self.pick((1, 2, 3, 5, 8, 31))
         slot = self.rng.randrange(1, 31)
-        if bus > 0 and self.q35 and self.chance(0.8):
+        if bus > 0 and self.q35 and self.chance(0.5 if self.wild else 0.95):
             slot = 0
         if self.odd(0.05):
             slot = self.pick((0, 1, 2, 0x1d, 0x1f, 31))
@@ -112,7 +112,7 @@ class Guest:
             return self.wrong_address()
         if self.odd(0.03):
             return "<address type='pci'/>"
-        bus, slot, function = self.fresh("pci", self.pci_place)
+        bus, slot, function = self.fresh("pci", self.pci_place) or (0, 0, 0)
         multi = self.pick((None, None, None, "on", "off"))
         if self.odd(0.01):
             return "<address type='pci' domain='1' bus='%d' slot='%d' function='0'/>" % (bus, slot)
@@ -131,7 +131,7 @@ class Guest:
 
         def draw():
             return tuple(self.rng.randrange(n) for n in limits)
-        controller, number, unit = self.fresh("drive " + str(bus), draw)
+        controller, number, unit = self.fresh("drive " + str(bus), draw) or (0, 0, 0)
         target = 0 if not self.odd(0.1) else self.rng.randrange(3)
         if self.chance(0.1):
             return "<address type='drive' controller='%d' unit='%d'/>" % (controller, unit)
@@ -148,18 +148,18 @@ class Guest:
             while self.chance(0.1 if self.sober else 0.3) and port.count(".") < 4:
                 port += ".%d" % self.rng.randrange(1, 9)
             return 0 if self.chance(0.8) else self.rng.randrange(3), port
-        bus, port = self.fresh("usb", draw)
+        bus, port = self.fresh("usb", draw) or (0, "0")
         if self.odd(0.03):
             port = "0"
         return "<address type='usb' bus='%d' port='%s'/>" % (bus, port)
 
     def port_address(self):
         if not self.chance(max(self.addressing, 0.15)):
-            return self.wrong_address()
+            return ""
 
         def draw():
             return self.pick((0, 0, 0, 1, 2)), self.rng.randrange(1, 31)
-        controller, port = self.fresh("virtio-serial", draw)
+        controller, port = self.fresh("virtio-serial", draw) or (0, 0)
         if self.chance(0.2):
             return "<address type='virtio-serial' controller='%d'/>" % controller
         if self.odd(0.05):
@@ -169,12 +169,14 @@ class Guest:
     def isa_address(self):
         if not self.chance(self.addressing):
             return self.wrong_address()
-        return "<address type='isa'%s/>" % attributes(iobase=self.pick((None, "0x3f8", "0x2f8", "1000")), irq=self.pick((None, "0x4", "3")))
+        return "<address type='isa'%s/>" % attributes(iobase=self.pick((None, "0x3f8", "0x2f8")), irq=self.pick((None, "0x4", "0x3")))
 
     def dimm_address(self):
         if not self.chance(self.addressing):
-            return self.wrong_address()
+            return ""
         slot = self.fresh("dimm", lambda: self.rng.randrange(max(self.slots, 1) + (2 if self.odd(0.2) else 0)))
+        if slot is None:
+            return ""
         return "<address type='dimm' slot='%d'%s/>" % (slot, attributes(base="0x%x" % (0x100000000 + slot * 0x40000000)
                                                                         if self.chance(0.3) else None))
 
@@ -188,13 +190,15 @@ class Guest:
                           "<address type='ccid' controller='0' slot='0'/>", "<address type='unassigned'/>", "<address bus='0'/>",
                           "<address type='pci' bus='0x100' slot='1'/>", "<address type='pci' slot='0x20'/>",
                           "<address type='pci' slot='3' function='8'/>", "<address type='spapr-vio' reg='0x3000'/>",
-                          "<address type='dimm' slot='1'/>", "<address type='ccw'/>"))
+                          "<address type='dimm' slot='1'/>"))
 
     # ---- the document ----
 
     def head(self):
-        memory = "<memory unit='MiB'>1024</memory><vcpu>2</vcpu>"
+        memory = "<memory unit='MiB'>1024</memory><vcpu>%d</vcpu>" % (1 if self.machine == "isapc" else 2)
         numa = "<cpu><numa><cell id='0' cpus='0' memory='512' unit='MiB'/><cell id='1' cpus='1' memory='512' unit='MiB'/></numa></cpu>"
+        if self.machine == "isapc":
+            numa = ""
         if self.slots:
             memory = "<maxMemory slots='%d' unit='GiB'>64</maxMemory>" % self.slots + memory
         features = "<features>%s%s</features>" % ("<acpi/>" if self.machine != "isapc" else "", "<ps2 state='off'/>" if self.ps2_off else "")
@@ -210,7 +214,7 @@ class Guest:
 
 
 def disk(g):
-    bus = weighted(g.rng, DISK_BUSES)
+    bus = weighted(g.rng, DISK_BUSES) if g.pci or g.odd(0.1) else "fdc"
     if bus == "ide" and g.q35 and not g.odd(0.1):
         bus = "sata"
     device = "floppy" if bus == "fdc" else g.pick(("disk", "disk", "disk", "cdrom"))
@@ -225,6 +229,8 @@ def disk(g):
     if g.odd(0.05) or (bus in ("virtio", "scsi", "sata") and g.chance(0.05)):
         most = 60
     name = g.fresh("target", lambda: target_name(prefix, g.rng.randrange(most)))
+    if name is None:
+        return []
     if g.odd(0.004):
         name = g.pick(("vda1", "xyz", "nvme0n1", "sd", "vdA"))
     effective = bus or DEFAULT_BUS[prefix]
@@ -256,7 +262,7 @@ def sound(g):
 def video(g):
     first = g.count("video") == 0
     model = g.pick(VIDEOS if first or g.odd(0.1) else ("qxl", "virtio"))
-    primary = "yes" if (first and g.chance(0.1)) or g.odd(0.1) else None
+    primary = "yes" if model != "none" and ((first and g.chance(0.1)) or g.odd(0.1)) else None
     inner = "<model%s/>" % attributes(type=model, primary=primary) if model else ""
     where = g.pci_address() if model not in ("ramfb", "none") else g.wrong_address()
     return "<video>%s%s</video>" % (inner, where)
@@ -367,9 +373,7 @@ def controller_pci(g):
     models = PCI_ON_Q35 if g.q35 else PCI_ON_PC
     if g.odd(0.03):
         models = PCI_ON_PC + PCI_ON_Q35 + ("pci-root", "pcie-root")
-    index = g.fresh("index pci", lambda: g.count("pci") + 1)
-    if g.odd(0.15):
-        index = g.fresh("index pci", lambda: g.rng.randrange(0, 20))
+    index = g.fresh("index pci", lambda: g.count("pci") + 1 if not g.odd(0.15) else g.rng.randrange(20))
     model = g.pick(models)
     target = ""
     if g.chance(0.15):
@@ -438,7 +442,7 @@ def input_device(g):
     kind, bus = g.pick(INPUTS)
     if bus == "ps2" and g.ps2_off and not g.odd(0.1):
         bus = "usb"
-    where = {"usb": g.usb_address, "virtio": g.pci_address}.get(bus, g.wrong_address)()
+    where = {"usb": g.usb_address, "virtio": g.pci_address, "ps2": g.wrong_address}.get(bus, str)()
     return "<input type='%s'%s>%s</input>" % (kind, attributes(bus=bus), where)
 
 
@@ -545,15 +549,15 @@ KINDS = ((disk, 14, "any"), (interface, 12, "pci"), (sound, 4, "pci"), (video, 3
          (controller_serial, 2, "pci"), (controller_usb, 2, "pci"), (controller_pci, 6, "pci"), (channel, 5, "pci"), (console, 2, "pci"),
          (serial, 3, "any"), (parallel, 1, "any"), (smartcard, 1, "usb"), (input_device, 4, "usb"), (filesystem, 3, "pci"),
          (watchdog, 1, "pci"), (memballoon, 1, "pci"), (rng_device, 3, "pci"), (hub, 1, "usb"), (shmem, 2, "pci"), (tpm, 1, "any"),
-         (panic, 1, "any"), (memory, 3, "pci"), (redirdev, 2, "usb"), (vsock, 1, "pci"), (iommu, 1, "pci"), (crypto, 2, "pci"),
+         (panic, 1, "any"), (memory, 3, "pci"), (redirdev, 2, "usb"), (vsock, 1, "pci"), (iommu, 1, "q35"), (crypto, 2, "pci"),
          (pstore, 1, "pci"))
 
 
 def fits(g, where):
     if where == "any" or g.odd(0.02):
         return True
-    if where == "pc":
-        return not g.q35
+    if where in ("pc", "q35"):
+        return g.pci and g.q35 == (where == "q35")
     return g.pci if where == "pci" else g.pci or g.chance(0.05)
 
 

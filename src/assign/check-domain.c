@@ -2,6 +2,8 @@
 /* What the document says outside <devices> and of several devices at once. */
 #include "assign/check.h"
 
+#include "facts/machine.h"
+
 static gboolean refuse_node(const BerthAssignment *assignment, const BerthXmlNode *node, GError **error, const char *text) {
   berth_xml_error(error, BERTH_ERROR_BAD_INPUT, assignment->inventory->document, node, "%s", text);
   return FALSE;
@@ -121,6 +123,20 @@ static gboolean check_boot(const BerthAssignment *assignment, const BerthXmlNode
   return TRUE;
 }
 
+/* Slots for memory, and the addresses behind it, are there only if <maxMemory> keeps room for them. */
+static gboolean check_memory(const BerthAssignment *assignment, GError **error) {
+  guint i = 0;
+  const BerthDevice *memory = berth_model_inventory_walk(assignment->inventory, BERTH_MEMORY, &i);
+  if (memory == NULL || berth_model_device_number(assignment->inventory->domain, "maxMemory/@slots", 0) > 0)
+    return TRUE;
+  return berth_assign_refuse(assignment, memory, BERTH_ERROR_BAD_INPUT, error, "needs <maxMemory slots='...'>");
+}
+
+static gboolean check_features(const BerthAssignment *assignment, const BerthXmlNode *domain, GError **error) {
+  const BerthXmlNode *ps2 = berth_xml_node_child(berth_xml_node_child(domain, "features"), "ps2");
+  return ps2 == NULL || assignment->inventory->family->ps2 || refuse_node(assignment, ps2, error, "this machine has no PS/2");
+}
+
 /* A SPICE channel ends in the SPICE server. */
 static gboolean check_spice(const BerthAssignment *assignment, GError **error) {
   static const struct {
@@ -146,5 +162,6 @@ gboolean berth_assign_check_domain(const BerthAssignment *assignment, GError **e
   const BerthXmlNode *domain = assignment->inventory->domain->node;
   return check_numa(assignment, domain, error) && check_hugepages(assignment, domain, error) &&
          check_schedulers(assignment, domain, error) && check_smbios_uuid(assignment, domain, error) &&
-         check_boot(assignment, domain, error) && check_spice(assignment, error);
+         check_boot(assignment, domain, error) && check_memory(assignment, error) && check_features(assignment, domain, error) &&
+         check_spice(assignment, error);
 }

@@ -129,31 +129,51 @@ static guint64 next_port(const BerthInventory *inventory, BerthElementId element
   return next;
 }
 
-static gboolean is_isa(const BerthAssignment *assignment, const BerthDevice *serial) {
-  const BerthKind *kind = assignment->classify(serial);
-  return lacks(serial, "target/@type") || (kind != NULL && kind->address == BERTH_ADDRESS_ISA);
+/* How many serial ports the ISA bus has (COM1 to COM4). */
+#define ISA_SERIALS 4
+
+/* Serial ports that are written as what a serial port is without a word: the others are numbered in another way. */
+static gboolean is_written_isa(const BerthDevice *serial) {
+  return berth_model_device_is(serial, "target/@type", serial->element->defaults[0]);
 }
 
-/* Ports of the ISA bus are real: the lowest that no other has or is written with (libvirt 12.8). */
-static guint64 lowest_serial_port(const BerthAssignment *assignment) {
-  for (guint64 port = 0;; port++) {
-    const BerthDevice *other;
-    gboolean used = FALSE;
-    for (guint i = 0; !used && (other = berth_model_inventory_walk(assignment->inventory, BERTH_SERIAL, &i)) != NULL;)
-      used = is_isa(assignment, other) && berth_model_device_number(other, "target/@port", G_MAXUINT64) == port;
-    if (!used)
-      return port;
+/* Ports of the ISA bus are real: one that is not written is the lowest that none is written with (libvirt 12.8). */
+static gboolean fill_isa_ports(const BerthAssignment *assignment, GError **error) {
+  BerthDevice *serial;
+  const char *what = NULL;
+  guint used = 0;
+  for (guint i = 0; (serial = berth_model_inventory_walk(assignment->inventory, BERTH_SERIAL, &i)) != NULL;) {
+    if (!is_written_isa(serial) || lacks(serial, "target/@port"))
+      continue;
+    guint64 port = berth_model_device_number(serial, "target/@port", 0);
+    what = port >= ISA_SERIALS ? "has a port beyond the fourth" : (used >> port & 1) != 0 ? "has the port of another" : NULL;
+    if (what != NULL)
+      break;
+    used |= 1u << port;
   }
+  for (guint i = 0; what == NULL && (serial = berth_model_inventory_walk(assignment->inventory, BERTH_SERIAL, &i)) != NULL;) {
+    guint64 port = 0;
+    if (!is_written_isa(serial) || !lacks(serial, "target/@port"))
+      continue;
+    while ((used >> port & 1) != 0)
+      port++;
+    what = port >= ISA_SERIALS ? "is the fifth" : NULL;
+    if (what != NULL)
+      break;
+    used |= 1u << port;
+    set_number(serial, "target/@port", port);
+  }
+  if (what != NULL)
+    berth_xml_error(error, BERTH_ERROR_BAD_INPUT, assignment->inventory->document, serial->node,
+                    "serial port of the ISA bus %s; there are ports 0 to %d", what, ISA_SERIALS - 1);
+  return what == NULL;
 }
 
 static gboolean fill_serial(BerthAssignment *assignment, BerthDevice *serial, G_GNUC_UNUSED GError **error) {
-  /* Only where the type is written does libvirt look for the lowest. */
-  gboolean lowest = !lacks(serial, "target/@type") && is_isa(assignment, serial);
   if (lacks(serial, "target/@type"))
     set_first(assignment, serial, "target/@type", serial->element->defaults);
   if (lacks(serial, "target/@port"))
-    set_number(serial, "target/@port",
-               lowest ? lowest_serial_port(assignment) : next_port(assignment->inventory, BERTH_SERIAL, NULL));
+    set_number(serial, "target/@port", next_port(assignment->inventory, BERTH_SERIAL, NULL));
   const BerthKind *kind = assignment->classify(serial);
   set_if_lacking(serial, "target/model/@name", kind != NULL ? kind->driver : NULL);
   return TRUE;
@@ -236,6 +256,8 @@ static gboolean fill_device(BerthAssignment *assignment, BerthDevice *device, GE
 }
 
 gboolean berth_assign_defaults(BerthAssignment *assignment, GError **error) {
+  if (!fill_isa_ports(assignment, error))
+    return FALSE;
   /* By index: the list may not change meanwhile, but it is read by the fillers. */
   for (guint i = 0; i < assignment->inventory->devices->len; i++) {
     if (!fill_device(assignment, assignment->inventory->devices->pdata[i], error))

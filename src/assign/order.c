@@ -83,37 +83,37 @@ static gint64 group_index(const BerthInventory *inventory, const BerthDevice *co
   return is_index_used(inventory, "usb", model, before->index) ? -1 : before->index;
 }
 
-static guint count_usb(const BerthInventory *inventory) {
-  const BerthDevice *controller;
-  guint n = 0;
+/* libvirt puts the controllers in order once more if it had to find an index for one of the ICH9 family, so that masters come
+ * before their companions, whatever was written first; those of other types are put in order with them. */
+static void insert_again(BerthInventory *inventory) {
+  g_autoptr(GPtrArray) controllers = g_ptr_array_new();
+  BerthDevice *controller;
+  guint at;
   for (guint i = 0; (controller = berth_model_inventory_walk(inventory, BERTH_CONTROLLER, &i)) != NULL;)
-    n += berth_model_device_is(controller, "@type", "usb");
-  return n;
+    g_ptr_array_add(controllers, controller);
+  for (guint i = 0; i < controllers->len; i++) {
+    if (g_ptr_array_find(inventory->devices, controllers->pdata[i], &at))
+      g_ptr_array_steal_index(inventory->devices, at);
+  }
+  for (guint i = 0; i < controllers->len; i++)
+    berth_model_inventory_insert(inventory, controllers->pdata[i]);
 }
 
-/* Missing indexes, in list order (addressing §1.3). USB controllers are then put in order once more, so that masters come before
- * their companions, whatever was written first; those of other types stay where they are. */
+/* Missing indexes, in list order (addressing §1.3). */
 static void fill_indexes(BerthInventory *inventory) {
-  g_autoptr(GPtrArray) filled = g_ptr_array_new();
+  gboolean again = FALSE;
   BerthDevice *controller;
   for (guint i = 0; (controller = berth_model_inventory_walk(inventory, BERTH_CONTROLLER, &i)) != NULL;) {
     if (controller->index >= 0)
       continue;
-    const char *type = berth_model_device_get(controller, "@type");
     gint64 index = group_index(inventory, controller);
-    controller->index = index >= 0 ? index : lowest_index(inventory, type);
+    controller->index = index >= 0 ? index : lowest_index(inventory, berth_model_device_get(controller, "@type"));
     g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, controller->index);
     berth_model_device_set(controller, "@index", text);
-    if (g_strcmp0(type, "usb") == 0)
-      g_ptr_array_add(filled, controller);
+    again = again || ich9_member(berth_model_device_get(controller, "@model")) != 0;
   }
-  if (count_usb(inventory) < 2)
-    return;
-  for (guint i = 0; i < filled->len; i++) {
-    guint at;
-    if (g_ptr_array_find(inventory->devices, filled->pdata[i], &at))
-      berth_model_inventory_insert(inventory, g_ptr_array_steal_index(inventory->devices, at));
-  }
+  if (again)
+    insert_again(inventory);
 }
 
 /* How many units of a SCSI controller host devices are given (addressing §4.5). */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <berth/error.h>
 
-G_DEFINE_QUARK(berth - error - quark, berth_error)
+GQuark berth_error_quark(void) {
+  return g_quark_from_static_string("berth-error-quark");
+}
 
 /* What the document or record says is its author's to mend, so "unsupported" and "newer" count as bad input. */
 static const int exit_statuses[] = {

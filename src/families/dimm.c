@@ -78,7 +78,7 @@ gboolean berth_families_dimm_assign(BerthAssignment *assignment, GError **error)
     if (is_mine(device) && device->address.type == BERTH_ADDRESS_DIMM && !keep(&slots, places, device, error))
       return FALSE;
   for (guint i = 0; (device = berth_model_inventory_walk(assignment->inventory, BERTH_MEMORY, &i)) != NULL;)
-    if (is_mine(device) && device->address.type == BERTH_ADDRESS_NONE && !place(&slots, places, device, error))
+    if (is_mine(device) && device->address.type != BERTH_ADDRESS_DIMM && !place(&slots, places, device, error))
       return FALSE;
   return TRUE;
 }

@@ -51,6 +51,7 @@ typedef struct {
   BerthAssignment *assignment;
   BerthPlaces *places[N_BUSES];
   GHashTable *scsi;                 /* index of a SCSI controller -> index of its model in scsi_models, + 1 */
+  GHashTable *limits;               /* the same, of those whose model is written or recorded: what they allow counts */
   guint next_controller, next_unit; /* where the search for a host device's place goes on */
 } Drives;
 
@@ -97,28 +98,42 @@ static gboolean unit_usable(guint row, guint64 unit) {
   return row == 0 || (unit <= scsi_models[row - 1].last && (gint64)unit != scsi_models[row - 1].own);
 }
 
+static gboolean has_written_model(const BerthDevice *controller) {
+  const char *model = controller->node != NULL ? berth_xml_node_get(controller->node, "@model") : NULL;
+  return model != NULL && strcmp(model, "auto") != 0;
+}
+
 static void drives_init(Drives *drives, BerthAssignment *assignment) {
   *drives = (Drives){.assignment = assignment};
   for (guint i = 0; i < N_BUSES; i++)
     drives->places[i] = berth_families_places_new(assignment, BERTH_ADDRESS_DRIVE, 0xf, is_mine, drive_buses[i].name);
   drives->scsi = g_hash_table_new(g_direct_hash, g_direct_equal);
+  drives->limits = g_hash_table_new(g_direct_hash, g_direct_equal);
   BerthDevice *controller;
-  for (guint i = 0; (controller = berth_model_inventory_walk(assignment->inventory, BERTH_CONTROLLER, &i)) != NULL;)
-    if (controller->index >= 0 && berth_model_device_is(controller, "@type", "scsi"))
-      g_hash_table_insert(drives->scsi, GSIZE_TO_POINTER((gsize)controller->index),
-                          GUINT_TO_POINTER(controller_row(controller, assignment->facts)));
+  for (guint i = 0; (controller = berth_model_inventory_walk(assignment->inventory, BERTH_CONTROLLER, &i)) != NULL;) {
+    if (controller->index < 0 || !berth_model_device_is(controller, "@type", "scsi"))
+      continue;
+    gpointer index = GSIZE_TO_POINTER((gsize)controller->index);
+    guint row = controller_row(controller, assignment->facts);
+    g_hash_table_insert(drives->scsi, index, GUINT_TO_POINTER(row));
+    if (controller->origin == BERTH_ORIGIN_RECORD || has_written_model(controller))
+      g_hash_table_insert(drives->limits, index, GUINT_TO_POINTER(row));
+  }
 }
 
 static void drives_clear(Drives *drives) {
   for (guint i = 0; i < N_BUSES; i++)
     berth_families_places_free(drives->places[i]);
   g_hash_table_unref(drives->scsi);
+  g_hash_table_unref(drives->limits);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Drives, drives_clear)
 
-/* A controller that is not there yet allows any unit (addressing §4.5: "if that controller exists"). */
+/* A controller that is not there yet, or has no model yet when libvirt comes to the host devices, allows any unit (addressing §4.5:
+ * "if that controller exists"). */
 static gboolean drives_unit_usable(const Drives *drives, int bus, guint64 controller, guint64 unit) {
-  return bus != SCSI || unit_usable(GPOINTER_TO_UINT(g_hash_table_lookup(drives->scsi, GSIZE_TO_POINTER((gsize)controller))), unit);
+  return bus != SCSI ||
+         unit_usable(GPOINTER_TO_UINT(g_hash_table_lookup(drives->limits, GSIZE_TO_POINTER((gsize)controller))), unit);
 }
 
 static gboolean read_target(const BerthInventory *inventory, const BerthDevice *disk, BerthTarget *target, GError **error) {

@@ -82,10 +82,11 @@ gboolean berth_families_pci_chipset_owns(const BerthPci *pci, const BerthDevice 
 static gboolean take_builtin(BerthPci *pci, BerthPciClient *client, const Builtin *builtin, GError **error) {
   BerthDevice *device = client->device;
   BerthAddress place = berth_model_address_pci(0, builtin->slot, builtin->function);
-  if (berth_families_pci_wanting(&device->address)) {
+  /* An address of another kind cannot be meant for the machine's own. */
+  if (device->address.type != BERTH_ADDRESS_PCI || berth_families_pci_wanting(&device->address)) {
     device->address = place;
     device->rule = BERTH_RULE_FIXED;
-  } else if (device->address.type == BERTH_ADDRESS_PCI && !berth_model_address_equal(&device->address, &place)) {
+  } else if (!berth_model_address_equal(&device->address, &place)) {
     g_autofree char *right = berth_model_address_to_string(&place);
     g_autofree char *what = g_strdup_printf("is part of the machine and must be at %s", right);
     berth_families_pci_fail(pci, device, BERTH_ERROR_BAD_INPUT, what, error);

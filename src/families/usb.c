@@ -7,6 +7,7 @@
 
 #define MAX_LEVELS 4
 #define HUB_PORTS 8
+#define MAX_PORTS 15 /* of an xHCI controller (QEMU: qemu-xhci, "p2", "p3") */
 
 /* Root ports of each controller model (addressing §5.3); "": a controller without model. */
 static const struct {
@@ -195,6 +196,10 @@ static gboolean build_buses(Usb *usb, GError **error) {
     if (controller->index < 0 || !berth_model_device_is(controller, "@type", "usb"))
       continue;
     guint ports = berth_families_usb_ports(controller);
+    if (models[model_row(controller)].settable && ports > MAX_PORTS) {
+      berth_families_error(error, BERTH_ERROR_BAD_INPUT, inventory, controller, "it can have at most %d ports", MAX_PORTS);
+      return FALSE;
+    }
     if (ports == 0) {
       companion = berth_families_usb_is_companion(controller) ? controller : companion;
       continue;
@@ -417,7 +422,7 @@ static gboolean place_hubs(Usb *usb, GError **error) {
   for (guint i = 0; i < usb->hubs->len; i++) {
     BerthDevice *hub = usb->hubs->pdata[i];
     BerthAddress address;
-    if (!wants_port(hub))
+    if (has_port(hub))
       continue;
     if (usb->assignment->record != NULL && !find_place(usb, NULL, &address))
       add_controller(usb);

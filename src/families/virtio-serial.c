@@ -125,7 +125,7 @@ static void grow(Ports *ports, guint64 index) {
   device->index = (gint64)index;
   device->origin = ports->controllers->len > 0 ? BERTH_ORIGIN_GROWN : BERTH_ORIGIN_IMPLICIT;
   device->kind = assignment->classify(device);
-  g_ptr_array_add(assignment->inventory->devices, device);
+  berth_model_inventory_insert(assignment->inventory, device);
   Controller controller = {index, DEFAULT_PORTS, 1};
   g_array_append_val(ports->controllers, controller);
   g_array_sort(ports->controllers, by_index);

@@ -57,8 +57,8 @@ static int compare_entries(gconstpointer a, gconstpointer b) {
   return x->position < y->position ? -1 : x->position > y->position;
 }
 
-static GArray *sorted_devices(const BerthInventory *inventory) {
-  GArray *entries = g_array_new(FALSE, TRUE, sizeof(Entry));
+GPtrArray *berth_kinds_in_order(const BerthInventory *inventory) {
+  g_autoptr(GArray) entries = g_array_new(FALSE, TRUE, sizeof(Entry));
   for (guint i = 0; i < inventory->devices->len; i++) {
     Entry entry = {g_ptr_array_index(inventory->devices, i), 0, 0, i};
     entry.rank = rank_of(entry.device);
@@ -67,7 +67,10 @@ static GArray *sorted_devices(const BerthInventory *inventory) {
     g_array_append_val(entries, entry);
   }
   g_array_sort(entries, compare_entries);
-  return entries;
+  GPtrArray *devices = g_ptr_array_new();
+  for (guint i = 0; i < entries->len; i++)
+    g_ptr_array_add(devices, (gpointer)g_array_index(entries, Entry, i).device);
+  return devices;
 }
 
 gboolean berth_kinds_build_plain(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
@@ -81,7 +84,7 @@ static gboolean is_device(const BerthDevice *device) {
   return device->element->id <= BERTH_GRAPHICS;
 }
 
-static gboolean build_device(BerthBuild *build, const BerthDevice *device, GError **error) {
+gboolean berth_kinds_build_one(BerthBuild *build, const BerthDevice *device, GError **error) {
   const BerthKind *kind = device->kind;
   if (!is_device(device))
     return TRUE;
@@ -115,11 +118,11 @@ BerthQemu *berth_kinds_build(const BerthInventory *inventory, const BerthFacts *
                              const char *run_dir, GError **error) {
   g_autoptr(BerthQemu) qemu = berth_model_qemu_new(binary_of(inventory, facts));
   BerthBuild build = build_init(inventory, facts, families, run_dir, qemu);
-  g_autoptr(GArray) devices = sorted_devices(inventory);
+  g_autoptr(GPtrArray) devices = berth_kinds_in_order(inventory);
   if (!berth_kinds_supported(inventory->document, error) || !berth_kinds_build_machine(&build, error))
     return NULL;
   for (guint i = 0; i < devices->len; i++) {
-    if (!build_device(&build, g_array_index(devices, Entry, i).device, error))
+    if (!berth_kinds_build_one(&build, g_ptr_array_index(devices, i), error))
       return NULL;
   }
   return g_steal_pointer(&qemu);
@@ -129,7 +132,7 @@ BerthQemu *berth_kinds_build_device(const BerthInventory *inventory, const Berth
                                     const BerthFamily *families, const char *run_dir, GError **error) {
   g_autoptr(BerthQemu) qemu = berth_model_qemu_new(binary_of(inventory, facts));
   BerthBuild build = build_init(inventory, facts, families, run_dir, qemu);
-  if (!berth_kinds_supported(inventory->document, error) || !build_device(&build, device, error))
+  if (!berth_kinds_supported(inventory->document, error) || !berth_kinds_build_one(&build, device, error))
     return NULL;
   return g_steal_pointer(&qemu);
 }

@@ -41,6 +41,63 @@ typedef struct {
 gboolean berth_kinds_map(const BerthBuild *build, const BerthDevice *device, const BerthMap *map, JsonObject *props,
                          GError **error);
 
+/* The same for the element @node, which belongs to @device; NULL: the device's own. */
+gboolean berth_kinds_map_node(const BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, const BerthMap *map,
+                              JsonObject *props, GError **error);
+/* The value at @path of @node if there is one, else of @device. */
+const char *berth_kinds_get(const BerthDevice *device, const BerthXmlNode *node, const char *path);
+/* FALSE if not @allowed and @device has one of @paths (ends with NULL), which only @what has. Errors: UNSUPPORTED. */
+gboolean berth_kinds_only(const BerthBuild *build, const BerthDevice *device, const char *const *paths, gboolean allowed,
+                          const char *what, GError **error);
+
+/* ---- size.c ---- */
+
+#define BERTH_KINDS_MAX_SET 65536
+
+/* @text as a size with the unit that @node says, @unit ("KiB") if it says none. Errors: BAD_INPUT. */
+gboolean berth_kinds_size(const BerthBuild *build, const BerthXmlNode *node, const char *text, const char *unit, guint64 *bytes,
+                          GError **error);
+/* The same in whole KiB, rounded up; the unit is KiB if @node says none. */
+gboolean berth_kinds_kib(const BerthBuild *build, const BerthXmlNode *node, const char *text, guint64 *kib, GError **error);
+/* "0-3,^2,5": a byte for each number up to the last, not 0 for members. (transfer full) Errors: BAD_INPUT. */
+GByteArray *berth_kinds_set(const BerthBuild *build, const BerthXmlNode *node, const char *text, GError **error);
+
+/* ---- chardev.c ---- */
+
+/* Adds the character device @id that the element @node describes (its @type, <source> …; NULL: @device's own). Without a path a
+ * unix socket is RUN_DIR/<device id>.sock, and QEMU listens there. Errors: UNSUPPORTED, BAD_INPUT. */
+gboolean berth_kinds_chardev(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, const char *id, GError **error);
+/* Adds the character device @id that is the client of the socket @path. @again: seconds between attempts, 0: one attempt. */
+void berth_kinds_chardev_socket(BerthBuild *build, const char *id, const char *path, gboolean server, guint64 again);
+
+/* ---- blocks.c: where a disk's bytes come from ---- */
+
+/* Fills @node, a block node, with protocol and place of the <source> of @holder (a <disk> or <backingStore>). Errors: UNSUPPORTED
+ * (what needs a secret, a storage pool, or is gone from QEMU), BAD_INPUT. */
+gboolean berth_kinds_block_source(const BerthBuild *build, const BerthDevice *device, const BerthXmlNode *holder, JsonObject *node,
+                                  GError **error);
+/* The @holder has a source: a disk may be empty. */
+gboolean berth_kinds_block_has_source(const BerthXmlNode *holder);
+
+/* ---- memory.c ---- */
+
+/* -m, the memory behind it where the document says what kind, NUMA cells; @machine takes what -machine has to say about it. */
+gboolean berth_kinds_build_memory(BerthBuild *build, JsonObject *machine, GError **error);
+/* Other processes can map the guest's memory: what vhost-user back ends need. */
+gboolean berth_kinds_memory_is_shared(const BerthInventory *inventory);
+
+/* ---- firmware.c ---- */
+
+/* Firmware images (-bios, or flash chips named in @machine) and what firmware tells the guest: SMBIOS, VM generation id. */
+gboolean berth_kinds_build_firmware(BerthBuild *build, JsonObject *machine, GError **error);
+
+/* ---- audio.c ---- */
+
+/* Adds the audio back ends; without an <audio> one that is silent, if a sound device needs it. */
+gboolean berth_kinds_build_audio(BerthBuild *build, GError **error);
+/* The back end of a sound device. (transfer full) */
+char *berth_kinds_audiodev(const BerthDevice *device);
+
 /* Options of any virtio device below <driver>: iommu, ats, packed, page_per_vq. */
 gboolean berth_kinds_virtio(const BerthBuild *build, const BerthDevice *device, JsonObject *props, GError **error);
 /* bootindex and option ROM of a device that firmware may boot from. */
@@ -74,6 +131,12 @@ const BerthXmlNode *berth_kinds_timer(const BerthInventory *inventory, const cha
 gboolean berth_kinds_has_sound(const BerthInventory *inventory);
 #define BERTH_KINDS_AUDIODEV "audio1"
 
+/* ---- build.c ---- */
+/* The devices in an order that QEMU accepts. (transfer container) */
+GPtrArray *berth_kinds_in_order(const BerthInventory *inventory);
+/* The objects of one device, as its kind has them; none for what is no device. */
+gboolean berth_kinds_build_one(BerthBuild *build, const BerthDevice *device, GError **error);
+
 /* ---- the rows' build functions (BerthKind.build) ---- */
 #define BERTH_BUILD(name) gboolean name(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error)
 BERTH_BUILD(berth_kinds_build_plain); /* build.c: one -device, and a virtio device's options */
@@ -92,3 +155,21 @@ BERTH_BUILD(berth_kinds_build_memballoon);
 BERTH_BUILD(berth_kinds_build_watchdog);
 BERTH_BUILD(berth_kinds_build_host_pci);
 BERTH_BUILD(berth_kinds_build_host_usb);
+BERTH_BUILD(berth_kinds_build_host_scsi);
+BERTH_BUILD(berth_kinds_build_host_vhost_scsi);
+BERTH_BUILD(berth_kinds_build_host_mdev);
+BERTH_BUILD(berth_kinds_build_nvme);
+BERTH_BUILD(berth_kinds_build_smartcard);
+BERTH_BUILD(berth_kinds_build_redirdev);
+BERTH_BUILD(berth_kinds_build_filesystem);
+BERTH_BUILD(berth_kinds_build_tpm);
+BERTH_BUILD(berth_kinds_build_shmem);
+BERTH_BUILD(berth_kinds_build_vsock);
+BERTH_BUILD(berth_kinds_build_crypto);
+BERTH_BUILD(berth_kinds_build_pstore);
+BERTH_BUILD(berth_kinds_build_iommu);
+BERTH_BUILD(berth_kinds_build_memory_device);
+BERTH_BUILD(berth_kinds_build_panic);
+BERTH_BUILD(berth_kinds_build_input);
+BERTH_BUILD(berth_kinds_build_spice);
+BERTH_BUILD(berth_kinds_build_window);

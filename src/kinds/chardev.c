@@ -15,24 +15,24 @@ static JsonObject *address_object(JsonObject *data, const char *name, const char
   return child_object(address, "data");
 }
 
-static gboolean fill_nothing(BerthBuild *build, const BerthDevice *device, JsonObject *data, GError **error) {
+static gboolean fill_nothing(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, JsonObject *data, GError **error) {
   return TRUE;
 }
 
-static gboolean need(BerthBuild *build, const BerthDevice *device, const char *path, GError **error) {
-  if (berth_model_device_get(device, path) != NULL)
+static gboolean need(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, const char *path, GError **error) {
+  if (berth_kinds_get(device, node, path) != NULL)
     return TRUE;
   return berth_kinds_refuse(build, device, error, "%s is missing", path);
 }
 
-static gboolean fill_file(BerthBuild *build, const BerthDevice *device, JsonObject *data, GError **error) {
+static gboolean fill_file(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, JsonObject *data, GError **error) {
   static const BerthMap map[] = {{"source/@path", "out", BERTH_MAP_TEXT}, {"source/@append", "append", BERTH_MAP_SWITCH}, {NULL}};
-  return need(build, device, "source/@path", error) && berth_kinds_map(build, device, map, data, error);
+  return need(build, device, node, "source/@path", error) && berth_kinds_map_node(build, device, node, map, data, error);
 }
 
-static gboolean fill_device(BerthBuild *build, const BerthDevice *device, JsonObject *data, GError **error) {
+static gboolean fill_device(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, JsonObject *data, GError **error) {
   static const BerthMap map[] = {{"source/@path", "device", BERTH_MAP_TEXT}, {NULL}};
-  return need(build, device, "source/@path", error) && berth_kinds_map(build, device, map, data, error);
+  return need(build, device, node, "source/@path", error) && berth_kinds_map_node(build, device, node, map, data, error);
 }
 
 static void set_server(JsonObject *data, gboolean server) {
@@ -42,20 +42,20 @@ static void set_server(JsonObject *data, gboolean server) {
 }
 
 /* The client's side may be told to try again after so many seconds. */
-static gboolean set_reconnect(BerthBuild *build, const BerthDevice *device, JsonObject *data, GError **error) {
+static gboolean set_reconnect(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, JsonObject *data, GError **error) {
   static const BerthMap map[] = {{"source/reconnect/@timeout", "reconnect", BERTH_MAP_NUMBER}, {NULL}};
-  return !berth_kinds_is_on(berth_model_device_get(device, "source/reconnect/@enabled")) ||
-         berth_kinds_map(build, device, map, data, error);
+  return !berth_kinds_is_on(berth_kinds_get(device, node, "source/reconnect/@enabled")) ||
+         berth_kinds_map_node(build, device, node, map, data, error);
 }
 
 /* Without a path berth makes the socket itself, named by the id: a channel's name may have any character. */
-static gboolean fill_unix(BerthBuild *build, const BerthDevice *device, JsonObject *data, GError **error) {
-  const char *path = berth_model_device_get(device, "source/@path");
+static gboolean fill_unix(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, JsonObject *data, GError **error) {
+  const char *path = berth_kinds_get(device, node, "source/@path");
   g_autofree char *own = g_strdup_printf("%s/%s.sock", build->run_dir, device->id);
   JsonObject *address = address_object(data, "addr", "unix");
   json_object_set_string_member(address, "path", path != NULL ? path : own);
-  set_server(data, path == NULL || berth_model_device_is(device, "source/@mode", "bind"));
-  return set_reconnect(build, device, data, error);
+  set_server(data, path == NULL || g_strcmp0(berth_kinds_get(device, node, "source/@mode"), "bind") == 0);
+  return set_reconnect(build, device, node, data, error);
 }
 
 static void set_inet(JsonObject *address, const BerthXmlNode *source) {
@@ -65,19 +65,19 @@ static void set_inet(JsonObject *address, const BerthXmlNode *source) {
   json_object_set_string_member(address, "port", service != NULL ? service : "0");
 }
 
-static gboolean fill_tcp(BerthBuild *build, const BerthDevice *device, JsonObject *data, GError **error) {
-  if (!need(build, device, "source/@host", error) || !need(build, device, "source/@service", error))
+static gboolean fill_tcp(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, JsonObject *data, GError **error) {
+  if (!need(build, device, node, "source/@host", error) || !need(build, device, node, "source/@service", error))
     return FALSE;
-  set_inet(address_object(data, "addr", "inet"), berth_xml_node_child(device->node, "source"));
-  set_server(data, berth_model_device_is(device, "source/@mode", "bind"));
-  if (berth_model_device_is(device, "protocol/@type", "telnet"))
+  set_inet(address_object(data, "addr", "inet"), berth_xml_node_child(node != NULL ? node : device->node, "source"));
+  set_server(data, g_strcmp0(berth_kinds_get(device, node, "source/@mode"), "bind") == 0);
+  if (g_strcmp0(berth_kinds_get(device, node, "protocol/@type"), "telnet") == 0)
     json_object_set_boolean_member(data, "telnet", TRUE);
-  return set_reconnect(build, device, data, error);
+  return set_reconnect(build, device, node, data, error);
 }
 
-static gboolean fill_udp(BerthBuild *build, const BerthDevice *device, JsonObject *data, GError **error) {
+static gboolean fill_udp(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, JsonObject *data, GError **error) {
   gboolean remote = FALSE;
-  for (const BerthXmlNode *s = berth_xml_node_child(device->node, "source"); s != NULL; s = berth_xml_node_next(s, "source")) {
+  for (const BerthXmlNode *s = berth_xml_node_child(node != NULL ? node : device->node, "source"); s != NULL; s = berth_xml_node_next(s, "source")) {
     gboolean bind = g_strcmp0(berth_xml_node_get(s, "@mode"), "bind") == 0;
     set_inet(address_object(data, bind ? "local" : "remote", "inet"), s);
     remote |= !bind;
@@ -85,14 +85,62 @@ static gboolean fill_udp(BerthBuild *build, const BerthDevice *device, JsonObjec
   return remote || berth_kinds_refuse(build, device, error, "a <source mode='connect'> is missing");
 }
 
+/* What a channel of Spice is called depends on what it is for. */
+static const struct {
+  BerthElementId element;
+  const char *spice, *dbus;
+} uses[] = {
+    {BERTH_CHANNEL, "vdagent", NULL},
+    {BERTH_REDIRDEV, "usbredir", "org.qemu.usbredir"},
+    {BERTH_SMARTCARD, "smartcard", NULL},
+};
+
+static gboolean fill_spicevmc(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, JsonObject *data,
+                              GError **error) {
+  for (guint i = 0; i < G_N_ELEMENTS(uses); i++) {
+    if (device->element->id != uses[i].element)
+      continue;
+    json_object_set_string_member(data, "type", uses[i].spice);
+    return TRUE;
+  }
+  return berth_kinds_refuse(build, device, error, "cannot be a Spice channel");
+}
+
+static gboolean fill_spiceport(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, JsonObject *data,
+                               GError **error) {
+  static const BerthMap map[] = {{"source/@channel", "fqdn", BERTH_MAP_WORD}, {NULL}};
+  return need(build, device, node, "source/@channel", error) && berth_kinds_map_node(build, device, node, map, data, error);
+}
+
+static gboolean fill_dbus(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, JsonObject *data, GError **error) {
+  static const BerthMap map[] = {{"source/@channel", "name", BERTH_MAP_WORD}, {NULL}};
+  for (guint i = 0; i < G_N_ELEMENTS(uses); i++) {
+    if (device->element->id == uses[i].element && uses[i].dbus != NULL)
+      json_object_set_string_member(data, "name", uses[i].dbus);
+  }
+  return (json_object_has_member(data, "name") || need(build, device, node, "source/@channel", error)) &&
+         berth_kinds_map_node(build, device, node, map, data, error);
+}
+
+static gboolean fill_vdagent(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, JsonObject *data,
+                             GError **error) {
+  static const BerthMap map[] = {{"source/clipboard/@copypaste", "clipboard", BERTH_MAP_SWITCH}, {NULL}};
+  const char *mouse = berth_kinds_get(device, node, "source/mouse/@mode");
+  if (mouse != NULL)
+    json_object_set_boolean_member(data, "mouse", g_str_equal(mouse, "client"));
+  return berth_kinds_map_node(build, device, node, map, data, error);
+}
+
 /* What the back ends are called in XML and in QEMU. */
 static const struct {
   const char *type, *backend;
-  gboolean (*fill)(BerthBuild *build, const BerthDevice *device, JsonObject *data, GError **error);
+  gboolean (*fill)(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, JsonObject *data, GError **error);
 } backends[] = {
     {"pty", "pty", fill_nothing},  {"null", "null", fill_nothing}, {"stdio", "stdio", fill_nothing},
     {"file", "file", fill_file},   {"dev", "serial", fill_device}, {"pipe", "pipe", fill_device},
     {"unix", "socket", fill_unix}, {"tcp", "socket", fill_tcp},    {"udp", "udp", fill_udp},
+    {"vc", "vc", fill_nothing}, {"spicevmc", "spicevmc", fill_spicevmc}, {"spiceport", "spiceport", fill_spiceport},
+    {"qemu-vdagent", "qemu-vdagent", fill_vdagent}, {"dbus", "dbus", fill_dbus},
 };
 
 /* A serial port that stands for a written <console> is configured there. */
@@ -104,10 +152,10 @@ static const BerthDevice *configured_by(const BerthBuild *build, const BerthDevi
   return console != NULL ? console : device;
 }
 
-static gboolean add_chardev(BerthBuild *build, const BerthDevice *device, const char *id, GError **error) {
+gboolean berth_kinds_chardev(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, const char *id, GError **error) {
   static const BerthMap log[] = {{"log/@file", "logfile", BERTH_MAP_TEXT}, {"log/@append", "logappend", BERTH_MAP_SWITCH}, {NULL}};
   const BerthDevice *source = configured_by(build, device);
-  const char *type = berth_model_device_get(source, "@type");
+  const char *type = berth_kinds_get(source, node, "@type");
   guint i = 0;
   while (i < G_N_ELEMENTS(backends) && g_strcmp0(backends[i].type, type) != 0)
     i++;
@@ -119,12 +167,24 @@ static gboolean add_chardev(BerthBuild *build, const BerthDevice *device, const 
   gboolean parallel = device->element->id == BERTH_PARALLEL && g_str_equal(backends[i].backend, "serial");
   json_object_set_string_member(backend, "type", parallel ? "parallel" : backends[i].backend);
   JsonObject *data = child_object(backend, "data");
-  return backends[i].fill(build, source, data, error) && berth_kinds_map(build, source, log, data, error);
+  return backends[i].fill(build, source, node, data, error) && berth_kinds_map_node(build, source, node, log, data, error);
+}
+
+void berth_kinds_chardev_socket(BerthBuild *build, const char *id, const char *path, gboolean server, guint64 again) {
+  JsonObject *props = berth_model_qemu_add(build->qemu, BERTH_QEMU_CHARDEV);
+  json_object_set_string_member(props, "id", id);
+  JsonObject *backend = child_object(props, "backend");
+  json_object_set_string_member(backend, "type", "socket");
+  JsonObject *data = child_object(backend, "data");
+  json_object_set_string_member(address_object(data, "addr", "unix"), "path", path);
+  json_object_set_boolean_member(data, "server", server);
+  if (again > 0)
+    json_object_set_int_member(data, "reconnect", (gint64)again);
 }
 
 gboolean berth_kinds_build_serial(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
   g_autofree char *id = berth_kinds_id("char", device);
-  if (!add_chardev(build, device, id, error))
+  if (!berth_kinds_chardev(build, device, NULL, id, error))
     return FALSE;
   JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
   if (props == NULL)
@@ -138,11 +198,53 @@ gboolean berth_kinds_build_serial(BerthBuild *build, const BerthDevice *device, 
 gboolean berth_kinds_build_port(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
   static const BerthMap map[] = {{"target/@name", "name", BERTH_MAP_TEXT}, {NULL}};
   g_autofree char *id = berth_kinds_id("char", device);
-  if (!add_chardev(build, device, id, error))
+  if (!berth_kinds_chardev(build, device, NULL, id, error))
     return FALSE;
   JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
   if (props == NULL)
     return FALSE;
   json_object_set_string_member(props, "chardev", id);
+  if (berth_model_device_is(device, "@type", "spicevmc") || berth_model_device_is(device, "@type", "qemu-vdagent"))
+    json_object_set_string_member(props, "name", "com.redhat.spice.0"); /* the only name that the agent listens to */
   return berth_kinds_map(build, device, map, props, error);
+}
+
+gboolean berth_kinds_build_redirdev(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
+  g_autofree char *id = berth_kinds_id("char", device);
+  if (!berth_kinds_chardev(build, device, NULL, id, error))
+    return FALSE;
+  JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
+  if (props == NULL)
+    return FALSE;
+  json_object_set_string_member(props, "chardev", id);
+  return berth_kinds_boot(build, device, props, error);
+}
+
+#define CERTIFICATES 3
+
+static gboolean fill_certificates(BerthBuild *build, const BerthDevice *device, JsonObject *props, GError **error) {
+  static const BerthMap map[] = {{"database", "db", BERTH_MAP_TEXT}, {NULL}};
+  const BerthXmlNode *certificate = berth_xml_node_child(device->node, "certificate");
+  json_object_set_string_member(props, "backend", "certificates");
+  for (guint n = 1; n <= CERTIFICATES; n++, certificate = berth_xml_node_next(certificate, "certificate")) {
+    g_autofree char *name = g_strdup_printf("cert%u", n);
+    if (certificate == NULL || certificate->text == NULL)
+      return berth_kinds_refuse(build, device, error, "needs %d <certificate>", CERTIFICATES);
+    json_object_set_string_member(props, name, certificate->text);
+  }
+  return berth_kinds_map(build, device, map, props, error);
+}
+
+gboolean berth_kinds_build_smartcard(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
+  gboolean remote = g_str_equal(kind->variant, "passthrough");
+  g_autofree char *id = berth_kinds_id("char", device);
+  if (remote && !berth_kinds_chardev(build, device, NULL, id, error))
+    return FALSE;
+  JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
+  if (props == NULL)
+    return FALSE;
+  if (g_str_equal(kind->variant, "host-certificates"))
+    return fill_certificates(build, device, props, error);
+  json_object_set_string_member(props, remote ? "chardev" : "backend", remote ? id : "nss-emulated");
+  return TRUE;
 }

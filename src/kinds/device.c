@@ -127,17 +127,35 @@ static gboolean map_switch(const BerthMap *row, const char *value, JsonObject *p
   return TRUE;
 }
 
-gboolean berth_kinds_map(const BerthBuild *build, const BerthDevice *device, const BerthMap *map, JsonObject *props,
-                         GError **error) {
+const char *berth_kinds_get(const BerthDevice *device, const BerthXmlNode *node, const char *path) {
+  return node != NULL ? berth_xml_node_get(node, path) : berth_model_device_get(device, path);
+}
+
+gboolean berth_kinds_map_node(const BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, const BerthMap *map,
+                              JsonObject *props, GError **error) {
   static gboolean (*const forms[])(const BerthMap *, const char *, JsonObject *) = {
       [BERTH_MAP_TEXT] = map_text,     [BERTH_MAP_WORD] = map_text,    [BERTH_MAP_NUMBER] = map_number,
       [BERTH_MAP_SWITCH] = map_switch, [BERTH_MAP_ONOFF] = map_switch, [BERTH_MAP_KIB] = map_number,
       [BERTH_MAP_MIB] = map_number,
   };
   for (; map->path != NULL; map++) {
-    const char *value = berth_model_device_get(device, map->path);
+    const char *value = berth_kinds_get(device, node, map->path);
     if (value != NULL && !forms[map->form](map, value, props))
       return bad_value(build, device, map, value, error);
+  }
+  return TRUE;
+}
+
+gboolean berth_kinds_map(const BerthBuild *build, const BerthDevice *device, const BerthMap *map, JsonObject *props,
+                         GError **error) {
+  return berth_kinds_map_node(build, device, NULL, map, props, error);
+}
+
+gboolean berth_kinds_only(const BerthBuild *build, const BerthDevice *device, const char *const *paths, gboolean allowed,
+                          const char *what, GError **error) {
+  for (; *paths != NULL && !allowed; paths++) {
+    if (berth_model_device_get(device, *paths) != NULL)
+      return berth_kinds_refuse(build, device, error, "%s is something only %s has", *paths, what);
   }
   return TRUE;
 }

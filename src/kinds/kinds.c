@@ -341,6 +341,10 @@ static const BerthKind *const kinds_of_element[BERTH_N_ELEMENTS] = {
     [BERTH_GRAPHICS] = graphics,
 };
 
+const BerthKind *berth_kinds_of_element(BerthElementId element) {
+  return kinds_of_element[element];
+}
+
 const BerthKind *berth_kinds_classify(const BerthDevice *device) {
   const BerthKind *kind = kinds_of_element[device->element->id];
   if (kind == NULL)

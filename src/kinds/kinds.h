@@ -24,3 +24,6 @@ BerthQemu *berth_kinds_build(const BerthInventory *inventory, const BerthFacts *
 /* The objects of one device alone, for plugging it into a running guest; otherwise as berth_kinds_build(). */
 BerthQemu *berth_kinds_build_device(const BerthInventory *inventory, const BerthDevice *device, const BerthFacts *facts,
                                     const BerthFamily *families, const char *run_dir, GError **error);
+
+/* The rows of one element, ending with a NULL variant; NULL: it has none. */
+const BerthKind *berth_kinds_of_element(BerthElementId element);

@@ -21,38 +21,6 @@ static const BerthXmlNode *node_of(const BerthBuild *build, const char *name) {
 
 /* ---- numbers ---- */
 
-static const struct {
-  const char *name;
-  guint64 bytes;
-} units[] = {
-    {"b", 1},         {"bytes", 1},          {"KB", 1000},      {"k", 1024},         {"KiB", 1024},
-    {"MB", 1000000},  {"M", 1 << 20},        {"MiB", 1 << 20},  {"GB", 1000000000},  {"G", 1 << 30},
-    {"GiB", 1 << 30}, {"TB", 1000000000000}, {"T", 1ULL << 40}, {"TiB", 1ULL << 40},
-};
-
-static guint64 unit_bytes(const char *name) {
-  for (guint i = 0; i < G_N_ELEMENTS(units); i++) {
-    if (g_ascii_strcasecmp(units[i].name, name != NULL ? name : "KiB") == 0)
-      return units[i].bytes;
-  }
-  return 0;
-}
-
-/* The text of @node in whole KiB, rounded up. */
-static gboolean read_size(const BerthBuild *build, const BerthXmlNode *node, const char *text, guint64 *kib, GError **error) {
-  g_autofree char *number = g_strstrip(g_strdup(text != NULL ? text : ""));
-  guint64 unit = unit_bytes(berth_xml_node_get(node, "@unit")), count = 0;
-  char *end = NULL;
-  errno = 0;
-  count = g_ascii_strtoull(number, &end, 10);
-  if (unit == 0 || errno != 0 || end == number || *end != '\0' || number[0] == '-' || count > (guint64)G_MAXINT64 / unit) {
-    berth_xml_error(error, BERTH_ERROR_BAD_INPUT, build->document, node, "<%s>: '%s' is not a size", node->name, number);
-    return FALSE;
-  }
-  *kib = (count * unit + 1023) / 1024;
-  return TRUE;
-}
-
 static gboolean read_count(const BerthBuild *build, const char *name, const char *text, guint64 *count, GError **error) {
   g_autofree char *number = g_strstrip(g_strdup(text));
   char *end = NULL;
@@ -146,9 +114,9 @@ static gboolean add_memory(BerthBuild *build, GError **error) {
     berth_xml_error(error, BERTH_ERROR_BAD_INPUT, build->document, root_of(build), "<memory> is missing");
     return FALSE;
   }
-  if (!read_size(build, memory, memory->text, &kib, error))
+  if (!berth_kinds_kib(build, memory, memory->text, &kib, error))
     return FALSE;
-  if (current != NULL && !read_size(build, current, current->text, &now, error))
+  if (current != NULL && !berth_kinds_kib(build, current, current->text, &now, error))
     return FALSE;
   if (current != NULL && now != kib) {
     berth_xml_error(error, BERTH_ERROR_UNSUPPORTED, build->document, current,
@@ -259,7 +227,7 @@ static gboolean add_chipset(BerthBuild *build, GError **error) {
     add_power(build, chipsets[i].power, "pm/suspend-to-disk/@enabled", "disable_s4");
     if (hole == NULL)
       return TRUE;
-    if (!read_size(build, hole, hole->text, &kib, error))
+    if (!berth_kinds_kib(build, hole, hole->text, &kib, error))
       return FALSE;
     g_autofree char *size = g_strdup_printf("%" G_GUINT64_FORMAT "K", kib);
     berth_kinds_global(build, chipsets[i].hole, size);
