@@ -2,16 +2,20 @@
 # The two commands of the README are `make run` and `make test`; each sets up what it needs.
 BUILD = build
 SANITIZED = build-asan
+FUZZ = build-fuzz
+FUZZ_SECONDS = 60
 PREFIX ?= /usr/local
 
-.PHONY: help all deps build run test test-plain test-asan conformance bench check install clean
+.PHONY: help all deps deps-fuzz build run test test-plain test-asan conformance rehearsal bench fuzz check install clean
 help:
 	@echo 'make deps         install what is missing (Debian, Ubuntu; root only for this)'
 	@echo 'make build        leaves the command at build/berth'
 	@echo 'make run          the main job on a real QEMU and a real Linux guest'
 	@echo 'make test         all tests, in a plain and in an ASan+UBSan build'
 	@echo 'make conformance  compare with the addresses that libvirt gives (needs ../shared/conformance)'
+	@echo 'make rehearsal    start QEMU with each of those guests (about a minute), and see where it has the devices'
 	@echo 'make bench        the engine beside bare libxml2, as ratios'
+	@echo 'make fuzz         each fuzz target for $(FUZZ_SECONDS) s (FUZZ_SECONDS=N), with clang, ASan and UBSan'
 	@echo 'make check        format, clang-tidy, cppcheck, layers, sizes'
 	@echo 'make install      below PREFIX ($(PREFIX)), DESTDIR honoured'
 all: build
@@ -43,8 +47,22 @@ test: build $(BUILD)/guest/vmlinuz $(SANITIZED)/build.ninja
 conformance: build
 	python3 tests/conformance.py $(BUILD)/berth
 
+rehearsal: build
+	@python3 tests/rehearsal.py $(BUILD)/berth || test $$? = 77
+
 bench: build
 	$(BUILD)/bench-engine
+
+# Known inputs are in tests/fuzz/seeds; what a run finds is kept in build-fuzz/corpus, and what fails in build-fuzz.
+$(FUZZ)/build.ninja:
+	@mkdir -p $(FUZZ)
+	CC=clang meson setup -Dfuzz=true -Db_lundef=false $(FUZZ) >$(FUZZ)/setup.log || { cat $(FUZZ)/setup.log; exit 1; }
+
+fuzz: deps-fuzz $(FUZZ)/build.ninja
+	@tools/fuzz.sh $(FUZZ) $(FUZZ_SECONDS)
+
+deps-fuzz:
+	@tools/deps.sh fuzz
 
 check: build
 	@tools/deps.sh check
@@ -54,4 +72,4 @@ install: build
 	DESTDIR=$(DESTDIR) meson install --no-rebuild -C $(BUILD)
 
 clean:
-	rm -rf $(BUILD) $(SANITIZED)
+	rm -rf $(BUILD) $(SANITIZED) $(FUZZ)

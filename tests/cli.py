@@ -217,6 +217,16 @@ def unknown_model(world):
         world.nothing_recorded()
 
 
+def bad_values(world):
+    for mac, word in (("zz", "not a MAC address"), ("03:00:00:00:00:01", "multicast")):
+        world.write("a.xml", domain(nic(1)).replace("52:54:00:00:00:01", mac))
+        world.fails(BAD_INPUT, ["a.xml:8: ", word], "define", "a.xml")
+    world.nothing_recorded()
+    for size in ("0", "-5", "1.5", "99999999999999999999", "much"):
+        world.write("a.xml", domain(nic(1)).replace(">64</memory>", ">%s</memory>" % size))
+        world.fails(BAD_INPUT, ["a.xml:", "<memory>"], "command", "a.xml")
+
+
 def names(world):
     for name, says in (("a/b", "'/'"), ("a,b", "','"), ("a\nb", "line break"), ("a\tb", "control"), ("", "empty"), ("..", "folder"),
                        ("x" * 10000, "255"), ("ä" * 128, "255"), ("00000000-0000-0000-0000-000000000001", "uuid")):
@@ -335,7 +345,8 @@ def usage(world):
     world.fails(USAGE, "--nonsense", "define", "--nonsense")
     world.fails(USAGE, "--nonsense", "--nonsense")
     for words in (["define"], ["define", "a", "b"], ["list", "a"], ["start"], ["dumpxml", "a", "--revision", "x"],
-                  ["dumpxml", "a", "--revision", "-1"], ["command", "-", "--format", "poem"],
+                  ["dumpxml", "a", "--revision", "-1"], ["dumpxml", "a", "--revision", "0"], ["define", "-", "--json"],
+                  ["list", "--name", "--json"], ["shutdown", "a", "--timeout", "-1"], ["command", "-", "--format", "poem"],
                   ["address", "-", "--record", "a", "--previous", "b"]):
         world.fails(USAGE, "", *words, text=domain())
     for verb in ("address", "plan", "command", "define", "undefine", "list", "dumpxml", "history", "forget", "start", "run",
@@ -478,6 +489,8 @@ def commands(world):
     check(argv == world.ok("command", "guest", "--format", "argv").split("\0")[:-1], "json and argv differ")
     line = world.ok("command", "guest")
     check(line.count("\n") == 1, "not one line")
+    folder, separator, line = line.partition(" && ")
+    check(folder.startswith("mkdir -p -m 700 ") and separator, "nothing makes the monitors' folder: %s", folder)
     echoed = subprocess.run(["sh", "-c", "printf '%s\\0' " + line], stdout=subprocess.PIPE, encoding="utf-8").stdout
     check(echoed.split("\0")[:-1] == argv, "the shell reads something else")
     world.write("a.xml", domain(nic(1)))
@@ -574,7 +587,43 @@ def machines(world):
     check(alias and alias[0]["canonical"].startswith("pc-i440fx-"), "rows: %s", rows[:3])
 
 
+BRIDGE = "<controller type='pci' index='%d' model='%s'>%s<address type='pci' bus='%d' slot='%d'/></controller>"
+
+
+def bus_numbers(world):
+    """What shifts guest bus numbers, and what the guest cannot see, is told by name before it is done."""
+    old = ("<controller type='pci' index='0' model='pci-root'/>" + BRIDGE % (1, "pci-bridge", "", 0, 9) +
+           nic(1, more="<address type='pci' bus='1' slot='3'/>"))
+    new = old + BRIDGE % (2, "pci-bridge", "", 0, 4) + BRIDGE % (3, "pci-expander-bus", "<target busNr='254'/>", 0, 5)
+    new += BRIDGE % (4, "pci-bridge", "", 3, 1) + nic(2, more="<address type='pci' bus='0' slot='8' function='3'/>")
+    world.ok("define", "-", text=domain(old))
+    record = os.path.join(world.folder, "shift.berth")
+    world.ok("address", "-", "--record", record, text=domain(old))
+    for words in (("define", "--dry-run", "-"), ("plan", "-", "--record", record)):
+        run = world.run(*words, text=domain(new))
+        check(run.returncode == 0, "%s", run.stderr)
+        for note in ("guest bus numbers shift: controller pci 1: 1 → 2", "will not see what is behind controller pci 4",
+                     "will not see interface 52:54:00:00:00:02: nothing is at function 0"):
+            check(note in run.stderr, "%s: not noted: %s; but: %s", words[0], note, run.stderr)
+
+
+def kept_ports(world):
+    def free(*words):
+        rows = list(json.loads(world.ok(*words, text=domain(nic(1), machine="pc-q35-7.2"))).values())[0]
+        ports = [row for row in rows if row["kind"] == "pci/pcie-root-port"]
+        return len(ports) - len([row for row in rows if row["path"].count("/") == 1])
+
+    check(free("plan", "-", "--json") == 1, "not one free port by default")
+    check(free("plan", "-", "--json", "--pcie-ports", "3") == 3, "not three free ports")
+    check(free("plan", "-", "--json", "--pcie-ports", "0") == 0, "a free port that nobody wants")
+    world.fails(2, "--pcie-ports", "plan", "-", "--pcie-ports", "many", text=domain())
+    run = world.run("plan", "-", "--pcie-ports", "2", text=domain())
+    check(run.returncode == 0 and "no PCI Express ports" in run.stderr, "no note on pc: %s", run.stderr)
+
+
 TESTS = [
+    ("shifting bus numbers and what the guest cannot see are told", bus_numbers, False),
+    ("--pcie-ports keeps free ports", kept_ports, False),
     ("malformed XML is refused with its line", malformed, False),
     ("a DOCTYPE and entities are refused", doctype, False),
     ("100 MB of XML are refused", huge, False),
@@ -584,6 +633,7 @@ TESTS = [
     ("slots and functions out of range are refused", bad_address, False),
     ("one disk target twice is refused", duplicate_target, False),
     ("an unknown device model is refused, with its line", unknown_model, True),
+    ("MACs and sizes that make no sense are refused", bad_values, False),
     ("names with '/', ',', line breaks, 10,000 characters are refused", names, False),
     ("an unknown machine type is refused", unknown_machine, True),
     ("no QEMU: an error where one is needed", no_qemu, False),

@@ -127,7 +127,7 @@ static void append_target(GString *out, const Filler *filler, const char *bus) {
     const char *bus, *prefix;
   } rows[] = {{"virtio", "vd"}, {"ide", "hd"}, {"fdc", "fd"}, {"xen", "xvd"}, {"uml", "ubd"}};
   if (strcmp(bus, "nvme") == 0) {
-    g_string_append_printf(out, "nvme%un%u", filler->number % 4, 1 + filler->number / 4);
+    g_string_append_printf(out, "nvme0n%u", 1 + filler->number);
     return;
   }
   const char *prefix = "sd";
@@ -178,8 +178,8 @@ static void append_part(GString *out, const Filler *filler, char what) {
     if (*suffix != '\0')
       g_string_append_printf(out, " model='virtio%s'", suffix);
     break;
-  case 'i': /* a root has index 0; others have one, or leave it to berth */
-    if (g_str_has_suffix(variant, "-root"))
+  case 'i': /* a root has index 0, as has no USB at all; others have one, or leave it to berth */
+    if (g_str_has_suffix(variant, "-root") || strcmp(variant, "usb/none") == 0)
       g_string_append(out, " index='0'");
     else if (test_chance(filler->choices, 75))
       g_string_append_printf(out, " index='%u'", test_choose(filler->choices, 6) + (strcmp(before, "pci") == 0 ? 1u : 0u));
@@ -206,12 +206,13 @@ static guint64 choose_value(TestChoices *choices, const BerthAddressField *field
   if (strcmp(field->name, "domain") == 0 && !test_chance(choices, 2))
     return 0;
   guint64 small = MIN(field->max, 31);
-  switch (test_choose(choices, 16)) {
-  case 13:
+  switch (test_choose(choices, 64)) {
+  case 60:
+  case 61:
     return test_choose(choices, (guint)small + 1);
-  case 14:
+  case 62:
     return field->max;
-  case 15:
+  case 63:
     return field->max + 1; /* out of range, or 0 again */
   default:
     return test_choose(choices, strcmp(field->name, "slot") == 0 ? (guint)small + 1 : 4) & field->max;
@@ -219,10 +220,7 @@ static guint64 choose_value(TestChoices *choices, const BerthAddressField *field
 }
 
 static char *choose_address(TestChoices *choices, const BerthKind *kind) {
-  BerthAddressType type = kind->address;
-  if (test_chance(choices, 2))
-    type = (BerthAddressType)test_choose(choices, BERTH_ADDRESS_N_TYPES);
-  const BerthAddressForm *form = berth_model_address_form(type);
+  const BerthAddressForm *form = berth_model_address_form(kind->address);
   if (form == NULL)
     return NULL;
   g_autoptr(GString) out = g_string_new(NULL);
@@ -346,7 +344,7 @@ static void append_device(GString *out, const TestDevice *device, gboolean secon
   g_string_append(out, device->head);
   if (device->aliased)
     g_string_append_printf(out, "<alias name='ua-%u'/>", device->number);
-  if (device->address != NULL && (!second || device->keeps_address))
+  if (device->address != NULL && (!second || (device->keeps_address && device->before)))
     g_string_append(out, device->address);
   g_string_append_printf(out, "%s\n", device->body);
 }

@@ -15,7 +15,7 @@ typedef struct {
   gboolean before, after;      /* whether it is in the first document, in the second */
   guint order;                 /* its rank in the second document */
   gboolean aliased;            /* has a user alias */
-  gboolean keeps_address;      /* the second document has the address, too */
+  gboolean keeps_address;      /* the second document has the address, too, if the first has the device */
 } TestDevice;
 
 /* A guest before and after an edit. */

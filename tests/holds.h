@@ -4,6 +4,8 @@
 
 #include <berth/berth.h>
 
+#include "model/device.h"
+
 /* No two devices share an address. */
 char *test_holds_unique(const BerthPlan *plan);
 /* Its own output, planned again with its record and (unless it carries the record itself) without one, changes no byte; nor does
@@ -13,3 +15,6 @@ char *test_holds_settled(const BerthPlan *plan, gboolean embed);
 char *test_holds_written(const BerthPlan *plan);
 /* The devices of the finished document, shuffled: each has the same address. @seed chooses the order. */
 char *test_holds_shuffled(const BerthPlan *plan, guint32 seed);
+/* Where a conventional hierarchy must be started for a device, libvirt puts it one bus further on than written (addressing §3.7),
+ * and so does berth; whether it is so for @device. */
+gboolean test_holds_raised(const BerthDevice *device);

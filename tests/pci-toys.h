@@ -104,6 +104,7 @@ typedef struct {
   BerthRecord *record; /* borrowed */
   BerthFacts *facts;   /* borrowed */
   GPtrArray *notes;
+  gint pcie_ports;
 } Guest;
 
 G_GNUC_UNUSED static void guest_free(Guest *guest) {
@@ -193,16 +194,20 @@ G_GNUC_UNUSED static Guest *guest_new(const char *machine, const char *line) {
 }
 
 G_GNUC_UNUSED static gboolean guest_assign(Guest *guest, GError **error) {
-  BerthAssignment assignment = {guest->inventory, guest->facts, guest->record, elements, classify, guest->notes, NULL};
+  BerthAssignment assignment = {guest->inventory, guest->facts, guest->record, elements,
+                                classify,         guest->notes, NULL,          guest->pcie_ports};
   return berth_families_pci.assign(&assignment, error);
 }
 
 G_GNUC_UNUSED static char *guest_line(const Guest *guest) {
   g_autoptr(GString) line = g_string_new(NULL);
-  for (guint i = 0; i < guest->inventory->devices->len; i++) {
-    const BerthDevice *device = guest->inventory->devices->pdata[i];
+  guint n = guest->inventory->devices->len;
+  for (guint i = 0; i < 2 * n; i++) {
+    const BerthDevice *device = guest->inventory->devices->pdata[i % n];
     const BerthAddress *address = &device->address;
     const Toy *toy = toy_of(device);
+    if ((device->origin == BERTH_ORIGIN_GROWN) != (i >= n))
+      continue;
     if (device->element->id == BERTH_CONTROLLER && device->index == 0 && g_strcmp0(toy->type, "pci") == 0)
       continue;
     g_string_append_printf(line, "%s%s", line->len > 0 ? " " : "", toy->name);

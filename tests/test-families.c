@@ -84,6 +84,7 @@ static void impossible_drive_addresses_are_refused(void) {
   for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
     g_auto(Guest) guest;
     guest_init(&guest);
+    controller(&guest, "scsi", "0", "lsilogic");
     controller(&guest, "scsi", "1", "am53c974");
     const guint64 *v = rows[i].value;
     BerthDevice *d = at(disk(&guest, rows[i].bus, rows[i].target), BERTH_ADDRESS_DRIVE, v[0], v[1], v[2], v[3]);
@@ -151,7 +152,7 @@ static void scsi_hostdevs_take_what_disks_leave(void) {
 
   g_auto(Guest) sas;
   guest_init(&sas);
-  controller(&sas, "scsi", "0", "lsisas1068");
+  controller(&sas, "scsi", "0", "lsisas1068")->origin = BERTH_ORIGIN_RECORD; /* one that is implied has no model yet */
   BerthDevice *d[4];
   for (guint i = 0; i < 4; i++)
     d[i] = add(&sas, BERTH_HOSTDEV, "@type", "scsi", NULL);

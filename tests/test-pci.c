@@ -71,7 +71,9 @@ static void test_pc_growth(void) {
   check_last("pc", "29*vnet piix3 balloon", "vnet", "vnet@00:1f.0");
   check_last("pc", "29*vnet piix3 balloon", "balloon", "balloon@01:01.0");
   check_last("pc", "58*vnet piix3 balloon", "balloon", "balloon@01:1e.0");
-  check_error("pc", "59*vnet piix3 balloon", BERTH_ERROR_NO_ROOM, "*controller pci 1*pci-bridge*");
+  /* Here libvirt finds no place for the bridge. */
+  check_grown("pc", "59*vnet piix3 balloon", "pci-bridge", 1);
+  check_last("pc", "59*vnet piix3 balloon", "balloon", "balloon@01:1f.0");
   check_grown("pc", "60*vnet piix3 balloon", "pci-bridge", 2);
   check_last("pc", "60*vnet piix3 balloon", "balloon", "balloon@02:02.0");
   check_last("pc", "pxb#1 32*vnet piix3 balloon", "balloon", "balloon@01:03.0");
@@ -146,7 +148,8 @@ static void test_q35_many_ports(void) {
         "qxl@00:01.0 rng@01:00.0 rng@02:00.0 rng@03:00.0 rng@04:00.0 rng@05:00.0 rng@06:00.0 rng@07:00.0 rng@08:00.0 "
         "rp#1@00:02.0+ rp#2@00:02.1 rp#3@00:02.2 rp#4@00:02.3 rp#5@00:02.4 rp#6@00:02.5 rp#7@00:02.6 rp#8@00:02.7 rp#9@00:03.0");
   check_grown("q35", "239*vnet", "pcie-root-port", 240);
-  check_error("q35", "240*vnet", BERTH_ERROR_NO_ROOM, "*controller pci*root port*");
+  /* Here libvirt finds no place for the last port. */
+  check_grown("q35", "240*vnet", "pcie-root-port", 240);
 }
 
 static void test_kitchen_sink(void) {

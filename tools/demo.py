@@ -134,7 +134,7 @@ class Demo:
 
     def compare(self, rows, seen, macs):
         """One table a boot; every place must be the same in the record, in QEMU, in the guest, and as before."""
-        self.say("  %-26s %-10s %-24s %-24s %-14s %s" % ("device", "kind", "recorded", "QEMU has it", "guest saw", ""))
+        self.say("  %-26s %-10s %-34s %-17s %-22s %s" % ("device", "kind", "recorded", "QEMU has it", "guest saw", ""))
         wrong, met = [], set()
         for row in rows:
             key = "disk" if row["device"] == "disk" else row["identity"]
@@ -153,7 +153,7 @@ class Demo:
                 wrong.append("%s moved from %s to %s" % (key, before, place))
             if not fine:
                 wrong.append("%s: recorded %s, QEMU has %s, guest saw %s" % (key, place, row["actual"], saw))
-            self.say("  %-26s %-10s %-24s %-24s %-14s %s" % (
+            self.say("  %-26s %-10s %-34s %-17s %-22s %s" % (
                 row["identity"], row["kind"], "%s = %s" % (row["address"], row["path"]), row["actual"],
                 "%s bus %d" % saw if saw else "nothing", "ok" if fine else "DIFFERS"))
         missing = ({"mac=" + mac for mac in macs} | {"disk"}) - met

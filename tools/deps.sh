@@ -3,10 +3,12 @@
 # Installs what berth needs on Debian 12 or Ubuntu, as far as it is missing, and says what it does. Root is needed only for that.
 #   tools/deps.sh            what build, run and test need
 #   tools/deps.sh check      and what the checks need
+#   tools/deps.sh fuzz       and what the fuzz targets need
 set -eu
 
 packages="gcc libc6-dev pkg-config meson ninja-build python3 libglib2.0-dev libxml2-dev libjson-glib-dev libsqlite3-dev
-libsmartcols-dev qemu-system-x86 qemu-utils busybox-static cpio ca-certificates"
+libsmartcols-dev libosinfo-1.0-dev osinfo-db qemu-system-x86 qemu-utils busybox-static cpio ca-certificates"
+[ "${1:-}" = fuzz ] && packages="$packages clang libclang-rt-dev"
 [ "${1:-}" = check ] && packages="$packages clang-format clang-tidy cppcheck"
 
 missing=

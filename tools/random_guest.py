@@ -314,12 +314,16 @@ def controller_sata(g):
 
 
 def controller_ide(g):
+    if g.count("ide") > 0 and not g.odd(0.1):
+        return []
     return "<controller type='ide'%s>%s</controller>" % (
         attributes(index=0 if not g.odd(0.2) else index_of(g, "ide")),
         "<address type='pci' bus='0' slot='1' function='1'/>" if g.chance(0.2) else g.pci_address() if g.odd(0.2) else "")
 
 
 def controller_fdc(g):
+    if g.count("fdc") > 0 and not g.odd(0.1):
+        return []
     return "<controller type='fdc'%s/>" % attributes(index=0 if not g.odd(0.1) else index_of(g, "fdc"))
 
 
@@ -407,8 +411,9 @@ def channel(g):
 
 def console(g):
     kind = g.pick(("serial", "virtio", "virtio", None))
-    if kind != "virtio" and g.count("console") > 0 and not g.odd(0.1):
+    if kind != "virtio" and (g.numbers.get("console", -1) >= 0) and not g.odd(0.1):
         kind = "virtio"
+    g.count("console")
     port = g.rng.randrange(4) if g.odd(0.1) else None
     where = g.port_address() if kind == "virtio" else g.wrong_address()
     target = "<target%s/>" % attributes(type=kind, port=port) if kind or port is not None else ""
@@ -416,7 +421,7 @@ def console(g):
 
 
 def serial(g):
-    kind = g.pick((None, "isa-serial", "pci-serial", "usb-serial", "isa-debug"))
+    kind = g.pick((None, "isa-serial", "pci-serial", "usb-serial", "isa-debug") if g.pci or g.odd(0.1) else (None, "isa-serial"))
     if kind in (None, "isa-serial") and g.count("isa serial") > 3 and not g.odd(0.1):
         kind = "pci-serial"
     port = g.fresh("serial", lambda: g.rng.randrange(4)) if g.chance(0.2) else None
@@ -494,7 +499,7 @@ def tpm(g):
 
 
 def panic(g):
-    model = g.pick(("isa", "hyperv", "pvpanic", None))
+    model = g.pick(("isa", "hyperv", "pvpanic", None) if g.pci or g.odd(0.1) else ("isa", None))
     if g.count("panic %s" % (model or "isa")) > 0 and not g.odd(0.1):
         return []
     where = g.pci_address() if model == "pvpanic" else g.wrong_address() if model == "hyperv" else g.isa_address()
@@ -543,7 +548,7 @@ def pstore(g):
 
 
 # kind, weight, where: on machines without PCI what needs a PCI place is seldom asked for
-KINDS = ((disk, 14, "any"), (interface, 12, "pci"), (sound, 4, "pci"), (video, 3, "pci"), (graphics, 1, "any"), (hostdev_pci, 4, "pci"),
+KINDS = ((disk, 14, "any"), (interface, 12, "pci"), (sound, 4, "pci"), (video, 3, "pci"), (graphics, 1, "pci"), (hostdev_pci, 4, "pci"),
          (hostdev_usb, 3, "usb"), (hostdev_scsi, 3, "pci"), (hostdev_mdev, 2, "pci"), (hostdev_vhost, 2, "pci"), (controller_scsi, 3, "pci"),
          (controller_sata, 1, "pci"), (controller_ide, 1, "pc"), (controller_fdc, 1, "any"), (controller_ccid, 1, "usb"),
          (controller_serial, 2, "pci"), (controller_usb, 2, "pci"), (controller_pci, 6, "pci"), (channel, 5, "pci"), (console, 2, "pci"),

@@ -22,12 +22,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Berth, berth_close)
 typedef enum { BERTH_DEFINE_DRY_RUN = 1 << 0, BERTH_DEFINE_ALLOW_MOVE = 1 << 1 } BerthDefineFlags;
 /**
  * berth_define:
+ * @options: (nullable): virtio and os of it; the rest is not looked at, for the store has it
  * @plan: (out) (transfer full) (nullable): where everything went
  *
  * Plans @domain against the guest's record (found by uuid, else by name) and stores document and record as a new revision. A
  * running guest keeps running with its old hardware. The domain needs a <name>.
  */
-BERTH_API gboolean berth_define(Berth *berth, const BerthDomain *domain, guint flags, BerthPlan **plan, GError **error);
+BERTH_API gboolean berth_define(Berth *berth, const BerthDomain *domain, guint flags, const BerthPlanOptions *options,
+                                BerthPlan **plan, GError **error);
 /** berth_undefine: forgets the guest with all revisions. BERTH_ERROR_BUSY while it runs. */
 BERTH_API gboolean berth_undefine(Berth *berth, const char *guest, GError **error);
 

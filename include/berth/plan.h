@@ -65,6 +65,28 @@ BERTH_API void berth_machine_free(BerthMachine *machine);
 /** berth_facts_machines: (transfer container full): BerthMachine by name. */
 BERTH_API GPtrArray *berth_facts_machines(const BerthFacts *facts);
 
+/** BerthVirtio: what virtio a guest's operating system speaks. On machines with PCI Express (q35), devices that say no flavour
+ * become "virtio-transitional", in a conventional slot, where it speaks nothing but virtio 0.9: on an express port it would not see
+ * them. */
+typedef enum {
+  BERTH_VIRTIO_UNASKED, /* devices are as the document has them, and as libvirt has them */
+  BERTH_VIRTIO_UNKNOWN, /* the same, with a note: nobody knows this operating system */
+  BERTH_VIRTIO_UNSAID,  /* the same: known, but not what virtio it speaks */
+  BERTH_VIRTIO_LEGACY,  /* virtio 0.9 only (RHEL 6) */
+  BERTH_VIRTIO_MODERN,  /* virtio 1.0 */
+} BerthVirtio;
+
+/** berth_domain_os: the id of the operating system in the domain's <metadata>, as libosinfo's tools write it
+ * ("http://redhat.com/rhel/6.0"); NULL if there is none. */
+BERTH_API const char *berth_domain_os(const BerthDomain *domain);
+/**
+ * berth_os_virtio:
+ * @id: libosinfo's id ("http://redhat.com/rhel/6.0") or short id ("rhel6.0")
+ *
+ * Asks libosinfo's database, which takes it about half a second to read. Errors: BERTH_ERROR_FAILED (there is none).
+ */
+BERTH_API gboolean berth_os_virtio(const char *id, BerthVirtio *virtio, GError **error);
+
 /** BerthPlanOptions: zero-initialise; all pointers are borrowed and may be NULL. */
 typedef struct {
   const BerthRecord *record; /* recall from here; NULL: none, the result is libvirt's */
@@ -73,6 +95,9 @@ typedef struct {
   const char *now;           /* ISO 8601 time for "since" in the new record; NULL: left out */
   gboolean allow_move;       /* an explicit address may take another device's recorded place */
   gboolean embed;            /* the document carries the record in its <metadata> */
+  int pcie_ports;            /* free pcie-root-ports to keep; 0: as libvirt, one when the guest is new; < 0: none */
+  BerthVirtio virtio;        /* of the guest's operating system; a recorded flavour stays whatever this says */
+  const char *os;            /* what notes call that system */
 } BerthPlanOptions;
 
 /**
@@ -106,7 +131,8 @@ typedef struct {
   char *path;     /* PCI: slot.function from the root down, "02.0/00.0" */
   int guest_bus;  /* predicted bus number in the guest; -1: not PCI or unknown */
   char *actual;   /* where QEMU has it (devices, verify) */
-  char *state;    /* "ok", "moved", "missing", "extra" (devices, verify); "" otherwise */
+  char *state;    /* "ok", "moved", "missing", "extra" (devices, verify, rehearse); "" otherwise */
+  char *backend;  /* rehearse: "null", "placeholder: DRIVER", "left out: DRIVER"; "" otherwise */
 } BerthRow;
 BERTH_API void berth_row_free(BerthRow *row);
 /** berth_plan_rows: (transfer container full): BerthRow of every device and controller of the plan. */
@@ -119,9 +145,26 @@ typedef enum { BERTH_COMMAND_SHELL, BERTH_COMMAND_ARGV, BERTH_COMMAND_JSON } Ber
  *
  * The QEMU command line of the planned guest, as berth start would use it, with the monitor sockets below @env's run folder.
  * Errors: BERTH_ERROR_UNSUPPORTED naming an element that changes the guest's hardware and its line.
- * Returns: (transfer full): SHELL: one line to paste; ARGV: NUL-separated; JSON: an array of strings.
+ * Returns: (transfer full): SHELL: one line to paste, which also makes that folder; ARGV: NUL-separated; JSON: an array of strings.
  */
 BERTH_API GBytes *berth_plan_command(const BerthPlan *plan, const BerthEnv *env, const BerthFacts *facts, BerthCommandFormat format,
                                      GError **error);
+
+/**
+ * berth_rehearse:
+ * @facts: (nullable): NULL: those of @env's QEMU, else of the document's
+ * @timeout_s: for the whole, at most an hour; 0: a minute
+ * @drift: (out) (nullable): whether any row's state is neither "ok" nor ""
+ *
+ * Starts QEMU with exactly the planned hardware and nothing of the host behind it, reads back where it has every device, and ends
+ * it. No vCPU runs; disks, networks, host devices, images and firmware need not be there; any user may do it. What has no null back
+ * end is a placeholder in the same place, or left out if it has none; BerthRow.backend says so. Nothing is left behind: neither
+ * process nor file. While it lasts, SIGINT, SIGTERM, SIGHUP and SIGQUIT wait.
+ *
+ * Returns: (transfer container full): BerthRow of every device. Errors: BERTH_ERROR_UNSUPPORTED naming the device that this QEMU
+ * lacks, BERTH_ERROR_FAILED (QEMU refused something: with its words; time limit), BERTH_ERROR_NOT_FOUND (no QEMU).
+ */
+BERTH_API GPtrArray *berth_rehearse(const BerthPlan *plan, const BerthEnv *env, const BerthFacts *facts, guint timeout_s,
+                                    gboolean *drift, GError **error);
 
 G_END_DECLS

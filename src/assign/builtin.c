@@ -107,7 +107,8 @@ static void add_iommu(BerthAssignment *assignment) {
 static gboolean add_hostdev_controllers(BerthAssignment *assignment, GError **error) {
   const BerthDevice *hostdev;
   for (guint i = 0; (hostdev = berth_model_inventory_walk(assignment->inventory, BERTH_HOSTDEV, &i)) != NULL;) {
-    if (berth_model_device_is(hostdev, "@type", "scsi") && !berth_assign_controllers_up_to(assignment, "scsi", hostdev, error))
+    if (berth_model_device_is(hostdev, "@type", "scsi") &&
+        !berth_assign_controllers_up_to(assignment, "scsi", NULL, hostdev, error))
       return FALSE;
   }
   return TRUE;

@@ -66,6 +66,7 @@ static const struct {
 } needed[] = {
     {BERTH_HOSTDEV, "@type", "mdev", "source/address/@uuid"},
     {BERTH_TPM, NULL, NULL, "backend/@type"},
+    {BERTH_CONTROLLER, "@type", "nvme", "serial"},
     {BERTH_RNG, NULL, NULL, "backend/@model"},
     {BERTH_RNG, "backend/@type", "unix", "backend/source/@path"},
     {BERTH_RNG, "backend/@type", "file", "backend/source/@path"},
@@ -106,7 +107,7 @@ static gboolean check_shmem(const BerthAssignment *assignment, const BerthDevice
 
 gboolean berth_assign_check_source(const BerthAssignment *assignment, const BerthDevice *device, GError **error) {
   BerthElementId element = device->element->id;
-  if (device->node == NULL)
+  if (device->node == NULL && element != BERTH_CONTROLLER)
     return TRUE;
   for (gsize i = 0; i < G_N_ELEMENTS(needed); i++) {
     if (needed[i].element == element &&

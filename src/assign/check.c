@@ -105,6 +105,9 @@ static gboolean check_pci_controller(const BerthAssignment *assignment, const Be
                                "it has no model; name one, such as model='pcie-root-port'");
   if (controller->index > 255)
     return berth_assign_refuse(assignment, controller, BERTH_ERROR_BAD_INPUT, error, "a PCI controller's index is at most 255");
+  if (assignment->inventory->family->pci_root == NULL)
+    return berth_assign_refuse(assignment, controller, BERTH_ERROR_UNSUPPORTED, error, "machine '%s' has no PCI",
+                               assignment->inventory->machine);
   for (gsize i = 0; i < G_N_ELEMENTS(pci_numbers); i++) {
     const char *text = berth_model_device_get(controller, pci_numbers[i].path);
     guint64 number = berth_model_device_number(controller, pci_numbers[i].path, G_MAXUINT64);
@@ -113,6 +116,9 @@ static gboolean check_pci_controller(const BerthAssignment *assignment, const Be
                                  "%s is '%s'; it must be %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT, pci_numbers[i].path, text,
                                  pci_numbers[i].min, pci_numbers[i].max);
   }
+  if (assignment->inventory->family->pci_root == NULL)
+    return berth_assign_refuse(assignment, controller, BERTH_ERROR_UNSUPPORTED, error, "machine '%s' has no PCI",
+                               assignment->inventory->machine);
   return check_root(assignment, controller, error) && check_expander(assignment, controller, error) &&
          check_numa_node(assignment, controller, error);
 }
@@ -154,15 +160,10 @@ static const struct {
   BerthElementId element;
   const char *path, *value;
 } singles[] = {
-    {BERTH_MEMBALLOON, NULL, NULL},
-    {BERTH_VSOCK, NULL, NULL},
-    {BERTH_IOMMU, NULL, NULL},
-    {BERTH_SMARTCARD, NULL, NULL},
-    {BERTH_TPM, NULL, NULL},
-    {BERTH_PSTORE, NULL, NULL},
-    {BERTH_PANIC, "@model", NULL},
-    {BERTH_WATCHDOG, "@model", "itco"},
-    {BERTH_WATCHDOG, "@model", "ib700"},
+    {BERTH_MEMBALLOON, NULL, NULL},     {BERTH_VSOCK, NULL, NULL},
+    {BERTH_SMARTCARD, NULL, NULL},      {BERTH_TPM, NULL, NULL},
+    {BERTH_PSTORE, NULL, NULL},         {BERTH_PANIC, "@model", NULL},
+    {BERTH_WATCHDOG, "@model", "itco"}, {BERTH_WATCHDOG, "@model", "ib700"},
 };
 
 static gboolean check_singles(const BerthAssignment *assignment, GError **error) {
@@ -246,6 +247,19 @@ static gboolean check_known(const BerthAssignment *assignment, const BerthDevice
                              device->element->name);
 }
 
+/* Six groups of one or two digits, the lowest bit of the first not set: that would be a group of NICs. */
+static gboolean check_mac(const BerthAssignment *assignment, const BerthDevice *device, GError **error) {
+  const char *mac = device->element->id == BERTH_INTERFACE ? berth_model_device_get(device, "mac/@address") : NULL;
+  if (mac == NULL)
+    return TRUE;
+  if (!g_regex_match_simple("^[0-9a-f]{1,2}(:[0-9a-f]{1,2}){5}$", mac, G_REGEX_CASELESS | G_REGEX_DOLLAR_ENDONLY, 0))
+    return berth_assign_refuse(assignment, device, BERTH_ERROR_BAD_INPUT, error, "'%s' is not a MAC address", mac);
+  if (g_ascii_strtoull(mac, NULL, 16) & 1)
+    return berth_assign_refuse(assignment, device, BERTH_ERROR_BAD_INPUT, error, "'%s' is a multicast address; no NIC can have it",
+                               mac);
+  return TRUE;
+}
+
 static gboolean check_videos(const BerthAssignment *assignment, GError **error) {
   const BerthDevice *video, *head = NULL;
   for (guint i = 0; (video = berth_model_inventory_walk(assignment->inventory, BERTH_VIDEO, &i)) != NULL;) {
@@ -270,7 +284,13 @@ static gboolean check_videos(const BerthAssignment *assignment, GError **error) 
 
 gboolean berth_assign_check(const BerthAssignment *assignment, GError **error) {
   static gboolean (*const checks[])(const BerthAssignment *, const BerthDevice *, GError **) = {
-      check_value, check_known, berth_assign_check_address, check_usb_is_there, check_bridge_index, berth_assign_check_source,
+      check_value,
+      check_known,
+      check_mac,
+      berth_assign_check_address,
+      check_usb_is_there,
+      check_bridge_index,
+      berth_assign_check_source,
   };
   for (guint i = 0; i < assignment->inventory->devices->len; i++) {
     for (gsize j = 0; j < G_N_ELEMENTS(checks); j++) {

@@ -134,7 +134,8 @@ static guint64 next_port(const BerthInventory *inventory, BerthElementId element
 
 /* Serial ports that are written as what a serial port is without a word: the others are numbered in another way. */
 static gboolean is_written_isa(const BerthDevice *serial) {
-  return berth_model_device_is(serial, "target/@type", serial->element->defaults[0]);
+  const char *type = serial->node != NULL ? berth_xml_node_get(serial->node, "target/@type") : NULL;
+  return g_strcmp0(type, serial->element->defaults[0]) == 0;
 }
 
 /* Ports of the ISA bus are real: one that is not written is the lowest that none is written with (libvirt 12.8). */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "assign/engine.h"
 
+#include "assign/flavour.h"
 #include "assign/stages.h"
 
 /* What a device is may depend on what was filled in. */
@@ -35,13 +36,19 @@ static void finish_families(BerthAssignment *assignment, const BerthFamily *fami
 /* The stages, in libvirt's order (addressing §1.1) with recall in between. */
 static gboolean run(BerthAssignment *assignment, BerthRecall *recall, const BerthTables *tables, const BerthPlanOptions *options,
                     GError **error) {
-  if (!berth_assign_order(assignment, error) || !berth_assign_machine(assignment, options, error) ||
-      !berth_assign_check_controllers(assignment, error) || !berth_assign_defaults(assignment, error) ||
+  berth_assign_flavour_spelling(assignment);
+  if (!berth_assign_order(assignment, error) || !berth_assign_machine(assignment, options, error))
+    return FALSE;
+  berth_assign_flavour_note(assignment, options);
+  if (!berth_assign_check_controllers(assignment, error) || !berth_assign_defaults(assignment, error) ||
       !recognise(assignment, recall, error))
     return FALSE;
   if (!assign_families(assignment, tables->families, TRUE, error) || !berth_assign_builtin(assignment, error) ||
       !berth_assign_implied(assignment, error) || !berth_assign_defaults(assignment, error) ||
       !recognise(assignment, recall, error))
+    return FALSE;
+  /* What the record brought back may be anything. */
+  if (assignment->record != NULL && !berth_assign_check_controllers(assignment, error))
     return FALSE;
   berth_assign_macs(assignment);
   if (!assign_families(assignment, tables->families, FALSE, error))
@@ -63,7 +70,8 @@ BerthPlan *berth_assign_plan(const BerthInventory *inventory, const BerthTables 
                                 .record = options->record,
                                 .elements = tables->elements,
                                 .classify = tables->classify,
-                                .notes = notes};
+                                .notes = notes,
+                                .pcie_ports = options->pcie_ports};
   classify(&assignment);
   g_autoptr(BerthRecall) recall = berth_assign_recall_new(&assignment, tables, options);
   if (!run(&assignment, recall, tables, options, error))

@@ -145,6 +145,16 @@ static char *network_value(const BerthDevice *device, GHashTable *ordinals) {
   return with_ordinal(ordinals, device, value);
 }
 
+/* The flavour of a virtio device is not what it is: with or without one it is the same device. */
+static char *kind_value(const BerthDevice *device) {
+  static const char *const flavours[] = {"-non-transitional", "-transitional"};
+  char *variant = device->element->variant(device);
+  for (guint i = 0; i < G_N_ELEMENTS(flavours); i++)
+    if (g_str_has_suffix(variant, flavours[i]))
+      variant[strlen(variant) - strlen(flavours[i])] = '\0';
+  return variant;
+}
+
 /* Strongest first: the table and the calls below are in that order. */
 static void identify(BerthDevice *device, GHashTable *ordinals) {
   if (device->keys != NULL)
@@ -171,8 +181,8 @@ static void identify(BerthDevice *device, GHashTable *ordinals) {
     add_key(device, BERTH_KEY_CONTENT, content_value(device));
   if (device->element->id == BERTH_INTERFACE)
     add_key(device, BERTH_KEY_NETWORK, network_value(device, ordinals));
-  g_autofree char *variant = device->element->variant(device);
-  add_key(device, BERTH_KEY_KIND, with_ordinal(ordinals, device, variant));
+  g_autofree char *kind = kind_value(device);
+  add_key(device, BERTH_KEY_KIND, with_ordinal(ordinals, device, kind));
   if (berth_model_device_key(device, BERTH_KEY_MAC) != NULL && berth_xml_node_get(device->node, "mac/@address") == NULL)
     add_key(device, BERTH_KEY_DERIVED, g_strdup("mac"));
 }

@@ -113,7 +113,8 @@ static gboolean is_too_high(const BerthAssignment *assignment, const BerthDevice
   return TRUE;
 }
 
-gboolean berth_assign_controllers_up_to(BerthAssignment *assignment, const char *type, const BerthDevice *device, GError **error) {
+gboolean berth_assign_controllers_up_to(BerthAssignment *assignment, const char *type, const char *model, const BerthDevice *device,
+                                        GError **error) {
   if (device->address.type != BERTH_ADDRESS_DRIVE)
     return TRUE;
   guint64 highest = device->address.value[BERTH_DRIVE_CONTROLLER];
@@ -121,7 +122,7 @@ gboolean berth_assign_controllers_up_to(BerthAssignment *assignment, const char 
     return FALSE;
   for (guint64 index = 0; index <= highest; index++) {
     if (berth_model_inventory_controller(assignment->inventory, type, (gint64)index) == NULL)
-      berth_assign_controller_add(assignment, type, NULL, (gint64)index);
+      berth_assign_controller_add(assignment, type, model, (gint64)index);
   }
   return TRUE;
 }
@@ -151,7 +152,7 @@ static gboolean add_disk_controllers(BerthAssignment *assignment, GError **error
       if (highest == NULL || disk->address.value[BERTH_DRIVE_CONTROLLER] > highest->address.value[BERTH_DRIVE_CONTROLLER])
         highest = disk;
     }
-    if (highest != NULL && !berth_assign_controllers_up_to(assignment, types[i], highest, error))
+    if (highest != NULL && !berth_assign_controllers_up_to(assignment, types[i], NULL, highest, error))
       return FALSE;
   }
   set_nvme_serials(assignment);

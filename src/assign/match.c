@@ -65,6 +65,14 @@ static void pair(BerthRecall *recall, BerthDevice *device, BerthRecordEntry *ent
   g_hash_table_insert(recall->device_of, entry, device);
 }
 
+static guint place_hash(gconstpointer address) {
+  return berth_model_address_hash(address);
+}
+
+static gboolean place_equal(gconstpointer a, gconstpointer b) {
+  return berth_model_address_equal(a, b);
+}
+
 /* The first with the first: by ordinal. */
 static void zip(BerthRecall *recall, const GPtrArray *devices, const GPtrArray *entries, gboolean weak) {
   guint e = 0;
@@ -135,12 +143,30 @@ static void group_entries(BerthRecall *recall, GHashTable *groups, const GPtrArr
   }
 }
 
+/* Of several that share a key, a device that is written at the recorded place of an entry is that one. */
+static void pair_placed(BerthRecall *recall, const GPtrArray *devices, const GPtrArray *entries, gboolean weak) {
+  g_autoptr(GHashTable) places = g_hash_table_new(place_hash, place_equal);
+  for (guint e = entries->len; e > 0; e--) {
+    BerthRecordEntry *entry = g_ptr_array_index(entries, e - 1);
+    if (entry->address.given != 0)
+      g_hash_table_insert(places, &entry->address, entry);
+  }
+  for (guint d = 0; d < devices->len; d++) {
+    BerthDevice *device = g_ptr_array_index(devices, d);
+    BerthRecordEntry *entry = device->written.given != 0 ? g_hash_table_lookup(places, &device->written) : NULL;
+    if (entry != NULL && unmatched_entry(recall, entry))
+      pair(recall, device, entry, weak);
+  }
+}
+
 static void match_class(BerthRecall *recall, const GPtrArray *devices, const GPtrArray *entries, guint key_class);
 
-/* Devices and entries that share a key: told apart by the weaker keys, then by kind, at last by order. */
+/* Devices and entries that share a key: told apart by written places, by the weaker keys, then by kind, at last by order. */
 static void settle(BerthRecall *recall, const GPtrArray *devices, const GPtrArray *entries, guint key_class) {
   if (devices->len == 0 || entries->len == 0)
     return;
+  if (devices->len > 1 || entries->len > 1)
+    pair_placed(recall, devices, entries, berth_model_key_class_weak(key_class));
   if (devices->len > 1 || entries->len > 1)
     for (guint c = key_class + 1; c <= SAME_KIND; c++)
       match_class(recall, devices, entries, c);

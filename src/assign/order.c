@@ -119,15 +119,27 @@ static void fill_indexes(BerthInventory *inventory) {
 /* How many units of a SCSI controller host devices are given (addressing §4.5). */
 #define SCSI_UNITS 7
 
+/* The model of the controller that a SCSI host device sits on; NULL: it is not there (yet), or has none. */
+static const char *model_of_controller(const BerthInventory *inventory, const BerthDevice *hostdev) {
+  guint64 index = hostdev->written.type == BERTH_ADDRESS_DRIVE ? hostdev->written.value[BERTH_DRIVE_CONTROLLER] : 0;
+  const BerthDevice *controller = berth_model_inventory_controller(inventory, "scsi", (gint64)index);
+  const char *model = controller != NULL ? berth_model_device_get(controller, "@model") : NULL;
+  return g_strcmp0(model, "auto") != 0 ? model : NULL;
+}
+
 /* libvirt adds the controllers of SCSI host devices before it fills in indexes, so that they have the lowest (addressing §4.6). */
 static gboolean add_hostdev_controllers(BerthAssignment *assignment, GError **error) {
+  const BerthInventory *inventory = assignment->inventory;
   const BerthDevice *hostdev;
+  const char *model = NULL; /* of the last controller that a host device has met: new ones are like that (libvirt 12.8) */
   gint64 unplaced = 0;
   for (guint i = 0; (hostdev = berth_model_inventory_walk(assignment->inventory, BERTH_HOSTDEV, &i)) != NULL;) {
     if (!berth_model_device_is(hostdev, "@type", "scsi"))
       continue;
     unplaced += hostdev->written.type == BERTH_ADDRESS_NONE;
-    if (!berth_assign_controllers_up_to(assignment, "scsi", hostdev, error))
+    const char *own = model_of_controller(inventory, hostdev);
+    model = own != NULL ? own : model;
+    if (!berth_assign_controllers_up_to(assignment, "scsi", model, hostdev, error))
       return FALSE;
   }
   for (gint64 index = 0; index * SCSI_UNITS < unplaced; index++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "assign/recall.h"
 
+#include "assign/flavour.h"
 #include "facts/machine.h"
 #include "model/identity.h"
 
@@ -404,6 +405,7 @@ static void update_effective(BerthRecall *recall) {
   recall->effective->arch = g_strdup(recall->record->arch);
   recall->effective->machine = g_strdup(recall->record->machine);
   recall->assignment->record = recall->effective;
+  recall->assignment->before = recall->same_machine ? recall->record : NULL;
   if (!recall->same_machine)
     return;
   for (guint pass = 0; pass < 3; pass++) { /* present, gone before, gone now */
@@ -433,14 +435,17 @@ static gboolean is_same_machine(const BerthRecall *recall) {
 
 gboolean berth_assign_recall(BerthRecall *recall, GError **error) {
   recall_uuid(recall);
-  if (recall->record == NULL)
+  if (recall->record == NULL) {
+    berth_assign_flavours(recall);
     return TRUE;
+  }
   gboolean first = recall->effective == NULL;
   recall->same_machine = is_same_machine(recall);
   if (first && !recall->same_machine)
     note(recall, "machine changed from %s to %s: places are chosen anew", recall->record->machine,
          recall->assignment->inventory->machine);
   berth_assign_match(recall);
+  berth_assign_flavours(recall); /* in front of places: the flavour decides which fit */
   index_inventory(recall);
   if (first && recall->same_machine)
     bring_back_added(recall);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "assign/remember.h"
 
+#include "assign/flavour.h"
 #include "assign/identity.h"
 #include "assign/recall.h"
 
@@ -49,11 +50,19 @@ static void remember_sticky(BerthRecordEntry *entry, const BerthDevice *device) 
     remember_value(entry, device->element->sticky[i], berth_model_device_get(device, device->element->sticky[i]));
 }
 
+/* An address of which only the type is written is none, unless its type has nothing that must be said. */
+static gboolean is_place(const BerthAddress *address) {
+  const BerthAddressForm *form = berth_model_address_form(address->type);
+  return form != NULL && (address->given != 0 || form->fields[0].name == NULL || form->fields[0].optional);
+}
+
 /* NULL: nothing to remember about it. */
-static BerthRecordEntry *remember_device(const BerthDevice *device, const BerthRecordEntry *old, const char *now) {
+static BerthRecordEntry *remember_device(const BerthRecall *recall, const BerthDevice *device, const char *now) {
+  const BerthRecordEntry *old = berth_assign_recall_entry(recall, device);
   g_autofree char *variant = device->element->variant(device);
   BerthRecordEntry *entry = berth_model_record_entry_new(device->element->name, variant);
-  entry->address = device->address;
+  if (is_place(&device->address))
+    entry->address = device->address;
   if (device->element->id == BERTH_CONTROLLER || device->element->id == BERTH_HUB)
     remember_whole(entry, device);
   else
@@ -66,6 +75,7 @@ static BerthRecordEntry *remember_device(const BerthDevice *device, const BerthR
     g_ptr_array_add(entry->keys, g_strdup(g_array_index(device->keys, BerthKey, i).text));
   /* What berth once added it added, also when a document that came out of berth names it. */
   entry->origin = old != NULL && old->origin != BERTH_ORIGIN_DOCUMENT ? old->origin : device->origin;
+  entry->flavour = g_strdup(berth_assign_flavour_made(recall, device));
   entry->since = g_strdup(old != NULL ? old->since : now);
   return entry;
 }
@@ -120,7 +130,7 @@ BerthRecord *berth_assign_remember(const BerthAssignment *assignment, const Bert
   berth_assign_identity_refresh(assignment->inventory); /* MACs have been derived, controllers have been added */
   for (guint i = 0; i < inventory->devices->len; i++) {
     const BerthDevice *device = g_ptr_array_index(inventory->devices, i);
-    BerthRecordEntry *entry = remember_device(device, berth_assign_recall_entry(recall, device), options->now);
+    BerthRecordEntry *entry = remember_device(recall, device, options->now);
     if (entry == NULL)
       continue;
     claim(claims, entry);
@@ -138,6 +148,7 @@ BerthRecord *berth_assign_record_of(const BerthInventory *inventory, const Berth
   g_autoptr(BerthInventory) copy = berth_model_inventory_copy(inventory);
   g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
   BerthAssignment assignment = {.inventory = copy, .elements = tables->elements, .classify = tables->classify, .notes = notes};
+  berth_assign_flavour_spelling(&assignment);
   if (!berth_assign_order(&assignment, error) || !berth_assign_machine(&assignment, &options, error))
     return NULL;
   for (guint i = 0; i < copy->devices->len; i++) {

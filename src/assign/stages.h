@@ -38,8 +38,10 @@ gboolean berth_assign_implied(BerthAssignment *assignment, GError **error);
 BerthDevice *berth_assign_device_new(BerthAssignment *assignment, BerthElementId element, ...) G_GNUC_NULL_TERMINATED;
 /* A new controller put where libvirt's list has it; @model may be NULL. (transfer none) */
 BerthDevice *berth_assign_controller_add(BerthAssignment *assignment, const char *type, const char *model, gint64 index);
-/* implied.c: the controllers 0 … N that are missing, N being the one that the drive address of @device names (addressing §4.6). */
-gboolean berth_assign_controllers_up_to(BerthAssignment *assignment, const char *type, const BerthDevice *device, GError **error);
+/* implied.c: the controllers 0 … N that are missing, N being the one that the drive address of @device names (addressing §4.6), of
+ * @model (NULL: the default, to be filled in later). */
+gboolean berth_assign_controllers_up_to(BerthAssignment *assignment, const char *type, const char *model, const BerthDevice *device,
+                                        GError **error);
 
 /* mac.c: derives MACs that are still missing: 52:54:00 + hash of uuid (or name) and ordinal, collisions stepped. */
 void berth_assign_macs(BerthAssignment *assignment);

@@ -30,6 +30,11 @@ GStrv cli_parse(Cli *cli, GStrv words, const GOptionEntry *entries, guint min, g
 Berth *cli_open(Cli *cli, GError **error);
 /* A domain from a file or "-". (transfer full) */
 BerthDomain *cli_read_domain(const char *file, GError **error);
+/* Sets options->os and virtio to what --os @word asks for @domain; @word NULL: not given. Errors: USAGE, FAILED (no libosinfo). */
+gboolean cli_os(const BerthDomain *domain, const char *word, BerthPlanOptions *options, GError **error);
+#define CLI_OS_HELP "Fit virtio devices to this operating system (libosinfo's id, or auto: the document's)"
+/* Whether @word can only be a file: no guest's name has a '/'. A name that is both a guest's and a file's is the guest's. */
+gboolean cli_names_file(const char *word);
 /* Facts for a verb that works without QEMU: only if --qemu was given; NULL without error otherwise. */
 BerthFacts *cli_facts(Cli *cli, GError **error);
 
@@ -46,7 +51,12 @@ typedef struct {
   const char *record;   /* a record's file, which may be missing; NULL: none */
   const char *previous; /* an earlier document; NULL: none */
   gboolean allow_move, embed;
+  const char *pcie_ports; /* as of cli_ports(); NULL: as libvirt */
+  const char *os;         /* an operating system, or "auto": the one that the document names; NULL: none */
 } CliPlanWish;
+#define CLI_PORTS_HELP "Keep N free PCI Express ports for hot-plug (default: one, in a new guest)"
+/* Reads the value of --pcie-ports into @options; NULL: not given. Errors: USAGE. */
+gboolean cli_ports(const char *text, BerthPlanOptions *options, GError **error);
 void cli_plan_clear(CliPlan *plan);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CliPlan, cli_plan_clear)
 gboolean cli_plan(Cli *cli, const CliPlanWish *wish, CliPlan *plan, GError **error);
@@ -75,5 +85,5 @@ void cli_table_add(CliTable *table, const char *const *cells);
 gboolean cli_table_print(CliTable *table, GError **error);
 
 /* A table of BerthRow. */
-typedef enum { CLI_ROWS_PLAN, CLI_ROWS_DEVICES } CliRowsView;
+typedef enum { CLI_ROWS_PLAN, CLI_ROWS_DEVICES, CLI_ROWS_REHEARSAL } CliRowsView;
 gboolean cli_print_rows(const GPtrArray *rows, CliRowsView view, gboolean json, GError **error);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 typedef struct {
-  char *record, *previous, *output;
+  char *record, *previous, *output, *os, *ports;
   gboolean embed, allow_move;
 } Wish;
 
@@ -13,6 +13,8 @@ static void wish_clear(Wish *wish) {
   g_free(wish->record);
   g_free(wish->previous);
   g_free(wish->output);
+  g_free(wish->ports);
+  g_free(wish->os);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Wish, wish_clear)
 
@@ -66,6 +68,8 @@ gboolean cli_cmd_address(Cli *cli, GStrv words, GError **error) {
       {"record", 0, 0, G_OPTION_ARG_FILENAME, &wish.record, "Remember the guest's hardware in R, made if missing", "R"},
       {"previous", 0, 0, G_OPTION_ARG_FILENAME, &wish.previous, "Keep the places of this earlier document", "OLD.xml"},
       {"embed", 0, 0, G_OPTION_ARG_NONE, &wish.embed, "Write the record into the document's <metadata>", NULL},
+      {"os", 0, 0, G_OPTION_ARG_STRING, &wish.os, CLI_OS_HELP, "ID"},
+      {"pcie-ports", 0, 0, G_OPTION_ARG_STRING, &wish.ports, CLI_PORTS_HELP, "N"},
       {"output", 0, 0, G_OPTION_ARG_FILENAME, &wish.output, "Write the document to OUT instead of standard output", "OUT"},
       {"allow-move", 0, 0, G_OPTION_ARG_NONE, &wish.allow_move, "Let written addresses take recorded places", NULL},
       {0},
@@ -73,8 +77,13 @@ gboolean cli_cmd_address(Cli *cli, GStrv words, GError **error) {
   g_auto(GStrv) files = cli_parse(cli, words, entries, 1, 1, error);
   if (files == NULL)
     return FALSE;
-  const CliPlanWish plan_wish = {
-      .file = files[0], .record = wish.record, .previous = wish.previous, .allow_move = wish.allow_move, .embed = wish.embed};
+  const CliPlanWish plan_wish = {.file = files[0],
+                                 .record = wish.record,
+                                 .previous = wish.previous,
+                                 .allow_move = wish.allow_move,
+                                 .embed = wish.embed,
+                                 .os = wish.os,
+                                 .pcie_ports = wish.ports};
   g_auto(CliPlan) plan = {0};
   if (!cli_plan(cli, &plan_wish, &plan, error))
     return FALSE;

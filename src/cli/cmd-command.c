@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "verbs.h"
 
-#include <string.h>
-
 static const struct {
   const char *name;
   BerthCommandFormat format;
@@ -18,8 +16,8 @@ static gboolean find_format(const char *name, BerthCommandFormat *format, GError
   return FALSE;
 }
 
-static gboolean of_file(Cli *cli, const char *file, BerthCommandFormat format, GError **error) {
-  const CliPlanWish wish = {.file = file};
+static gboolean of_file(Cli *cli, const char *file, const char *os, BerthCommandFormat format, GError **error) {
+  const CliPlanWish wish = {.file = file, .os = os};
   g_auto(CliPlan) plan = {0};
   if (!cli_plan(cli, &wish, &plan, error))
     return FALSE;
@@ -40,28 +38,25 @@ static gboolean of_guest(Cli *cli, const char *guest, BerthCommandFormat format,
   return TRUE;
 }
 
-/* No guest's name has a '/'; a name that is both a guest's and a file's is the guest's. */
-static gboolean is_file(const char *word) {
-  return strchr(word, '/') != NULL || g_str_equal(word, "-") || g_str_has_suffix(word, ".xml");
-}
-
 gboolean cli_cmd_command(Cli *cli, GStrv words, GError **error) {
   g_autofree char *name = NULL;
+  g_autofree char *os = NULL;
   const GOptionEntry entries[] = {
       {"format", 0, 0, G_OPTION_ARG_STRING, &name, "shell (the default), argv (NUL-separated) or json", "FORMAT"},
+      {"os", 0, 0, G_OPTION_ARG_STRING, &os, CLI_OS_HELP, "ID"},
       {0},
   };
   BerthCommandFormat format = BERTH_COMMAND_SHELL;
   g_auto(GStrv) names = cli_parse(cli, words, entries, 1, 1, error);
   if (names == NULL || !find_format(name, &format, error))
     return FALSE;
-  if (is_file(names[0]))
-    return of_file(cli, names[0], format, error);
+  if (os != NULL || cli_names_file(names[0])) /* a guest has its flavours already */
+    return of_file(cli, names[0], os, format, error);
   g_autoptr(GError) failure = NULL;
   if (of_guest(cli, names[0], format, &failure))
     return TRUE;
   if (g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_NOT_FOUND) && g_file_test(names[0], G_FILE_TEST_EXISTS))
-    return of_file(cli, names[0], format, error);
+    return of_file(cli, names[0], os, format, error);
   g_propagate_error(error, g_steal_pointer(&failure));
   return FALSE;
 }

@@ -3,18 +3,28 @@
 
 gboolean cli_cmd_define(Cli *cli, GStrv words, GError **error) {
   gboolean dry_run = FALSE, allow_move = FALSE, json = FALSE;
+  g_autofree char *os = NULL;
+  g_autofree char *ports = NULL;
+  BerthPlanOptions options = {0};
   const GOptionEntry entries[] = {
       {"dry-run", 0, 0, G_OPTION_ARG_NONE, &dry_run, "Only say what would be", NULL},
       {"allow-move", 0, 0, G_OPTION_ARG_NONE, &allow_move, "Let written addresses take recorded places", NULL},
+      {"os", 0, 0, G_OPTION_ARG_STRING, &os, CLI_OS_HELP, "ID"},
+      {"pcie-ports", 0, 0, G_OPTION_ARG_STRING, &ports, CLI_PORTS_HELP, "N"},
       {"json", 0, 0, G_OPTION_ARG_NONE, &json, "With --dry-run: print JSON", NULL},
       {0},
   };
   g_auto(GStrv) files = cli_parse(cli, words, entries, 1, 1, error);
+  if (files != NULL && json && !dry_run) {
+    g_set_error_literal(error, BERTH_ERROR, BERTH_ERROR_USAGE, "--json: only --dry-run has a table to print");
+    return FALSE;
+  }
   g_autoptr(BerthDomain) domain = files != NULL ? cli_read_domain(files[0], error) : NULL;
   g_autoptr(Berth) berth = domain != NULL ? cli_open(cli, error) : NULL;
   g_autoptr(BerthPlan) plan = NULL;
   guint flags = (dry_run ? BERTH_DEFINE_DRY_RUN : 0) | (allow_move ? BERTH_DEFINE_ALLOW_MOVE : 0);
-  if (berth == NULL || !berth_define(berth, domain, flags, &plan, error))
+  if (berth == NULL || !cli_ports(ports, &options, error) || !cli_os(domain, os, &options, error) ||
+      !berth_define(berth, domain, flags, &options, &plan, error))
     return FALSE;
   cli_print_notes(plan);
   if (dry_run) {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "verbs.h"
 
+#define NEWEST G_MAXINT
+
 gboolean cli_cmd_dumpxml(Cli *cli, GStrv words, GError **error) {
-  int revision = 0;
+  int revision = NEWEST;
   const GOptionEntry entries[] = {
       {"revision", 0, 0, G_OPTION_ARG_INT, &revision, "The definition with this number instead of the newest", "N"},
       {0},
@@ -10,12 +12,13 @@ gboolean cli_cmd_dumpxml(Cli *cli, GStrv words, GError **error) {
   g_auto(GStrv) names = cli_parse(cli, words, entries, 1, 1, error);
   if (names == NULL)
     return FALSE;
-  if (revision < 0) {
+  if (revision < 1) {
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE, "revision %d: they are counted from 1", revision);
     return FALSE;
   }
   g_autoptr(Berth) berth = cli_open(cli, error);
-  g_autoptr(GBytes) document = berth != NULL ? berth_dumpxml(berth, names[0], (guint)revision, error) : NULL;
+  g_autoptr(GBytes) document =
+      berth != NULL ? berth_dumpxml(berth, names[0], revision != NEWEST ? (guint)revision : 0, error) : NULL;
   if (document == NULL)
     return FALSE;
   cli_write(document);

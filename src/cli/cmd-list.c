@@ -37,6 +37,10 @@ gboolean cli_cmd_list(Cli *cli, GStrv words, GError **error) {
       {0},
   };
   g_auto(GStrv) none = cli_parse(cli, words, entries, 0, 0, error);
+  if (none != NULL && names && json) {
+    g_set_error_literal(error, BERTH_ERROR, BERTH_ERROR_USAGE, "--name and --json: only one of them can be the form");
+    return FALSE;
+  }
   g_autoptr(Berth) berth = none != NULL ? cli_open(cli, error) : NULL;
   g_autoptr(GPtrArray) guests = berth != NULL ? berth_list(berth, error) : NULL;
   return guests != NULL && print_guests(guests, all, names, json, error);

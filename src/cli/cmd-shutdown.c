@@ -24,6 +24,10 @@ gboolean cli_cmd_shutdown(Cli *cli, GStrv words, GError **error) {
   int seconds = 0;
   const GOptionEntry entries[] = {{"timeout", 0, 0, G_OPTION_ARG_INT, &seconds, "Wait so long until it has ended", "SECONDS"}, {0}};
   g_auto(GStrv) names = cli_parse(cli, words, entries, 1, 1, error);
+  if (names != NULL && seconds < 0) {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE, "timeout %d: it cannot be negative", seconds);
+    return FALSE;
+  }
   g_autoptr(Berth) berth = names != NULL ? cli_open(cli, error) : NULL;
   if (berth == NULL || !berth_shutdown(berth, names[0], error))
     return FALSE;

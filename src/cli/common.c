@@ -12,6 +12,22 @@ BerthDomain *cli_read_domain(const char *file, GError **error) {
   return bytes != NULL ? berth_domain_parse(bytes, g_str_equal(file, "-") ? "stdin" : file, error) : NULL;
 }
 
+gboolean cli_os(const BerthDomain *domain, const char *word, BerthPlanOptions *options, GError **error) {
+  if (word == NULL)
+    return TRUE;
+  if (*word == '\0') {
+    g_set_error_literal(error, BERTH_ERROR, BERTH_ERROR_USAGE,
+                        "--os: the id of an operating system is missing, as in --os rhel6.0");
+    return FALSE;
+  }
+  options->os = g_str_equal(word, "auto") ? berth_domain_os(domain) : word;
+  return options->os == NULL || berth_os_virtio(options->os, &options->virtio, error);
+}
+
+gboolean cli_names_file(const char *word) {
+  return strchr(word, '/') != NULL || g_str_equal(word, "-") || g_str_has_suffix(word, ".xml");
+}
+
 BerthFacts *cli_facts(Cli *cli, GError **error) {
   return cli->qemu != NULL ? berth_facts_probe(cli->env, NULL, error) : NULL;
 }
@@ -73,6 +89,18 @@ static char *now_text(void) {
   return g_date_time_format(now, "%Y-%m-%dT%H:%M:%SZ");
 }
 
+gboolean cli_ports(const char *text, BerthPlanOptions *options, GError **error) {
+  guint64 n = 0;
+  if (text == NULL)
+    return TRUE;
+  if (!g_ascii_string_to_unsigned(text, 10, 0, 255, &n, NULL)) {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE, "--pcie-ports: '%s' is no number from 0 to 255", text);
+    return FALSE;
+  }
+  options->pcie_ports = n > 0 ? (int)n : -1;
+  return TRUE;
+}
+
 gboolean cli_plan(Cli *cli, const CliPlanWish *wish, CliPlan *plan, GError **error) {
   g_autoptr(GError) failure = NULL;
   plan->domain = cli_read_domain(wish->file, error);
@@ -84,13 +112,15 @@ gboolean cli_plan(Cli *cli, const CliPlanWish *wish, CliPlan *plan, GError **err
     return FALSE;
   }
   g_autofree char *now = now_text();
-  const BerthPlanOptions options = {
+  BerthPlanOptions options = {
       .record = plan->record,
       .facts = plan->facts,
       .now = wish->record != NULL || wish->embed ? now : NULL,
       .allow_move = wish->allow_move,
       .embed = wish->embed,
   };
+  if (!cli_ports(wish->pcie_ports, &options, error) || !cli_os(plan->domain, wish->os, &options, error))
+    return FALSE;
   plan->plan = berth_plan_new(plan->domain, &options, error);
   return plan->plan != NULL;
 }

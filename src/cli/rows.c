@@ -39,12 +39,18 @@ static const RowColumn device_columns[] = {
     {{0}},
 };
 
+static const RowColumn rehearsal_columns[] = {
+    TEXT("DEVICE", device), TEXT("KIND", kind),   TEXT("IDENTITY", identity), TEXT("ID", id), TEXT("ADDRESS", address),
+    TEXT("ACTUAL", actual), TEXT("STATE", state), TEXT("BACKEND", backend),   {{0}},
+};
+
 static const struct {
   const char *name;
   const RowColumn *columns;
 } views[] = {
     [CLI_ROWS_PLAN] = {"plan", plan_columns},
     [CLI_ROWS_DEVICES] = {"devices", device_columns},
+    [CLI_ROWS_REHEARSAL] = {"rehearsal", rehearsal_columns},
 };
 
 #define MAX_COLUMNS 12

@@ -51,6 +51,7 @@ typedef struct {
   BerthAssignment *assignment;
   BerthPlaces *places[N_BUSES];
   GHashTable *scsi;                 /* index of a SCSI controller -> index of its model in scsi_models, + 1 */
+  guint implied;                    /* row + 1 of the model that a controller gets which is not there yet */
   GHashTable *limits;               /* the same, of those whose model is written or recorded: what they allow counts */
   guint next_controller, next_unit; /* where the search for a host device's place goes on */
 } Drives;
@@ -99,7 +100,9 @@ static gboolean unit_usable(guint row, guint64 unit) {
 }
 
 static gboolean has_written_model(const BerthDevice *controller) {
-  const char *model = controller->node != NULL ? berth_xml_node_get(controller->node, "@model") : NULL;
+  if (controller->node == NULL)
+    return controller->origin == BERTH_ORIGIN_RECORD;
+  const char *model = berth_xml_node_get(controller->node, "@model");
   return model != NULL && strcmp(model, "auto") != 0;
 }
 
@@ -116,9 +119,13 @@ static void drives_init(Drives *drives, BerthAssignment *assignment) {
     gpointer index = GSIZE_TO_POINTER((gsize)controller->index);
     guint row = controller_row(controller, assignment->facts);
     g_hash_table_insert(drives->scsi, index, GUINT_TO_POINTER(row));
-    if (controller->origin == BERTH_ORIGIN_RECORD || has_written_model(controller))
+    if (drives->implied == 0)
+      drives->implied = row;
+    if (has_written_model(controller))
       g_hash_table_insert(drives->limits, index, GUINT_TO_POINTER(row));
   }
+  if (drives->implied == 0)
+    drives->implied = controller_row(NULL, assignment->facts);
 }
 
 static void drives_clear(Drives *drives) {
@@ -180,7 +187,7 @@ static gboolean check_address(const Drives *drives, const BerthDevice *device, i
     gsize index = (gsize)value[BERTH_DRIVE_CONTROLLER];
     gpointer row;
     if (!g_hash_table_lookup_extended(drives->scsi, GSIZE_TO_POINTER(index), NULL, &row))
-      row = GUINT_TO_POINTER(controller_row(NULL, drives->assignment->facts));
+      row = GUINT_TO_POINTER(drives->implied);
     lsi = GPOINTER_TO_UINT(row) == model_row("lsilogic");
   }
   if ((rules->target_zero || lsi) && value[BERTH_DRIVE_TARGET] != 0) {

@@ -72,6 +72,9 @@ guint berth_families_pci_flags(const BerthDevice *device, gboolean express) {
   if (device->kind == NULL)
     return device->element->id == BERTH_INTERFACE ? by_machine : 0;
   guint flags = device->kind->pci;
+  /* A host device whose place is written counts as PCI Express, whatever it is (addressing §3.3; libvirt 12.8 with vhost-scsi). */
+  if (express && device->element->id == BERTH_HOSTDEV && flags != 0 && berth_families_pci_placed(&device->written))
+    return by_machine;
   /* Without an answer about the host's device it is taken for PCI Express where the guest can have that, as libvirt does for a
    * device that is absent. */
   if (flags & (BERTH_PCI_BY_MACHINE | BERTH_PCI_BY_HOST))
@@ -168,15 +171,38 @@ static gboolean bridge_possible(const BerthPci *pci) {
   return FALSE;
 }
 
+/* A port: on the root bus or, on a rung with switches, in a switch; the last place that there is carries the next switch. NULL:
+ * none is left. */
+static BerthPciBus *append_port(BerthPci *pci) {
+  guint left = pci->ports_left + pci->downstream_left;
+  if (pci->rung == NULL)
+    return berth_families_pci_bus_append(pci, berth_families_pci_model("pcie-root-port"));
+  if (left == 0)
+    return NULL;
+  gboolean root = pci->ports_left > 0;
+  *(root ? &pci->ports_left : &pci->downstream_left) -= 1;
+  BerthPciBus *port =
+      berth_families_pci_bus_append(pci, berth_families_pci_model(root ? "pcie-root-port" : "pcie-switch-downstream-port"));
+  if (left > 1 || !pci->rung->switches || pci->buses->len + 2 > BERTH_PCI_MAX_BUSES)
+    return port;
+  port->accepts = BERTH_PCI_UPSTREAM | (port->accepts & LIVE);
+  const BerthPciBus *up = berth_families_pci_bus_append(pci, berth_families_pci_model("pcie-switch-upstream-port"));
+  pci->downstream_left = up->model->last - up->model->first;
+  return berth_families_pci_bus_append(pci, berth_families_pci_model("pcie-switch-downstream-port"));
+}
+
 /* A conventional bus below PCI Express needs a bridge, and the bridge a port of its own. */
-static void start_hierarchy(BerthPci *pci) {
+static gboolean start_hierarchy(BerthPci *pci) {
   if (!berth_facts_has_device(pci->assignment->facts, "pcie-pci-bridge")) {
     berth_families_pci_bus_append(pci, berth_families_pci_model("dmi-to-pci-bridge"));
-    return;
+    return TRUE;
   }
-  BerthPciBus *port = berth_families_pci_bus_append(pci, berth_families_pci_model("pcie-root-port"));
+  BerthPciBus *port = append_port(pci);
+  if (port == NULL)
+    return FALSE;
   port->accepts = BERTH_PCI_PCIE_PCI_BRIDGE | (port->accepts & LIVE);
   berth_families_pci_bus_append(pci, berth_families_pci_model("pcie-to-pci-bridge"));
+  return TRUE;
 }
 
 gboolean berth_families_pci_grow(BerthPci *pci, const BerthDevice *device, guint flags, guint *bus, GError **error) {
@@ -184,7 +210,7 @@ gboolean berth_families_pci_grow(BerthPci *pci, const BerthDevice *device, guint
   if (wanted < pci->buses->len)
     return TRUE;
   /* With a record berth goes on where libvirt gives up: a bridge that finds no slot gets one behind another bridge. */
-  gboolean bridge = (flags & BERTH_PCI_PCI_BRIDGE) && pci->assignment->record != NULL;
+  gboolean bridge = (flags & BERTH_PCI_PCI_BRIDGE) && pci->assignment->record != NULL && pci->rung == NULL;
   gboolean conventional = (flags & BERTH_PCI_CONVENTIONAL) || bridge;
   gboolean express = (flags & (BERTH_PCI_EXPRESS | BERTH_PCI_UPSTREAM | BERTH_PCI_PCIE_PCI_BRIDGE)) != 0;
   gboolean start = conventional && !bridge_possible(pci);
@@ -194,12 +220,14 @@ gboolean berth_families_pci_grow(BerthPci *pci, const BerthDevice *device, guint
     no_bus_error(pci, device, flags, error);
     return FALSE;
   }
-  if (start)
-    start_hierarchy(pci);
-  const BerthPciModel *filler = berth_families_pci_model(conventional ? "pci-bridge" : "pcie-root-port");
-  while (pci->buses->len <= wanted)
-    berth_families_pci_bus_append(pci, filler);
-  *bus = wanted;
+  gboolean room = !start || start_hierarchy(pci);
+  while (room && pci->buses->len <= wanted)
+    room = (conventional ? berth_families_pci_bus_append(pci, berth_families_pci_model("pci-bridge")) : append_port(pci)) != NULL;
+  if (!room) {
+    no_bus_error(pci, device, flags, error);
+    return FALSE;
+  }
+  *bus = pci->buses->len - 1;
   return TRUE;
 }
 

@@ -33,6 +33,7 @@ typedef struct {
   guint accepts;                /* as the model's, narrowed for a port that is made for one bridge */
   BerthDevice *controller;      /* NULL: a filler, or grown in this pass */
   gboolean existed;             /* its controller was there before anything grew */
+  guint32 kept;                 /* bit per slot: room that nobody has yet */
   gint last_bridge;             /* greatest slot * 8 + function of a recorded bridge on this bus; -1: none */
   guint32 busy;                 /* bit per slot: something is, or is kept, in it */
   guint32 fixed;                /* the same before anything was searched: no bridge can come there */
@@ -49,14 +50,33 @@ typedef struct {
   guint position; /* in the inventory */
 } BerthPciClient;
 
+/* Who may get one of functions 1-7 of a slot that another device has. */
+typedef enum {
+  BERTH_PCI_SHARE_NONE,
+  BERTH_PCI_SHARE_SETTLED, /* devices that stay as long as the guest runs, with their like */
+  BERTH_PCI_SHARE_ANY,     /* whoever: they cannot be unplugged one by one any more */
+} BerthPciSharing;
+
+/* One rung of the ladder that is climbed where libvirt finds no room (pci-grow.c). */
+typedef struct {
+  BerthPciSharing sharing;
+  gboolean switches; /* ports that the root bus has no room for are made in switches */
+} BerthPciRung;
+
 typedef struct {
   BerthAssignment *assignment;
-  gboolean express;     /* bus 0 is a pcie-root */
-  gboolean planning;    /* pass 1: the table may grow, what a search finds is not stored */
-  GPtrArray *buses;     /* BerthPciBus, by number */
-  GHashTable *owners;   /* place → BerthDevice; the machine's own places are not in it */
-  GArray *clients;      /* BerthPciClient */
-  GHashTable *known;    /* set of places of the bridges that the record knows; empty without a record */
+  gboolean express;         /* bus 0 is a pcie-root */
+  gboolean planning;        /* pass 1: the table may grow, what a search finds is not stored */
+  GPtrArray *buses;         /* BerthPciBus, by number */
+  GHashTable *owners;       /* place → BerthDevice; the machine's own places are not in it */
+  GArray *clients;          /* BerthPciClient */
+  GHashTable *known;        /* set of places of the bridges that the record knows; empty without a record */
+  const BerthPciRung *rung; /* NULL: libvirt's way */
+  gboolean full;            /* on a rung: nothing can grow any more */
+  guint ports_left;         /* on a rung: root ports that the root bus has room for */
+  guint downstream_left;    /* on a rung with switches: ports that the switches have room for */
+  BerthDevice *stuck;       /* for whom no place was found at last; NULL: room that is kept */
+  guint stuck_flags;
   GHashTable *siblings; /* ICH9 USB: index → first member that has an address */
 } BerthPci;
 

@@ -195,6 +195,36 @@ static void tree_of_record(Tree *tree, const BerthRecord *record, const BerthInv
   tree_number(tree);
 }
 
+/* The I/O space of a pc ends there: each bridge gets 4 KiB of it for what is behind (measured: SeaBIOS stops at the 12th). */
+#define MANY_BRIDGES 11
+
+static void note_many(const BerthAssignment *assignment, const Tree *after) {
+  guint n = 0;
+  for (guint i = 0; i < after->bridges->len; i++) {
+    const BerthPciModel *model = g_array_index(after->bridges, Bridge, i).model;
+    n += model->bridge && (model->accepts & BERTH_PCI_CONVENTIONAL);
+  }
+  if (n > MANY_BRIDGES)
+    g_ptr_array_add(assignment->notes,
+                    g_strdup_printf("firmware will not enumerate all of this guest's devices: it has %u PCI bridges, and "
+                                    "I/O space is for about %u",
+                                    n, MANY_BRIDGES));
+}
+
+static void note_unseen_devices(const BerthAssignment *assignment, const Tree *after) {
+  for (guint i = 0; i < assignment->inventory->devices->len; i++) {
+    const BerthDevice *device = assignment->inventory->devices->pdata[i];
+    const BerthAddress *address = &device->address;
+    if (!usable(address) || berth_families_pci_model_of(device) != NULL ||
+        visible(after, (guint)address->value[BERTH_PCI_BUS],
+                (guint)(address->value[BERTH_PCI_SLOT] * 8 + address->value[BERTH_PCI_FUNCTION])))
+      continue;
+    g_autofree char *name = berth_model_device_name(device), *place = berth_model_address_to_string(address);
+    g_ptr_array_add(assignment->notes,
+                    g_strdup_printf("the guest will not see %s: nothing is at function 0 of its slot (%s)", name, place));
+  }
+}
+
 static void note_unseen(const BerthAssignment *assignment, const Tree *after) {
   for (guint i = 1; i < BERTH_PCI_MAX_BUSES; i++)
     if (after->by_index[i] != NULL && after->number[i] == NO_NUMBER)
@@ -224,4 +254,6 @@ void berth_families_pci_note_numbers(const BerthAssignment *assignment) {
   if (record != NULL)
     note_shifts(assignment, record, &after);
   note_unseen(assignment, &after);
+  note_unseen_devices(assignment, &after);
+  note_many(assignment, &after);
 }

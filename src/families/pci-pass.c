@@ -4,6 +4,7 @@
 #include <berth/error.h>
 
 #include "families/pci-chipset.h"
+#include "families/pci-grow.h"
 #include "families/pci-search.h"
 
 #define ENDPOINT_CONVENTIONAL (BERTH_PCI_CONVENTIONAL | BERTH_PCI_AUTO)
@@ -12,18 +13,32 @@
 static gint by_element(gconstpointer a, gconstpointer b) {
   const BerthPciClient *x = a, *y = b;
   gint order = (gint)x->device->element->id - (gint)y->device->element->id;
-  return order != 0 ? order : (gint)x->position - (gint)y->position;
+  if (order == 0)
+    order = (gint)x->position - (gint)y->position;
+  return order != 0 ? order : (x->device->index > y->device->index) - (x->device->index < y->device->index);
 }
 
-/* Order of service: bridges by index (those that were added among the written ones), the rest in list order; entries of
- * <interface type='hostdev'> come before hostdevs because an interface is the smaller element. */
+/* Order of service, within it that of the list; entries of <interface type='hostdev'> come before hostdevs because an interface is
+ * the smaller element. */
 static gint by_service(gconstpointer a, gconstpointer b) {
   const BerthPciClient *x = a, *y = b;
   if (x->order != y->order)
     return (gint)x->order - (gint)y->order;
-  if (x->order == 1 && x->device->index != y->device->index)
-    return x->device->index < y->device->index ? -1 : 1;
   return by_element(a, b);
+}
+
+/* Where @device, number @i of the list, is in line, as an even or odd number: a controller that grew comes right before the first
+ * one of a greater index that did not, as libvirt would insert it, though berth appends it. */
+static guint position_of(const GPtrArray *devices, guint i) {
+  const BerthDevice *device = devices->pdata[i];
+  if (device->origin != BERTH_ORIGIN_GROWN || berth_families_pci_model_of(device) == NULL)
+    return 2 * i + 1;
+  for (guint k = 0; k < devices->len; k++) {
+    const BerthDevice *other = devices->pdata[k];
+    if (other->origin != BERTH_ORIGIN_GROWN && other->index > device->index && berth_families_pci_model_of(other) != NULL)
+      return 2 * k;
+  }
+  return 2 * devices->len;
 }
 
 /* Who takes part: devices that are served, and whatever has a PCI address. */
@@ -33,7 +48,7 @@ static void collect_clients(BerthPci *pci) {
   for (guint i = 0; i < devices->len; i++) {
     BerthDevice *device = devices->pdata[i];
     const BerthPciModel *model = berth_families_pci_model_of(device);
-    BerthPciClient client = {device, berth_families_pci_flags(device, pci->express), 0, i};
+    BerthPciClient client = {device, berth_families_pci_flags(device, pci->express), 0, position_of(devices, i)};
     if (model != NULL)
       client.order = model->root ? 0 : 1;
     else if (device->kind != NULL)
@@ -81,6 +96,8 @@ static gboolean build_buses(BerthPci *pci, guint n, GError **error) {
       model = berth_families_pci_model("pci-root");
     BerthPciBus *bus = berth_families_pci_bus_append(pci, model);
     bus->controller = controllers[i];
+    if (controllers[i] != NULL && berth_model_device_is(controllers[i], "target/@hotplug", "off"))
+      bus->accepts &= ~(guint)BERTH_PCI_HOTPLUG;
     bus->existed = i == 0 || (controllers[i] != NULL && controllers[i]->origin != BERTH_ORIGIN_GROWN);
   }
   return TRUE;
@@ -181,7 +198,8 @@ static gboolean any_slot_left(const BerthPci *pci) {
   return FALSE;
 }
 
-static BerthDevice *append_controller(BerthPci *pci, guint index, const BerthPciModel *model) {
+BerthDevice *berth_families_pci_append_controller(BerthPci *pci, guint index) {
+  const BerthPciModel *model = berth_families_pci_bus(pci, index)->model;
   const BerthAssignment *assignment = pci->assignment;
   BerthDevice *device = berth_model_device_new(&assignment->elements[BERTH_CONTROLLER], NULL);
   g_autofree char *number = g_strdup_printf("%u", index);
@@ -202,7 +220,10 @@ static gboolean add_controllers(BerthPci *pci, GError **error) {
     if (bus->controller != NULL)
       continue;
     BerthAddress address;
-    BerthDevice *device = bus->controller = append_controller(pci, i, bus->model);
+    BerthDevice *device = bus->controller = berth_families_pci_append_controller(pci, i);
+    /* On a rung of the ladder, the final pass tells whether they have room. */
+    if (pci->rung != NULL)
+      continue;
     guint flags = berth_families_pci_flags(device, pci->express);
     if (!bus->model->root && !berth_families_pci_return(pci, device, flags) &&
         !berth_families_pci_search(pci, device, flags, -1, &address, error))
@@ -211,27 +232,38 @@ static gboolean add_controllers(BerthPci *pci, GError **error) {
   return TRUE;
 }
 
-/* Pass 1: which controllers are needed. Only what the chipset step places is stored. */
-static gboolean plan_buses(BerthPci *pci, guint n, GError **error) {
+/* Empty ports for devices to come: as many as the caller wants; else one, for a guest whose document has no port of its own. */
+static gboolean keep_ports(BerthPci *pci, guint n, GError **error) {
+  gint wanted = pci->assignment->pcie_ports;
   BerthAddress dummy;
-  pci->planning = TRUE;
-  if (!build_table(pci, n, error) || !berth_families_pci_chipset(pci, error))
-    return FALSE;
-  /* Room for a bridge, should one be needed one day. */
-  gboolean conventional = g_str_equal(berth_families_pci_bus(pci, 0)->model->name, "pci-root");
-  if (conventional && any_slot_left(pci) && !berth_families_pci_search(pci, NULL, ENDPOINT_CONVENTIONAL, -1, &dummy, error))
-    return FALSE;
-  if (!serve(pci, error))
-    return FALSE;
-  /* One spare port for a guest whose document has none of its own. */
-  if (pci->express && n == 1 && pci->buses->len > n && !berth_families_pci_search(pci, NULL, ENDPOINT_EXPRESS, -1, &dummy, error))
-    return FALSE;
-  return add_controllers(pci, error);
+  if (!pci->express)
+    return TRUE;
+  if (wanted == 0 && n == 1 && pci->buses->len > n && pci->rung == NULL)
+    return berth_families_pci_search(pci, NULL, ENDPOINT_EXPRESS, -1, &dummy, error);
+  for (gint i = 0; i < wanted; i++)
+    if (!berth_families_pci_search(pci, NULL, ENDPOINT_EXPRESS | BERTH_PCI_HOTPLUG, -1, &dummy, error))
+      return FALSE;
+  return TRUE;
 }
 
-/* Pass 2: places for all, on the buses that there are now. */
-static gboolean place_devices(BerthPci *pci, guint n, GError **error) {
+gboolean berth_families_pci_plan_buses(BerthPci *pci, guint n, GError **error) {
+  BerthAddress dummy;
+  pci->planning = TRUE;
+  pci->ports_left = BERTH_PCI_MAX_BUSES;
+  pci->downstream_left = 0;
+  if (!build_table(pci, n, error) || !berth_families_pci_chipset(pci, error))
+    return FALSE;
+  if (pci->rung != NULL)
+    berth_families_pci_count_ports(pci);
+  /* Room for a bridge, should one be needed one day. */
+  gboolean conventional = g_str_equal(berth_families_pci_bus(pci, 0)->model->name, "pci-root");
+  if (conventional && pci->rung == NULL && any_slot_left(pci) &&
+      !berth_families_pci_search(pci, NULL, ENDPOINT_CONVENTIONAL, -1, &dummy, error))
+    return FALSE;
+  return serve(pci, error) && keep_ports(pci, n, error) && add_controllers(pci, error);
+}
+
+gboolean berth_families_pci_place_devices(BerthPci *pci, guint n, GError **error) {
   pci->planning = FALSE;
   return build_table(pci, n, error) && berth_families_pci_chipset(pci, error) && serve(pci, error);
 }
-

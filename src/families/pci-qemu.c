@@ -104,11 +104,6 @@ static gboolean set_options(const BerthAssignment *assignment, const GPtrArray *
   return TRUE;
 }
 
-static gint by_index(gconstpointer a, gconstpointer b) {
-  const BerthDevice *x = *(BerthDevice *const *)a, *y = *(BerthDevice *const *)b;
-  return (x->index > y->index) - (x->index < y->index);
-}
-
 gboolean berth_families_pci_options(const BerthAssignment *assignment, GError **error) {
   const BerthInventory *inventory = assignment->inventory;
   g_autoptr(GPtrArray) controllers = g_ptr_array_new();
@@ -117,20 +112,28 @@ gboolean berth_families_pci_options(const BerthAssignment *assignment, GError **
   while ((device = berth_model_inventory_walk(inventory, BERTH_CONTROLLER, &walk)) != NULL)
     if (berth_families_pci_model_of(device) != NULL)
       g_ptr_array_add(controllers, device);
-  g_ptr_array_sort(controllers, by_index);
   for (guint i = 0; i < controllers->len; i++) {
     device = controllers->pdata[i];
     if (!set_options(assignment, controllers, device, error))
       return FALSE;
-    /* A bridge below itself: libvirt refuses that for pci-bridge, and for no other model. */
-    if (berth_model_device_is(device, "@model", "pci-bridge") && device->address.type == BERTH_ADDRESS_PCI &&
-        device->index <= (gint64)device->address.value[BERTH_PCI_BUS]) {
-      g_autofree char *name = berth_model_device_name(device);
-      berth_xml_error(error, BERTH_ERROR_BAD_INPUT, inventory->document, device->node,
-                      "%s would sit on bus %" G_GUINT64_FORMAT "; a bridge's index must be greater than its bus", name,
-                      device->address.value[BERTH_PCI_BUS]);
-      return FALSE;
-    }
+  }
+  return TRUE;
+}
+
+gboolean berth_families_pci_check_bridges(const BerthAssignment *assignment, gboolean *chosen, GError **error) {
+  const BerthInventory *inventory = assignment->inventory;
+  guint walk = 0;
+  const BerthDevice *device;
+  while ((device = berth_model_inventory_walk(inventory, BERTH_CONTROLLER, &walk)) != NULL) {
+    if (!berth_model_device_is(device, "@type", "pci") || !berth_model_device_is(device, "@model", "pci-bridge") ||
+        device->address.type != BERTH_ADDRESS_PCI || device->index > (gint64)device->address.value[BERTH_PCI_BUS])
+      continue;
+    g_autofree char *name = berth_model_device_name(device);
+    *chosen = device->rule == BERTH_RULE_FIRST;
+    berth_xml_error(error, BERTH_ERROR_BAD_INPUT, inventory->document, device->node,
+                    "%s would sit on bus %" G_GUINT64_FORMAT "; a bridge's index must be greater than its bus", name,
+                    device->address.value[BERTH_PCI_BUS]);
+    return FALSE;
   }
   return TRUE;
 }

@@ -8,5 +8,9 @@
 void berth_families_pci_properties(const BerthInventory *inventory, const BerthDevice *device, JsonObject *props);
 gboolean berth_families_pci_locate(const BerthInventory *inventory, const BerthDevice *device, const BerthReadBack *answer,
                                    BerthAddress *address);
-/* Option defaults of PCI controllers, and the check of bridge indexes (addressing §3.9). Errors: BAD_INPUT, NO_ROOM. */
+/* That no pci-bridge sits on a bus of its own index or a greater one, as libvirt demands (addressing §3.9). Errors: BAD_INPUT,
+ * @chosen then
+ * tells whether it was not the document that put it there. */
+gboolean berth_families_pci_check_bridges(const BerthAssignment *assignment, gboolean *chosen, GError **error);
+/* Option defaults of PCI controllers (addressing §3.9). Errors: NO_ROOM. */
 gboolean berth_families_pci_options(const BerthAssignment *assignment, GError **error);

@@ -4,14 +4,18 @@
 #include <berth/error.h>
 #include <string.h>
 
+#include "families/pci-chipset.h"
+
 typedef struct {
   const BerthDevice *device; /* NULL: room that is kept */
   guint flags;
-  gint function;  /* -1: any */
-  gboolean quiet; /* renumber no recorded bridge */
-  gboolean sane;  /* not below itself */
-  gboolean safe;  /* not on a bus that may yet come below itself */
-  gboolean late;  /* the last slot rather than the first: what stands behind it shifts */
+  gint function;   /* -1: any */
+  gboolean quiet;  /* renumber no recorded bridge */
+  gboolean sane;   /* not below itself */
+  gboolean safe;   /* not on a bus that may yet come below itself */
+  gboolean rooted; /* only on buses that hang from the root already */
+  BerthPciSharing sharing;
+  gboolean late; /* the last slot rather than the first: what stands behind it shifts */
 } Wish;
 
 static gint position(const BerthAddress *address) {
@@ -92,13 +96,47 @@ static gboolean below(const BerthPci *pci, const BerthDevice *device, guint numb
   return TRUE;
 }
 
-static gboolean pick_slot(const BerthPciBus *bus, const Wish *wish, BerthAddress *address) {
+/* Devices that are not plugged in or out while a guest lives its ordinary life. */
+static gboolean settled(const BerthDevice *device) {
+  static const BerthElementId ids[] = {BERTH_CONTROLLER, BERTH_VIDEO, BERTH_SOUND,  BERTH_MEMBALLOON, BERTH_RNG,   BERTH_INPUT,
+                                       BERTH_WATCHDOG,   BERTH_PANIC, BERTH_SERIAL, BERTH_IOMMU,      BERTH_CRYPTO};
+  for (guint i = 0; i < G_N_ELEMENTS(ids); i++)
+    if (device->element->id == ids[i])
+      return TRUE;
+  return FALSE;
+}
+
+gboolean berth_families_pci_shareable(const BerthPci *pci, const BerthDevice *device, guint number, guint slot,
+                                      BerthPciSharing sharing) {
+  const BerthPciBus *bus = berth_families_pci_bus(pci, number);
+  gboolean all = sharing == BERTH_PCI_SHARE_ANY;
+  if (sharing == BERTH_PCI_SHARE_NONE || device == NULL || (!all && !settled(device)) ||
+      berth_families_pci_ich9_function(device) >= 0)
+    return FALSE;
+  if ((bus->used[slot] & 1) == 0 || bus->held[slot] != 0 || (bus->kept >> slot & 1))
+    return FALSE;
+  for (guint function = 0; function < 8; function++) {
+    guint place = number << 8 | slot << 3 | function;
+    const BerthDevice *owner = g_hash_table_lookup(pci->owners, GUINT_TO_POINTER(place));
+    if (owner == NULL)
+      continue;
+    if ((!all && !settled(owner)) || berth_families_pci_ich9_function(owner) >= 0)
+      return FALSE;
+    if (function == 0 && (owner->address.given >> BERTH_PCI_MULTIFUNCTION & 1) &&
+        owner->address.value[BERTH_PCI_MULTIFUNCTION] == 0)
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean pick_slot(const BerthPci *pci, guint number, const Wish *wish, BerthAddress *address) {
+  const BerthPciBus *bus = berth_families_pci_bus(pci, number);
   gint after = wish->quiet ? bus->last_bridge : -1;
   guint32 shared = (wish->flags & BERTH_PCI_AGGREGATE) ? bus->aggregate : 0;
   for (guint i = bus->model->first; i <= bus->model->last; i++) {
     guint slot = wish->late ? (guint)bus->model->first + bus->model->last - i : i;
     gboolean is_free = berth_families_pci_slot_free(bus, slot);
-    if (!is_free && (shared >> slot & 1) == 0)
+    if (!is_free && (shared >> slot & 1) == 0 && !berth_families_pci_shareable(pci, wish->device, number, slot, wish->sharing))
       continue;
     guint first = is_free && wish->function > 0 ? (guint)wish->function : 0;
     for (guint function = first; function < (is_free ? first + 1 : 8); function++) {
@@ -112,16 +150,30 @@ static gboolean pick_slot(const BerthPciBus *bus, const Wish *wish, BerthAddress
   return FALSE;
 }
 
+/* Whether all bridges between bus @number and a root have their places. */
+static gboolean rooted(const BerthPci *pci, guint number) {
+  for (guint depth = 0; depth < BERTH_PCI_MAX_BUSES; depth++) {
+    const BerthPciBus *bus = berth_families_pci_bus(pci, number);
+    if (bus == NULL || bus->model->root)
+      return bus != NULL;
+    if (bus->controller == NULL || !berth_families_pci_placed(&bus->controller->address))
+      return FALSE;
+    number = (guint)bus->controller->address.value[BERTH_PCI_BUS];
+  }
+  return FALSE;
+}
+
 static gboolean pick(const BerthPci *pci, const Wish *wish, BerthAddress *address) {
   for (guint number = 0; number < pci->buses->len; number++) {
     const BerthPciBus *bus = berth_families_pci_bus(pci, number);
     if (!berth_families_pci_accepts(bus->accepts, number, wish->flags, FALSE))
       continue;
     if ((wish->quiet && !berth_families_pci_met_last(pci, wish->device, number)) ||
-        (wish->sane && below(pci, wish->device, number, wish->safe)))
+        (wish->sane && below(pci, wish->device, number, wish->safe)) ||
+        (wish->rooted && ((gint64)number >= wish->device->index || !rooted(pci, number))))
       continue;
     *address = berth_model_address_pci(number, 0, 0);
-    if (pick_slot(bus, wish, address))
+    if (pick_slot(pci, number, wish, address))
       return TRUE;
   }
   return FALSE;
@@ -175,18 +227,31 @@ static gboolean pick_held(BerthPci *pci, const Wish *wish, BerthAddress *address
   return FALSE;
 }
 
-static gboolean find(BerthPci *pci, const BerthDevice *device, guint flags, gint function, BerthAddress *address, GError **error) {
+/* One of the free functions of a slot in use, as far as the rung of the ladder allows. */
+static gboolean pick_shared(const BerthPci *pci, Wish *wish, BerthPciSharing sharing, BerthAddress *address) {
+  if (pci->rung == NULL || sharing > pci->rung->sharing || wish->function >= 0)
+    return FALSE;
+  wish->sharing = sharing;
+  gboolean found = pick(pci, wish, address);
+  wish->sharing = BERTH_PCI_SHARE_NONE;
+  return found;
+}
+
+static gboolean find(BerthPci *pci, BerthDevice *device, guint flags, gint function, BerthAddress *address, GError **error) {
   const BerthRecord *record = pci->assignment->record;
   const BerthPciModel *model = device != NULL ? berth_families_pci_model_of(device) : NULL;
   /* Below PCI Express a new port at the end is better than a place that renumbers. */
   guint better_grown = BERTH_PCI_UPSTREAM | BERTH_PCI_PCIE_PCI_BRIDGE | (pci->express ? BERTH_PCI_PCI_BRIDGE : 0);
-  Wish wish = {device, flags, function, FALSE, FALSE, FALSE, FALSE};
+  Wish wish = {.device = device, .flags = flags, .function = function};
   gboolean bridge = record != NULL && model != NULL && model->bridge;
   /* libvirt puts bridges below themselves at times; while buses are only counted, that is how they are counted. */
   wish.sane = wish.safe = bridge && !pci->planning;
+  wish.rooted = pci->rung != NULL && model != NULL && !pci->planning;
+  /* On a rung of the ladder, all that can grow grows before devices share slots or take what is kept. */
+  gboolean last = pci->rung == NULL || pci->planning || pci->full;
   if (bridge && g_hash_table_size(pci->known) > 0) {
     wish.quiet = TRUE;
-    if (pick(pci, &wish, address))
+    if (pick(pci, &wish, address) || pick_shared(pci, &wish, BERTH_PCI_SHARE_SETTLED, address))
       return TRUE;
     if (pci->planning && (flags & better_grown) && pick_grown(pci, &wish, address, NULL))
       return TRUE;
@@ -198,11 +263,17 @@ static gboolean find(BerthPci *pci, const BerthDevice *device, guint flags, gint
   wish.safe = FALSE;
   if (wish.sane && pick(pci, &wish, address))
     return TRUE;
+  if (pick_shared(pci, &wish, BERTH_PCI_SHARE_SETTLED, address))
+    return TRUE;
   g_autoptr(GError) reason = NULL;
   if (pci->planning && pick_grown(pci, &wish, address, &reason))
     return TRUE;
-  if (record != NULL && device != NULL && pick_held(pci, &wish, address))
+  if (last && pick_shared(pci, &wish, BERTH_PCI_SHARE_ANY, address))
     return TRUE;
+  if (last && record != NULL && device != NULL && pick_held(pci, &wish, address))
+    return TRUE;
+  pci->stuck = device;
+  pci->stuck_flags = flags;
   if (reason != NULL)
     g_propagate_error(error, g_steal_pointer(&reason));
   else
@@ -219,6 +290,8 @@ gboolean berth_families_pci_search(BerthPci *pci, BerthDevice *device, guint fla
   BerthAddress found = {0};
   if (!find(pci, device, flags, function, &found, error) || !berth_families_pci_reserve(pci, device, flags, FALSE, &found, error))
     return FALSE;
+  if (device == NULL)
+    berth_families_pci_bus(pci, (guint)found.value[BERTH_PCI_BUS])->kept |= 1u << found.value[BERTH_PCI_SLOT];
   *address = found;
   return TRUE;
 }

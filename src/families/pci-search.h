@@ -4,6 +4,11 @@
 
 #include "families/pci-bus.h"
 
+/* Whether functions 1-7 of @slot of bus @number, which other devices have, may be given to @device. FALSE for a slot without a
+ * function 0 that allows more functions, for one that is kept for a device that is gone, and among ICH9 USB controllers. */
+gboolean berth_families_pci_shareable(const BerthPci *pci, const BerthDevice *device, guint number, guint slot,
+                                      BerthPciSharing sharing);
+
 /* Notes the recorded bridges of each bus and the places that are kept for devices that are gone. Called once the table of a pass is
  * filled; nothing without a record. */
 void berth_families_pci_remember(BerthPci *pci);

@@ -4,7 +4,7 @@
 #include <berth/error.h>
 
 #include "facts/facts.h"
-#include "families/pci-chipset.h"
+#include "families/pci-grow.h"
 #include "families/pci-number.h"
 #include "families/pci-qemu.h"
 #include "families/pci-search.h"
@@ -75,14 +75,14 @@ static gboolean assign(BerthAssignment *assignment, GError **error) {
   guint n = 0;
   if (!count_buses(&pci, &n, error))
     return FALSE;
-  if (n > 0 && !plan_buses(&pci, n, error))
-    return FALSE;
-  guint planned = pci.buses->len;
-  if (!place_devices(&pci, planned, error))
+  if (!berth_families_pci_climb(&pci, n, error))
     return FALSE;
   mark_multifunction(&pci);
   if (!berth_families_pci_options(assignment, error))
     return FALSE;
+  if (assignment->pcie_ports > 0 && !pci.express && assignment->notes != NULL)
+    g_ptr_array_add(assignment->notes,
+                    g_strdup("this machine has no PCI Express ports to keep free; devices are plugged into free slots"));
   berth_families_pci_note_numbers(assignment);
   return TRUE;
 }

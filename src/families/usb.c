@@ -196,6 +196,10 @@ static gboolean build_buses(Usb *usb, GError **error) {
     if (controller->index < 0 || !berth_model_device_is(controller, "@type", "usb"))
       continue;
     guint ports = berth_families_usb_ports(controller);
+    if (!models[model_row(controller)].settable && berth_model_device_get(controller, "@ports") != NULL) {
+      berth_families_error(error, BERTH_ERROR_BAD_INPUT, inventory, controller, "only an xHCI controller has a choice of ports");
+      return FALSE;
+    }
     if (models[model_row(controller)].settable && ports > MAX_PORTS) {
       berth_families_error(error, BERTH_ERROR_BAD_INPUT, inventory, controller, "it can have at most %d ports", MAX_PORTS);
       return FALSE;
@@ -445,28 +449,24 @@ static gboolean check_controllers(const Usb *usb, const GPtrArray *devices, GErr
   return TRUE;
 }
 
-static gboolean keep_hubs_at(Usb *usb, guint from, guint to, GError **error) {
+static gboolean keep_hubs_at(Usb *usb, guint level, GError **error) {
   for (guint i = 0; i < usb->hubs->len; i++) {
     BerthDevice *hub = usb->hubs->pdata[i];
-    guint depth = has_port(hub) ? depth_of(hub->address.value[BERTH_USB_PORT]) : 0;
-    if (depth < from || depth > to)
+    if (!has_port(hub) || depth_of(hub->address.value[BERTH_USB_PORT]) != level)
       continue;
     if (!keep(usb, hub, error))
       return FALSE;
-    if (has_port(hub))
-      attach_hub(usb, hub);
+    attach_hub(usb, hub);
   }
   return TRUE;
 }
 
-/* Addressed hubs in list order: each must come after the one that it is plugged into. Those that come back from a record stand at
- * the end of the list, whatever hangs on them; so, with a record, level by level. */
+/* Addressed hubs level by level: a hub may stand in the list before the one that it is plugged into, as one that comes back from a
+ * record does. (libvirt wants list order, and so refuses some of its own documents.) */
 static gboolean keep_hubs(Usb *usb, GError **error) {
   usb->n_ports += usb->hubs->len * HUB_PORTS;
-  if (usb->assignment->record == NULL)
-    return keep_hubs_at(usb, 1, MAX_LEVELS, error);
   for (guint level = 1; level <= MAX_LEVELS; level++)
-    if (!keep_hubs_at(usb, level, level, error))
+    if (!keep_hubs_at(usb, level, error))
       return FALSE;
   return TRUE;
 }

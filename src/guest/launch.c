@@ -85,6 +85,18 @@ GStrv berth_guest_arguments(const BerthQemu *qemu, const char *run_dir, GError *
 
 /* --- the run folder --------------------------------------------------------------------------------------------------- */
 
+/* Sockets that QEMU was told to make here: channels, displays. Of a folder that is not a guest's nothing else is touched. */
+static void remove_sockets(const char *run_dir) {
+  g_autoptr(GDir) folder = g_dir_open(run_dir, 0, NULL);
+  const char *name;
+  while (folder != NULL && (name = g_dir_read_name(folder)) != NULL) {
+    struct stat file;
+    g_autofree char *path = g_build_filename(run_dir, name, NULL);
+    if (g_str_has_suffix(name, ".sock") && lstat(path, &file) == 0 && S_ISSOCK(file.st_mode))
+      g_unlink(path);
+  }
+}
+
 static void remove_files(const char *run_dir) {
   g_autofree char *events = berth_guest_events_path(run_dir);
   g_autofree char *control = berth_guest_control_path(run_dir);
@@ -92,6 +104,7 @@ static void remove_files(const char *run_dir) {
   g_unlink(events);
   g_unlink(control);
   g_unlink(log);
+  remove_sockets(run_dir);
 }
 
 void berth_guest_clean(const char *run_dir) {

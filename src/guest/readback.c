@@ -200,6 +200,26 @@ static GPtrArray *all_properties(const Reading *reading) {
   return properties;
 }
 
+static GHashTable *known_ids(const Reading *reading) {
+  GHashTable *known = g_hash_table_new(g_str_hash, g_str_equal);
+  for (guint i = 0; i < reading->inventory->devices->len; i++) {
+    const BerthDevice *device = reading->inventory->devices->pdata[i];
+    if (device->id != NULL)
+      g_hash_table_add(known, device->id);
+  }
+  return known;
+}
+
+/* What the inventory does not have may have a place in any family. */
+static void ask_strangers(const Reading *reading, GArray *questions, GPtrArray *with_id, GPtrArray *properties) {
+  g_autoptr(GHashTable) known = known_ids(reading);
+  for (guint i = 0; i < with_id->len; i++) {
+    Found *found = with_id->pdata[i];
+    for (guint p = 0; p < properties->len && !g_hash_table_contains(known, found->name); p++)
+      ask(reading, questions, found, properties->pdata[p]);
+  }
+}
+
 /* Everything is asked at once and answered in order: two round trips, however many devices there are. */
 static gboolean ask_places(const Reading *reading, GPtrArray *with_id, GError **error) {
   g_autoptr(GArray) questions = g_array_new(FALSE, FALSE, sizeof(Question));
@@ -207,6 +227,7 @@ static gboolean ask_places(const Reading *reading, GPtrArray *with_id, GError **
   g_autoptr(GHashTable) asked = g_hash_table_new(NULL, NULL);
   for (guint i = 0; i < with_id->len; i++)
     ask(reading, questions, with_id->pdata[i], "parent_bus");
+  ask_strangers(reading, questions, with_id, properties);
   for (guint i = 0; i < reading->inventory->devices->len; i++) {
     const BerthDevice *device = reading->inventory->devices->pdata[i];
     const BerthFamily *family = readable_family(reading, device);
@@ -224,6 +245,16 @@ static gboolean ask_places(const Reading *reading, GPtrArray *with_id, GError **
   return take_answers(reading, questions, error);
 }
 
+/* Expander buses are in the list, too, and may come first. (transfer none) */
+static JsonObject *root_bus(JsonArray *buses) {
+  for (guint i = 0; i < json_array_get_length(buses); i++) {
+    JsonObject *bus = object_element(buses, i);
+    if (bus != NULL && int_member(bus, "bus") == 0)
+      return bus;
+  }
+  return NULL;
+}
+
 /* What is on the root bus without an id. A machine without PCI refuses the question. */
 static gboolean ask_root_bus(const Reading *reading, GError **error) {
   g_autoptr(GError) failure = NULL;
@@ -235,7 +266,7 @@ static gboolean ask_root_bus(const Reading *reading, GError **error) {
   }
   if (answer == NULL || !JSON_NODE_HOLDS_ARRAY(answer) || json_array_get_length(json_node_get_array(answer)) == 0)
     return TRUE;
-  JsonObject *root = object_element(json_node_get_array(answer), 0);
+  JsonObject *root = root_bus(json_node_get_array(answer));
   JsonNode *devices = root != NULL ? json_object_get_member(root, "devices") : NULL;
   if (devices == NULL || !JSON_NODE_HOLDS_ARRAY(devices))
     return is_nonsense("query-pci", error);
@@ -378,6 +409,11 @@ static gboolean is_part(const Reading *reading, const Found *found) {
   return g_hash_table_contains(reading->by_id, whole) && g_str_has_prefix(found->parent_bus, below);
 }
 
+/* On no bus, and nothing in it tells of a place: the guest as a whole has it (a generation id). */
+static gboolean has_place(const Found *found) {
+  return found->parent_bus != NULL || json_object_get_size(found->values) > 0;
+}
+
 static void add_extra(const Reading *reading, const Found *found) {
   BerthPlace *place = add_place(reading, -1, found->name, BERTH_PLACE_EXTRA);
   place->bus = g_strdup(last_component(found->parent_bus));
@@ -388,23 +424,18 @@ static gint compare_names(gconstpointer a, gconstpointer b) {
 }
 
 static void find_extra(const Reading *reading, GPtrArray *with_id) {
-  g_autoptr(GHashTable) known = g_hash_table_new(g_str_hash, g_str_equal);
-  for (guint i = 0; i < reading->inventory->devices->len; i++) {
-    const BerthDevice *device = reading->inventory->devices->pdata[i];
-    if (device->id != NULL)
-      g_hash_table_add(known, device->id);
-  }
+  g_autoptr(GHashTable) known = known_ids(reading);
   /* QEMU lists them in the order of its hash table. */
   g_ptr_array_sort(with_id, compare_names);
   for (guint i = 0; i < with_id->len; i++) {
     const Found *found = with_id->pdata[i];
-    if (!found->gone && !g_hash_table_contains(known, found->name) && !is_part(reading, found))
+    if (!found->gone && has_place(found) && !g_hash_table_contains(known, found->name) && !is_part(reading, found))
       add_extra(reading, found);
   }
   g_ptr_array_sort(reading->anonymous, compare_names);
   for (guint i = 0; i < reading->anonymous->len; i++) {
     const Found *found = reading->anonymous->pdata[i];
-    if (!found->gone && !found->claimed)
+    if (!found->gone && has_place(found) && !found->claimed)
       add_extra(reading, found);
   }
 }

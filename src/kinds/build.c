@@ -6,14 +6,17 @@
 
 #define MAX_DEPTH 256
 
-/* Controllers by what they may sit on: PCI first, then those on PCI, then those on USB. */
+/* Controllers by what they may sit on: PCI first, then those on PCI, then those on USB; an IOMMU comes before what it
+ * translates for. */
 static const char *const controller_order[] = {"pci", "usb", "scsi", "ide", "sata", "fdc", "nvme", "virtio-serial"};
 
-enum { USB_HUBS = G_N_ELEMENTS(controller_order), OTHER_CONTROLLERS, DEVICES };
+enum { USB_HUBS = G_N_ELEMENTS(controller_order), OTHER_CONTROLLERS, IOMMUS, DEVICES };
 
 static guint rank_of(const BerthDevice *device) {
   if (device->element->id == BERTH_HUB)
     return USB_HUBS;
+  if (device->element->id == BERTH_IOMMU)
+    return IOMMUS;
   if (device->element->id != BERTH_CONTROLLER)
     return DEVICES;
   for (guint i = 0; i < G_N_ELEMENTS(controller_order); i++) {
@@ -43,6 +46,11 @@ static guint depth_of(const BerthInventory *inventory, const BerthDevice *device
   return depth;
 }
 
+/* QEMU gives a DIMM without a base the first gap, which must not be another's base. */
+static gboolean is_free_dimm(const BerthDevice *device) {
+  return device->address.type == BERTH_ADDRESS_DIMM && (device->address.given >> BERTH_DIMM_BASE & 1) == 0;
+}
+
 typedef struct {
   const BerthDevice *device;
   guint rank, depth, position;
@@ -64,6 +72,8 @@ GPtrArray *berth_kinds_in_order(const BerthInventory *inventory) {
     entry.rank = rank_of(entry.device);
     if (entry.rank == 0 || entry.rank == USB_HUBS)
       entry.depth = depth_of(inventory, entry.device);
+    else
+      entry.depth = is_free_dimm(entry.device);
     g_array_append_val(entries, entry);
   }
   g_array_sort(entries, compare_entries);
@@ -86,7 +96,8 @@ static gboolean is_device(const BerthDevice *device) {
 
 gboolean berth_kinds_build_one(BerthBuild *build, const BerthDevice *device, GError **error) {
   const BerthKind *kind = device->kind;
-  if (!is_device(device))
+  /* An unassigned device is the guest's, but not there (libvirt: formatdomain, "Device Addresses"). */
+  if (!is_device(device) || device->address.type == BERTH_ADDRESS_UNASSIGNED)
     return TRUE;
   if (kind == NULL) {
     g_autofree char *variant = device->element->variant(device);

@@ -30,6 +30,7 @@ typedef enum {
   BERTH_MAP_ONOFF,  /* the same as the word "on" or "off" (QEMU's OnOffAuto) */
   BERTH_MAP_KIB,    /* a number of KiB as a number of bytes */
   BERTH_MAP_MIB,    /* a number of KiB as a number of MiB */
+  BERTH_MAP_THREAD, /* the number of an I/O thread as its id */
 } BerthMapForm;
 
 typedef struct {
@@ -66,7 +67,8 @@ GByteArray *berth_kinds_set(const BerthBuild *build, const BerthXmlNode *node, c
 
 /* Adds the character device @id that the element @node describes (its @type, <source> …; NULL: @device's own). Without a path a
  * unix socket is RUN_DIR/<device id>.sock, and QEMU listens there. Errors: UNSUPPORTED, BAD_INPUT. */
-gboolean berth_kinds_chardev(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, const char *id, GError **error);
+gboolean berth_kinds_chardev(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, const char *id,
+                             GError **error);
 /* Adds the character device @id that is the client of the socket @path. @again: seconds between attempts, 0: one attempt. */
 void berth_kinds_chardev_socket(BerthBuild *build, const char *id, const char *path, gboolean server, guint64 again);
 
@@ -78,6 +80,11 @@ gboolean berth_kinds_block_source(const BerthBuild *build, const BerthDevice *de
                                   GError **error);
 /* The @holder has a source: a disk may be empty. */
 gboolean berth_kinds_block_has_source(const BerthXmlNode *holder);
+
+/* ---- hostdev.c ---- */
+
+/* The -device that gives the guest the host's PCI device of <source>; NULL: an error. */
+JsonObject *berth_kinds_host_pci(BerthBuild *build, const BerthDevice *device, const char *driver, GError **error);
 
 /* ---- memory.c ---- */
 
@@ -116,6 +123,8 @@ gboolean berth_kinds_is_on(const char *text);
 /* Sets @error to UNSUPPORTED, "FILE:LINE: DEVICE: ...". Returns FALSE. */
 gboolean berth_kinds_refuse(const BerthBuild *build, const BerthDevice *device, GError **error, const char *format, ...)
     G_GNUC_PRINTF(4, 5);
+/* @done, or TRUE where a rehearsal can do without what was refused; then @error is taken back. */
+gboolean berth_kinds_go_on(BerthBuild *build, gboolean done, GError **error);
 /* Adds "-global @name=@value" (both made by berth). */
 void berth_kinds_global(BerthBuild *build, const char *name, const char *value);
 
@@ -125,6 +134,8 @@ gboolean berth_kinds_build_cpu(BerthBuild *build, GError **error);     /* cpu.c 
 gboolean berth_kinds_build_clock(BerthBuild *build, GError **error);   /* clock.c */
 gboolean berth_kinds_build_display(BerthBuild *build, GError **error); /* graphics.c: that there is none */
 
+/* -k, where @device, a display, has a keymap. Errors: UNSUPPORTED (it is no word). */
+gboolean berth_kinds_keymap(BerthBuild *build, const BerthDevice *device, GError **error);
 /* A timer of <clock> called @name; NULL if there is none. */
 const BerthXmlNode *berth_kinds_timer(const BerthInventory *inventory, const char *name);
 /* Whether the audio back end is wanted: there is a sound device. */

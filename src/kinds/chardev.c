@@ -15,7 +15,8 @@ static JsonObject *address_object(JsonObject *data, const char *name, const char
   return child_object(address, "data");
 }
 
-static gboolean fill_nothing(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, JsonObject *data, GError **error) {
+static gboolean fill_nothing(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, JsonObject *data,
+                             GError **error) {
   return TRUE;
 }
 
@@ -25,12 +26,14 @@ static gboolean need(BerthBuild *build, const BerthDevice *device, const BerthXm
   return berth_kinds_refuse(build, device, error, "%s is missing", path);
 }
 
-static gboolean fill_file(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, JsonObject *data, GError **error) {
+static gboolean fill_file(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, JsonObject *data,
+                          GError **error) {
   static const BerthMap map[] = {{"source/@path", "out", BERTH_MAP_TEXT}, {"source/@append", "append", BERTH_MAP_SWITCH}, {NULL}};
   return need(build, device, node, "source/@path", error) && berth_kinds_map_node(build, device, node, map, data, error);
 }
 
-static gboolean fill_device(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, JsonObject *data, GError **error) {
+static gboolean fill_device(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, JsonObject *data,
+                            GError **error) {
   static const BerthMap map[] = {{"source/@path", "device", BERTH_MAP_TEXT}, {NULL}};
   return need(build, device, node, "source/@path", error) && berth_kinds_map_node(build, device, node, map, data, error);
 }
@@ -42,14 +45,16 @@ static void set_server(JsonObject *data, gboolean server) {
 }
 
 /* The client's side may be told to try again after so many seconds. */
-static gboolean set_reconnect(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, JsonObject *data, GError **error) {
+static gboolean set_reconnect(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, JsonObject *data,
+                              GError **error) {
   static const BerthMap map[] = {{"source/reconnect/@timeout", "reconnect", BERTH_MAP_NUMBER}, {NULL}};
   return !berth_kinds_is_on(berth_kinds_get(device, node, "source/reconnect/@enabled")) ||
          berth_kinds_map_node(build, device, node, map, data, error);
 }
 
 /* Without a path berth makes the socket itself, named by the id: a channel's name may have any character. */
-static gboolean fill_unix(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, JsonObject *data, GError **error) {
+static gboolean fill_unix(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, JsonObject *data,
+                          GError **error) {
   const char *path = berth_kinds_get(device, node, "source/@path");
   g_autofree char *own = g_strdup_printf("%s/%s.sock", build->run_dir, device->id);
   JsonObject *address = address_object(data, "addr", "unix");
@@ -77,7 +82,8 @@ static gboolean fill_tcp(BerthBuild *build, const BerthDevice *device, const Ber
 
 static gboolean fill_udp(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, JsonObject *data, GError **error) {
   gboolean remote = FALSE;
-  for (const BerthXmlNode *s = berth_xml_node_child(node != NULL ? node : device->node, "source"); s != NULL; s = berth_xml_node_next(s, "source")) {
+  for (const BerthXmlNode *s = berth_xml_node_child(node != NULL ? node : device->node, "source"); s != NULL;
+       s = berth_xml_node_next(s, "source")) {
     gboolean bind = g_strcmp0(berth_xml_node_get(s, "@mode"), "bind") == 0;
     set_inet(address_object(data, bind ? "local" : "remote", "inet"), s);
     remote |= !bind;
@@ -112,7 +118,8 @@ static gboolean fill_spiceport(BerthBuild *build, const BerthDevice *device, con
   return need(build, device, node, "source/@channel", error) && berth_kinds_map_node(build, device, node, map, data, error);
 }
 
-static gboolean fill_dbus(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, JsonObject *data, GError **error) {
+static gboolean fill_dbus(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, JsonObject *data,
+                          GError **error) {
   static const BerthMap map[] = {{"source/@channel", "name", BERTH_MAP_WORD}, {NULL}};
   for (guint i = 0; i < G_N_ELEMENTS(uses); i++) {
     if (device->element->id == uses[i].element && uses[i].dbus != NULL)
@@ -136,11 +143,20 @@ static const struct {
   const char *type, *backend;
   gboolean (*fill)(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, JsonObject *data, GError **error);
 } backends[] = {
-    {"pty", "pty", fill_nothing},  {"null", "null", fill_nothing}, {"stdio", "stdio", fill_nothing},
-    {"file", "file", fill_file},   {"dev", "serial", fill_device}, {"pipe", "pipe", fill_device},
-    {"unix", "socket", fill_unix}, {"tcp", "socket", fill_tcp},    {"udp", "udp", fill_udp},
-    {"vc", "vc", fill_nothing}, {"spicevmc", "spicevmc", fill_spicevmc}, {"spiceport", "spiceport", fill_spiceport},
-    {"qemu-vdagent", "qemu-vdagent", fill_vdagent}, {"dbus", "dbus", fill_dbus},
+    {"pty", "pty", fill_nothing},
+    {"null", "null", fill_nothing},
+    {"stdio", "stdio", fill_nothing},
+    {"file", "file", fill_file},
+    {"dev", "serial", fill_device},
+    {"pipe", "pipe", fill_device},
+    {"unix", "socket", fill_unix},
+    {"tcp", "socket", fill_tcp},
+    {"udp", "udp", fill_udp},
+    {"vc", "vc", fill_nothing},
+    {"spicevmc", "spicevmc", fill_spicevmc},
+    {"spiceport", "spiceport", fill_spiceport},
+    {"qemu-vdagent", "qemu-vdagent", fill_vdagent},
+    {"dbus", "dbus", fill_dbus},
 };
 
 /* A serial port that stands for a written <console> is configured there. */
@@ -152,7 +168,8 @@ static const BerthDevice *configured_by(const BerthBuild *build, const BerthDevi
   return console != NULL ? console : device;
 }
 
-gboolean berth_kinds_chardev(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, const char *id, GError **error) {
+gboolean berth_kinds_chardev(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, const char *id,
+                             GError **error) {
   static const BerthMap log[] = {{"log/@file", "logfile", BERTH_MAP_TEXT}, {"log/@append", "logappend", BERTH_MAP_SWITCH}, {NULL}};
   const BerthDevice *source = configured_by(build, device);
   const char *type = berth_kinds_get(source, node, "@type");

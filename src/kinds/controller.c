@@ -2,9 +2,13 @@
 #include "kinds/build.h"
 
 static const BerthMap pci_map[] = {
-    {"target/@chassisNr", "chassis_nr", BERTH_MAP_NUMBER}, {"target/@port", "port", BERTH_MAP_NUMBER},
-    {"target/@chassis", "chassis", BERTH_MAP_NUMBER},      {"target/@busNr", "bus_nr", BERTH_MAP_NUMBER},
-    {"target/@hotplug", "hotplug", BERTH_MAP_SWITCH},      {NULL},
+    {"target/@chassisNr", "chassis_nr", BERTH_MAP_NUMBER},
+    {"target/@port", "port", BERTH_MAP_NUMBER},
+    {"target/@chassis", "chassis", BERTH_MAP_NUMBER},
+    {"target/@busNr", "bus_nr", BERTH_MAP_NUMBER},
+    {"target/@hotplug", "hotplug", BERTH_MAP_SWITCH},
+    {"target/node", "numa_node", BERTH_MAP_NUMBER},
+    {NULL},
 };
 
 /* Root ports come in two makes; every other model has just one. */
@@ -76,11 +80,9 @@ gboolean berth_kinds_build_usb_controller(BerthBuild *build, const BerthDevice *
 /* ---- disks' and serial ports' controllers ---- */
 
 static const BerthMap scsi_map[] = {
-    {"driver/@queues", "num_queues", BERTH_MAP_NUMBER},
-    {"driver/@cmd_per_lun", "cmd_per_lun", BERTH_MAP_NUMBER},
-    {"driver/@max_sectors", "max_sectors", BERTH_MAP_NUMBER},
-    {"driver/@ioeventfd", "ioeventfd", BERTH_MAP_SWITCH},
-    {NULL},
+    {"driver/@queues", "num_queues", BERTH_MAP_NUMBER},       {"driver/@cmd_per_lun", "cmd_per_lun", BERTH_MAP_NUMBER},
+    {"driver/@max_sectors", "max_sectors", BERTH_MAP_NUMBER}, {"driver/@ioeventfd", "ioeventfd", BERTH_MAP_SWITCH},
+    {"driver/@iothread", "iothread", BERTH_MAP_THREAD},       {NULL},
 };
 
 static const BerthMap serial_map[] = {
@@ -116,7 +118,8 @@ static gboolean map_has(const BerthMap *map, const char *path) {
 static gboolean check_options(const BerthBuild *build, const BerthDevice *device, const BerthMap *map, gboolean virtio,
                               GError **error) {
   static const char *const typed[] = {
-      "@ports", "@vectors", "driver/@queues", "driver/@cmd_per_lun", "driver/@max_sectors", "driver/@ioeventfd"};
+      "@ports",          "@vectors", "driver/@queues", "driver/@cmd_per_lun", "driver/@max_sectors", "driver/@ioeventfd",
+      "driver/@iothread"};
   static const char *const any[] = {"driver/@iommu", "driver/@ats", "driver/@packed", "driver/@page_per_vq"};
   const char *bad = NULL;
   for (guint i = 0; i < G_N_ELEMENTS(typed); i++) {
@@ -148,4 +151,15 @@ gboolean berth_kinds_build_controller(BerthBuild *build, const BerthDevice *devi
   JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
   return props != NULL && berth_kinds_map(build, device, map, props, error) &&
          (!virtio || berth_kinds_virtio(build, device, props, error));
+}
+
+gboolean berth_kinds_build_nvme(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
+  static const BerthMap map[] = {
+      {"serial", "serial", BERTH_MAP_TEXT},
+      {"driver/@queues", "num_queues", BERTH_MAP_NUMBER},
+      {"driver/@ioeventfd", "ioeventfd", BERTH_MAP_SWITCH},
+      {NULL},
+  };
+  JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
+  return props != NULL && berth_kinds_map(build, device, map, props, error);
 }

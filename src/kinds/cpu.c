@@ -2,6 +2,8 @@
 /* -cpu is no keyval list (QEMU splits it at commas), so that only words may go into it. */
 #include "kinds/build.h"
 
+#include <string.h>
+
 static gboolean append_word(const BerthBuild *build, const BerthXmlNode *node, GString *out, const char *key, const char *value,
                             GError **error) {
   if (!berth_kinds_is_word(value)) {
@@ -63,10 +65,35 @@ static const struct {
     {"features/hyperv/ipi/@state", "hv-ipi", TRUE},
     {"features/hyperv/evmcs/@state", "hv-evmcs", TRUE},
     {"features/hyperv/avic/@state", "hv-avic", TRUE},
+    {"features/hyperv/tlbflush/direct/@state", "hv-tlbflush-direct", TRUE},
+    {"features/hyperv/tlbflush/extended/@state", "hv-tlbflush-ext", TRUE},
+    {"features/hyperv/emsr_bitmap/@state", "hv-emsr-bitmap", TRUE},
+    {"features/hyperv/xmm_input/@state", "hv-xmm-input", TRUE},
+    {"features/kvm/hint-dedicated/@state", "kvm-hint-dedicated", TRUE},
+    {"features/kvm/poll-control/@state", "kvm-poll-control", TRUE},
+    {"features/kvm/pv-ipi/@state", "kvm-pv-ipi", FALSE},
     {"features/apic/@eoi", "kvm-pv-eoi", FALSE},
     {"features/pvspinlock/@state", "kvm-pv-unhalt", FALSE},
     {"features/pmu/@state", "pmu", FALSE},
 };
+
+static gboolean has_hyperv_panic(const BerthInventory *inventory) {
+  const BerthDevice *panic;
+  for (guint i = 0; (panic = berth_model_inventory_walk(inventory, BERTH_PANIC, &i)) != NULL;) {
+    if (berth_model_device_is(panic, "@model", "hyperv"))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+/* Twelve characters that the guest reads: any but a comma, which ends the property. */
+static gboolean append_vendor(const BerthBuild *build, const BerthXmlNode *hyperv, GString *out, GError **error) {
+  const char *vendor = berth_xml_node_get(hyperv, "vendor_id/@value");
+  if (vendor == NULL || strchr(vendor, ',') != NULL)
+    return append_word(build, hyperv, out, "hv-vendor-id", vendor, error);
+  g_string_append_printf(out, ",hv-vendor-id=%s", vendor);
+  return TRUE;
+}
 
 static gboolean append_switches(const BerthBuild *build, GString *out, GError **error) {
   const BerthXmlNode *root = build->document->root;
@@ -79,13 +106,16 @@ static gboolean append_switches(const BerthBuild *build, GString *out, GError **
   if (berth_kinds_is_on(berth_xml_node_get(root, "features/kvm/hidden/@state")))
     g_string_append(out, ",kvm=off");
   const BerthXmlNode *hyperv = berth_xml_node_child(berth_xml_node_child(root, "features"), "hyperv");
+  if (g_strcmp0(berth_xml_node_get(hyperv, "@mode"), "passthrough") == 0)
+    g_string_append(out, ",hv-passthrough=on");
+  if (has_hyperv_panic(build->inventory))
+    g_string_append(out, ",hv-crash=on");
   if (berth_kinds_is_on(berth_xml_node_get(hyperv, "spinlocks/@state"))) {
     const char *retries = berth_xml_node_get(hyperv, "spinlocks/@retries");
     if (!append_word(build, hyperv, out, "hv-spinlocks", retries != NULL ? retries : "8191", error))
       return FALSE;
   }
-  return !berth_kinds_is_on(berth_xml_node_get(hyperv, "vendor_id/@state")) ||
-         append_word(build, hyperv, out, "hv-vendor-id", berth_xml_node_get(hyperv, "vendor_id/@value"), error);
+  return !berth_kinds_is_on(berth_xml_node_get(hyperv, "vendor_id/@state")) || append_vendor(build, hyperv, out, error);
 }
 
 static gboolean append_timers(const BerthBuild *build, GString *out, GError **error) {

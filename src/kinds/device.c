@@ -127,6 +127,15 @@ static gboolean map_switch(const BerthMap *row, const char *value, JsonObject *p
   return TRUE;
 }
 
+static gboolean map_thread(const BerthMap *row, const char *value, JsonObject *props) {
+  guint64 number = 0;
+  if (!parse_number(value, &number))
+    return FALSE;
+  g_autofree char *id = g_strdup_printf("iothread%" G_GUINT64_FORMAT, number);
+  json_object_set_string_member(props, row->property, id);
+  return TRUE;
+}
+
 const char *berth_kinds_get(const BerthDevice *device, const BerthXmlNode *node, const char *path) {
   return node != NULL ? berth_xml_node_get(node, path) : berth_model_device_get(device, path);
 }
@@ -134,9 +143,9 @@ const char *berth_kinds_get(const BerthDevice *device, const BerthXmlNode *node,
 gboolean berth_kinds_map_node(const BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, const BerthMap *map,
                               JsonObject *props, GError **error) {
   static gboolean (*const forms[])(const BerthMap *, const char *, JsonObject *) = {
-      [BERTH_MAP_TEXT] = map_text,     [BERTH_MAP_WORD] = map_text,    [BERTH_MAP_NUMBER] = map_number,
-      [BERTH_MAP_SWITCH] = map_switch, [BERTH_MAP_ONOFF] = map_switch, [BERTH_MAP_KIB] = map_number,
-      [BERTH_MAP_MIB] = map_number,
+      [BERTH_MAP_TEXT] = map_text,     [BERTH_MAP_WORD] = map_text,     [BERTH_MAP_NUMBER] = map_number,
+      [BERTH_MAP_SWITCH] = map_switch, [BERTH_MAP_ONOFF] = map_switch,  [BERTH_MAP_KIB] = map_number,
+      [BERTH_MAP_MIB] = map_number,    [BERTH_MAP_THREAD] = map_thread,
   };
   for (; map->path != NULL; map++) {
     const char *value = berth_kinds_get(device, node, map->path);

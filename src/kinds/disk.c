@@ -10,8 +10,9 @@
 static const struct {
   const char *bus, *device, *driver;
 } drivers[] = {
-    {"ide", "disk", "ide-hd"},   {"ide", "cdrom", "ide-cd"},   {"sata", "disk", "ide-hd"},  {"sata", "cdrom", "ide-cd"},
-    {"scsi", "disk", "scsi-hd"}, {"scsi", "cdrom", "scsi-cd"}, {"fdc", "floppy", "floppy"}, {"usb", "disk", "usb-storage"},
+    {"ide", "disk", "ide-hd"},     {"ide", "cdrom", "ide-cd"},      {"sata", "disk", "ide-hd"},  {"sata", "cdrom", "ide-cd"},
+    {"scsi", "disk", "scsi-hd"},   {"scsi", "cdrom", "scsi-cd"},    {"fdc", "floppy", "floppy"}, {"usb", "disk", "usb-storage"},
+    {"scsi", "lun", "scsi-block"}, {"usb", "cdrom", "usb-storage"}, {"nvme", "disk", "nvme-ns"},
 };
 
 /* What only some buses can say; elsewhere it is refused, not ignored. */
@@ -26,6 +27,7 @@ static const struct {
     {"target/@removable", "usb scsi"},
     {"geometry/@cyls", "virtio ide sata scsi"},
     {"geometry/@trans", "ide sata"},
+    {"driver/@iothread", "virtio"},
     {"driver/@queues", "virtio"},
     {"driver/@queue_size", "virtio"},
     {"driver/@ioeventfd", "virtio"},
@@ -52,6 +54,7 @@ static const BerthMap front[] = {
     {"driver/@queue_size", "queue-size", BERTH_MAP_NUMBER},
     {"driver/@ioeventfd", "ioeventfd", BERTH_MAP_SWITCH},
     {"driver/@event_idx", "event_idx", BERTH_MAP_SWITCH},
+    {"driver/@iothread", "iothread", BERTH_MAP_THREAD},
     {NULL},
 };
 
@@ -123,11 +126,33 @@ static gboolean fill_node(const BerthBuild *build, const BerthDevice *device, Js
   return berth_kinds_map(build, device, map, node, error);
 }
 
-static gboolean fill_file(const BerthBuild *build, const BerthDevice *device, JsonObject *node, const char *path, GError **error) {
+/* Of a backing store nothing is ever written. */
+static gboolean fill_file(const BerthBuild *build, const BerthDevice *device, const BerthXmlNode *holder, JsonObject *node,
+                          GError **error) {
   static const BerthMap map[] = {{"driver/@io", "aio", BERTH_MAP_WORD}, {NULL}};
-  json_object_set_string_member(node, "driver", berth_model_device_is(device, "@type", "block") ? "host_device" : "file");
-  json_object_set_string_member(node, "filename", path);
-  return berth_kinds_map(build, device, map, node, error) && fill_node(build, device, node, error);
+  const char *type = berth_xml_node_get(holder, "@type");
+  gboolean local = type == NULL || g_str_equal(type, "file") || g_str_equal(type, "block");
+  if (!berth_kinds_block_source(build, device, holder, node, error) ||
+      (local && !berth_kinds_map(build, device, map, node, error)) || !fill_node(build, device, node, error))
+    return FALSE;
+  if (holder != device->node)
+    json_object_set_boolean_member(node, "read-only", TRUE);
+  return TRUE;
+}
+
+/* The lowest node of @holder: the file, or a part of it. */
+static gboolean fill_storage(const BerthBuild *build, const BerthDevice *device, const BerthXmlNode *holder, JsonObject *node,
+                             GError **error) {
+  static const BerthMap map[] = {{"@offset", "offset", BERTH_MAP_NUMBER}, {"@size", "size", BERTH_MAP_NUMBER}, {NULL}};
+  const BerthXmlNode *source = berth_xml_node_child(holder, "source");
+  const BerthXmlNode *slice = berth_xml_node_child(berth_xml_node_child(source, "slices"), "slice");
+  if (slice == NULL)
+    return fill_file(build, device, holder, node, error);
+  JsonObject *file = json_object_new();
+  json_object_set_string_member(node, "driver", "raw");
+  json_object_set_object_member(node, "file", file);
+  return fill_file(build, device, holder, file, error) && berth_kinds_map_node(build, device, slice, map, node, error) &&
+         fill_node(build, device, node, error);
 }
 
 /* QEMU unmaps zeroes only where it may discard; where it may not, it writes them. */
@@ -138,26 +163,82 @@ static const char *detect_zeroes(const BerthDevice *device) {
   return zeroes;
 }
 
-/* One tree of nodes for a disk: the format's with the file's inside, or the file's alone for raw images. *@name: what the front end
- * names as its drive (transfer full). */
-static gboolean add_nodes(BerthBuild *build, const BerthDevice *device, const char *path, char **name, GError **error) {
+static const char *format_of(const BerthDevice *device, const BerthXmlNode *holder) {
+  const char *format =
+      holder == device->node ? berth_model_device_get(device, "driver/@type") : berth_xml_node_get(holder, "format/@type");
+  return g_strcmp0(format, "fat") == 0 ? "raw" : format;
+}
+
+static gboolean set_format_cache(const BerthBuild *build, const BerthDevice *device, const BerthXmlNode *holder, JsonObject *node,
+                                 GError **error) {
+  const BerthXmlNode *format = berth_xml_node_child(holder, holder == device->node ? "driver" : "format");
+  const BerthXmlNode *size = berth_xml_node_child(berth_xml_node_child(format, "metadata_cache"), "max_size");
+  guint64 bytes = 0;
+  if (size == NULL)
+    return TRUE;
+  if (!berth_kinds_size(build, size, size->text, "bytes", &bytes, error))
+    return FALSE;
+  json_object_set_int_member(node, "cache-size", (gint64)bytes);
+  return TRUE;
+}
+
+/* One layer: the format's node with the file's inside, or the file's alone for raw images. @name: of a top layer, else NULL. */
+static gboolean fill_layer(const BerthBuild *build, const BerthDevice *device, const BerthXmlNode *holder, JsonObject *node,
+                           const char *name, GError **error) {
+  const char *format = format_of(device, holder);
+  if (format == NULL || g_str_equal(format, "raw"))
+    return fill_storage(build, device, holder, node, error);
+  JsonObject *file = json_object_new();
+  json_object_set_string_member(node, "driver", format);
+  json_object_set_object_member(node, "file", file);
+  if (name != NULL) {
+    g_autofree char *file_name = g_strconcat(name, "-file", NULL);
+    json_object_set_string_member(file, "node-name", file_name);
+  }
+  if (!fill_storage(build, device, holder, file, error) || !fill_node(build, device, node, error))
+    return FALSE;
+  if (holder != device->node)
+    json_object_set_boolean_member(node, "read-only", TRUE);
+  return set_format_cache(build, device, holder, node, error);
+}
+
+/* The disk's layers, each the backing store of the one before. What the document does not say of a chain QEMU finds in the images;
+ * an empty <backingStore/> says that it ends. */
+static gboolean fill_layers(const BerthBuild *build, const BerthDevice *device, JsonObject *node, const char *name,
+                            GError **error) {
+  const BerthXmlNode *holder = device->node;
+  while (TRUE) {
+    const BerthXmlNode *next = berth_xml_node_child(holder, "backingStore");
+    const char *format = format_of(device, holder);
+    if (!fill_layer(build, device, holder, node, holder == device->node ? name : NULL, error))
+      return FALSE;
+    if (next == NULL || format == NULL || g_str_equal(format, "raw"))
+      return TRUE;
+    if (berth_xml_node_get(next, "@type") == NULL && berth_xml_node_child(next, "source") == NULL) {
+      json_object_set_null_member(node, "backing");
+      return TRUE;
+    }
+    JsonObject *backing = json_object_new();
+    json_object_set_object_member(node, "backing", backing);
+    node = backing;
+    holder = next;
+  }
+}
+
+/* One tree of nodes for a disk. *@name: what the front end names as its drive (transfer full). */
+static gboolean add_nodes(BerthBuild *build, const BerthDevice *device, char **name, GError **error) {
   const char *zeroes = detect_zeroes(device);
-  const char *format = berth_model_device_get(device, "driver/@type");
   JsonObject *node = berth_model_qemu_add(build->qemu, BERTH_QEMU_BLOCKDEV);
   *name = node_name(device);
   json_object_set_string_member(node, "node-name", *name);
   if (zeroes != NULL)
     json_object_set_string_member(node, "detect-zeroes", zeroes);
-  if (format == NULL || g_str_equal(format, "raw"))
-    return fill_file(build, device, node, path, error);
-  g_autofree char *file_name = g_strconcat(*name, "-file", NULL);
-  JsonObject *file = json_object_new();
-  json_object_set_string_member(node, "driver", format);
-  json_object_set_object_member(node, "file", file);
-  json_object_set_string_member(file, "node-name", file_name);
-  if (berth_xml_node_child(device->node, "backingStore") != NULL)
-    json_object_set_null_member(node, "backing");
-  return fill_file(build, device, file, path, error) && fill_node(build, device, node, error);
+  if (!berth_kinds_is_on(berth_model_device_get(device, "driver/@copy_on_read")))
+    return fill_layers(build, device, node, *name, error);
+  JsonObject *below = json_object_new();
+  json_object_set_string_member(node, "driver", "copy-on-read");
+  json_object_set_object_member(node, "file", below);
+  return fill_layers(build, device, below, *name, error);
 }
 
 static void set_error_policy(const BerthDevice *device, JsonObject *props) {
@@ -223,26 +304,85 @@ static void set_boot(BerthBuild *build, const BerthDevice *device, const char *b
   berth_kinds_global(build, device->address.value[BERTH_DRIVE_UNIT] == 0 ? "isa-fdc.bootindexA" : "isa-fdc.bootindexB", value);
 }
 
+/* A socket takes the place of the block nodes. */
+static gboolean build_vhost_user(BerthBuild *build, const BerthDevice *device, GError **error) {
+  static const BerthMap map[] = {
+      {"driver/@queues", "num-queues", BERTH_MAP_NUMBER}, {"driver/@queue_size", "queue-size", BERTH_MAP_NUMBER}, {NULL}};
+  const char *path = berth_model_device_get(device, "source/@path");
+  gboolean again = berth_kinds_is_on(berth_model_device_get(device, "source/reconnect/@enabled"));
+  g_autofree char *id = berth_kinds_id("char", device);
+  if (path == NULL || !berth_model_device_is(device, "target/@bus", "virtio"))
+    return berth_kinds_refuse(build, device, error, "a vhostuser disk is on bus virtio and has a <source path>");
+  if (!berth_kinds_memory_is_shared(build->inventory))
+    return berth_kinds_refuse(build, device, error, "a vhostuser disk needs <memoryBacking><access mode='shared'/>");
+  berth_kinds_chardev_socket(build, id, path, FALSE, again ? berth_model_device_number(device, "source/reconnect/@timeout", 1) : 0);
+  JsonObject *props = berth_kinds_device(build, device, "vhost-user-blk-pci", error);
+  if (props == NULL)
+    return FALSE;
+  json_object_set_string_member(props, "chardev", id);
+  set_boot(build, device, "virtio", props);
+  return berth_kinds_map(build, device, map, props, error) && berth_kinds_virtio(build, device, props, error);
+}
+
+/* A plain USB storage device has its SCSI disk inside; the bulk-only one shows a SCSI bus, where the disk sits. */
+static JsonObject *add_bot(BerthBuild *build, const BerthDevice *device, GError **error) {
+  g_autofree char *id = berth_kinds_id("", device);
+  g_autofree char *bus = g_strconcat(id, ".0", NULL);
+  g_autofree char *name = g_strconcat(id, "-device", NULL);
+  if (berth_kinds_device(build, device, "usb-bot", error) == NULL)
+    return NULL;
+  JsonObject *props = berth_model_qemu_add(build->qemu, BERTH_QEMU_DEVICE);
+  json_object_set_string_member(props, "driver", g_str_equal(disk_device(device), "cdrom") ? "scsi-cd" : "scsi-hd");
+  json_object_set_string_member(props, "id", name);
+  json_object_set_string_member(props, "bus", bus);
+  json_object_set_int_member(props, "scsi-id", 0);
+  json_object_set_int_member(props, "lun", 0);
+  return props;
+}
+
+static gboolean check_disk(const BerthBuild *build, const BerthDevice *device, const char *bus, GError **error) {
+  gboolean lun = g_str_equal(disk_device(device), "lun");
+  if (!lun && (berth_model_device_is(device, "@rawio", "yes") || berth_model_device_get(device, "@sgio") != NULL))
+    return berth_kinds_refuse(build, device, error, "rawio and sgio are something only device='lun' has");
+  if (lun && !berth_model_device_is(device, "@type", "block") && !berth_model_device_is(device, "source/@protocol", "iscsi"))
+    return berth_kinds_refuse(build, device, error, "device='lun' needs a source of type block, or iscsi");
+  return check_limits(build, device, bus, error);
+}
+
+/* A passed-through unit answers for itself: nothing of what it shows is berth's. */
+static gboolean fill_lun(const BerthBuild *build, const BerthDevice *device, JsonObject *props, GError **error) {
+  static const char *const own[] = {"serial", "wwn", "vendor", "product", "geometry/@cyls", "target/@removable", NULL};
+  if (!berth_kinds_only(build, device, own, FALSE, "an emulated disk", error))
+    return FALSE;
+  if (berth_xml_node_child(device->node, "shareable") != NULL)
+    json_object_set_boolean_member(props, "share-rw", TRUE);
+  set_error_policy(device, props);
+  return TRUE;
+}
+
 gboolean berth_kinds_build_disk(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
   const char *written = berth_model_device_get(device, "target/@bus"), *bus = written != NULL ? written : "";
   const char *driver = find_driver(device, kind, bus);
-  const char *path =
-      berth_model_device_get(device, berth_model_device_is(device, "@type", "block") ? "source/@dev" : "source/@file");
+  gboolean bot = berth_model_device_is(device, "@model", "usb-bot");
   g_autofree char *node = NULL;
+  if (berth_model_device_is(device, "@type", "vhostuser"))
+    return build_vhost_user(build, device, error);
   if (driver == NULL)
     return berth_kinds_refuse(build, device, error, "a %s on bus %s is not supported by start yet", disk_device(device), bus);
-  if (!check_limits(build, device, bus, error))
+  if (!check_disk(build, device, bus, error))
     return FALSE;
-  if (path != NULL) {
-    if (!add_nodes(build, device, path, &node, error))
+  if (berth_kinds_block_has_source(device->node)) {
+    if (!add_nodes(build, device, &node, error))
       return FALSE;
-  } else if (g_str_equal(disk_device(device), "disk"))
+  } else if (!is_listed("cdrom floppy", disk_device(device)) || g_str_equal(driver, "usb-storage"))
     return berth_kinds_refuse(build, device, error, "has no source; only a cdrom or floppy can be empty");
-  JsonObject *props = berth_kinds_device(build, device, driver, error);
+  JsonObject *props = bot ? add_bot(build, device, error) : berth_kinds_device(build, device, driver, error);
   if (props == NULL)
     return FALSE;
   if (node != NULL)
     json_object_set_string_member(props, "drive", node);
   set_boot(build, device, bus, props);
+  if (g_str_equal(disk_device(device), "lun"))
+    return fill_lun(build, device, props, error);
   return fill_front(build, device, bus, props, error);
 }

@@ -36,12 +36,30 @@ static char *tcp_display(const BerthBuild *build, const BerthDevice *device, gbo
   return g_strdup_printf("%s%s%s:%u", left, address, right, (guint)number - FIRST_PORT);
 }
 
+gboolean berth_kinds_keymap(BerthBuild *build, const BerthDevice *device, GError **error) {
+  const char *keymap = berth_model_device_get(device, "@keymap");
+  if (keymap == NULL)
+    return TRUE;
+  if (!berth_kinds_is_word(keymap))
+    return berth_kinds_refuse(build, device, error, "keymap '%s' is not a word", keymap);
+  berth_model_qemu_option(build->qemu, "-k", keymap);
+  return TRUE;
+}
+
 gboolean berth_kinds_build_vnc(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
-  static const BerthMap map[] = {{"@sharePolicy", "share", BERTH_MAP_WORD}, {NULL}};
+  static const BerthMap map[] = {{"@sharePolicy", "share", BERTH_MAP_WORD}, {"@websocket", "websocket", BERTH_MAP_NUMBER}, {NULL}};
+  static const char *const not_mine[] = {"@display",           "@xauth",      "@fullscreen",  "@p2p", "@tlsPort", "gl/@enable",
+                                         "image/@compression", "mouse/@mode", "@defaultMode", NULL};
   const char *path = setting(device, "@socket", "listen/@socket");
   g_autofree char *display = NULL;
   gboolean choose = FALSE;
-  if (is_socket(device))
+  if (!berth_kinds_only(build, device, not_mine, FALSE, "another display", error) || !berth_kinds_keymap(build, device, error))
+    return FALSE;
+  if (berth_model_device_is(device, "@websocket", "-1"))
+    return berth_kinds_refuse(build, device, error, "websocket='-1' is not supported by start yet: a free port is not looked for");
+  if (berth_model_device_is(device, "listen/@type", "none"))
+    display = g_strdup("none");
+  else if (is_socket(device))
     display = path != NULL ? g_strconcat("unix:", path, NULL) : g_strconcat("unix:", build->run_dir, "/vnc.sock", NULL);
   else
     display = tcp_display(build, device, &choose, error);

@@ -3,23 +3,31 @@
 
 #define SOURCE "source/address/@"
 
-gboolean berth_kinds_build_host_pci(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
-  if (berth_model_device_get(device, SOURCE "bus") == NULL)
-    return berth_kinds_refuse(build, device, error, "<source> has no <address>");
+JsonObject *berth_kinds_host_pci(BerthBuild *build, const BerthDevice *device, const char *driver, GError **error) {
+  if (berth_model_device_get(device, SOURCE "bus") == NULL) {
+    berth_kinds_refuse(build, device, error, "<source> has no <address>");
+    return NULL;
+  }
   guint64 domain = berth_model_device_number(device, SOURCE "domain", 0),
           bus = berth_model_device_number(device, SOURCE "bus", 256);
   guint64 slot = berth_model_device_number(device, SOURCE "slot", 0),
           function = berth_model_device_number(device, SOURCE "function", 0);
   if (domain > G_MAXUINT32 || bus > 255 || slot > 31 || function > 7) {
     berth_xml_error(error, BERTH_ERROR_BAD_INPUT, build->document, device->node, "the host's PCI address is out of range");
-    return FALSE;
+    return NULL;
   }
-  JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
+  JsonObject *props = berth_kinds_device(build, device, driver, error);
   if (props == NULL)
-    return FALSE;
+    return NULL;
   g_autofree char *host = g_strdup_printf("%04x:%02x:%02x.%x", (guint)domain, (guint)bus, (guint)slot, (guint)function);
   json_object_set_string_member(props, "host", host);
-  return berth_kinds_boot(build, device, props, error);
+  return berth_kinds_boot(build, device, props, error) ? props : NULL;
+}
+
+gboolean berth_kinds_build_host_pci(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
+  static const BerthMap map[] = {{"teaming/@persistent", "failover_pair_id", BERTH_MAP_WORD}, {NULL}};
+  JsonObject *props = berth_kinds_host_pci(build, device, kind->driver, error);
+  return props != NULL && berth_kinds_map(build, device, map, props, error);
 }
 
 gboolean berth_kinds_build_host_usb(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
@@ -32,4 +40,32 @@ gboolean berth_kinds_build_host_usb(BerthBuild *build, const BerthDevice *device
     return berth_kinds_refuse(build, device, error, "<source> names no device");
   JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
   return props != NULL && berth_kinds_map(build, device, map, props, error) && berth_kinds_boot(build, device, props, error);
+}
+
+/* QEMU wants the generic device, /dev/sgN, whose number only the host knows. */
+gboolean berth_kinds_build_host_scsi(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
+  return berth_kinds_refuse(build, device, error, "the host's device behind a SCSI address is not looked up by start yet");
+}
+
+gboolean berth_kinds_build_host_vhost_scsi(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
+  static const BerthMap map[] = {{"source/@wwpn", "wwpn", BERTH_MAP_WORD}, {NULL}};
+  if (berth_model_device_get(device, "source/@wwpn") == NULL)
+    return berth_kinds_refuse(build, device, error, "<source wwpn> is missing");
+  JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
+  return props != NULL && berth_kinds_map(build, device, map, props, error) && berth_kinds_virtio(build, device, props, error);
+}
+
+gboolean berth_kinds_build_host_mdev(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
+  static const BerthMap map[] = {{"@display", "display", BERTH_MAP_ONOFF}, {"@ramfb", "ramfb", BERTH_MAP_SWITCH}, {NULL}};
+  const char *uuid = berth_model_device_get(device, SOURCE "uuid");
+  gboolean ramfb = berth_model_device_is(device, "@ramfb", "on");
+  if (!berth_kinds_is_word(uuid))
+    return berth_kinds_refuse(build, device, error, "<source> has no <address uuid>");
+  /* The frame buffer of firmware has no place to come to while the guest runs. */
+  JsonObject *props = berth_kinds_device(build, device, ramfb ? "vfio-pci-nohotplug" : kind->driver, error);
+  if (props == NULL)
+    return FALSE;
+  g_autofree char *path = g_strconcat("/sys/bus/mdev/devices/", uuid, NULL);
+  json_object_set_string_member(props, "sysfsdev", path);
+  return berth_kinds_map(build, device, map, props, error) && berth_kinds_boot(build, device, props, error);
 }

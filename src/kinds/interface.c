@@ -38,12 +38,90 @@ static gboolean fill_ethernet(BerthBuild *build, const BerthDevice *device, Json
   return berth_kinds_map(build, device, map, netdev, error);
 }
 
-/* "null" has no host side at all: the guest sees a NIC whose cable leads nowhere. */
+static char *inet_place(const BerthXmlNode *node) {
+  const char *address = berth_xml_node_get(node, "@address"), *port = berth_xml_node_get(node, "@port");
+  return g_strconcat(address != NULL ? address : "", ":", port != NULL ? port : "", NULL);
+}
+
+/* What each type is to QEMU's sockets: the property that takes ADDRESS:PORT. */
+static const struct {
+  const char *type, *property;
+} sockets[] = {{"mcast", "mcast"}, {"server", "listen"}, {"client", "connect"}, {"udp", "udp"}};
+
+static gboolean fill_socket(BerthBuild *build, const BerthDevice *device, JsonObject *netdev, GError **error) {
+  const BerthXmlNode *source = berth_xml_node_child(device->node, "source");
+  const BerthXmlNode *local = berth_xml_node_child(source, "local");
+  gboolean udp = berth_model_device_is(device, "@type", "udp");
+  g_autofree char *place = inet_place(source);
+  g_autofree char *here = inet_place(local);
+  if (berth_xml_node_get(source, "@port") == NULL || (udp && berth_xml_node_get(local, "@port") == NULL))
+    return berth_kinds_refuse(build, device, error, "<source port>%s is missing", udp ? " or <local port>" : "");
+  json_object_set_string_member(netdev, "type", "socket");
+  for (guint i = 0; i < G_N_ELEMENTS(sockets); i++) {
+    if (berth_model_device_is(device, "@type", sockets[i].type))
+      json_object_set_string_member(netdev, sockets[i].property, place);
+  }
+  if (udp)
+    json_object_set_string_member(netdev, "localaddr", here);
+  return TRUE;
+}
+
+/* The switch is a process of the user's that shares the guest's memory. */
+static gboolean fill_vhost_user(BerthBuild *build, const BerthDevice *device, JsonObject *netdev, GError **error) {
+  const char *path = berth_model_device_get(device, "source/@path");
+  g_autofree char *id = berth_kinds_id("char", device);
+  if (path == NULL)
+    return berth_kinds_refuse(build, device, error, "<source path> is missing");
+  json_object_set_string_member(netdev, "type", "vhost-user");
+  json_object_set_string_member(netdev, "chardev", id);
+  if (queues_of(device) > 1)
+    json_object_set_int_member(netdev, "queues", (gint64)queues_of(device));
+  return TRUE;
+}
+
+/* The socket must be there before the network back end that names it. */
+static gboolean add_chardev(BerthBuild *build, const BerthDevice *device, GError **error) {
+  const char *path = berth_model_device_get(device, "source/@path");
+  gboolean again = berth_kinds_is_on(berth_model_device_get(device, "source/reconnect/@enabled"));
+  g_autofree char *id = berth_kinds_id("char", device);
+  if (!berth_kinds_memory_is_shared(build->inventory))
+    return berth_kinds_refuse(build, device, error, "a vhostuser interface needs <memoryBacking><access mode='shared'/>");
+  if (path != NULL)
+    berth_kinds_chardev_socket(build, id, path, berth_model_device_is(device, "source/@mode", "server"),
+                               again ? berth_model_device_number(device, "source/reconnect/@timeout", 1) : 0);
+  return TRUE;
+}
+
+static gboolean fill_vdpa(BerthBuild *build, const BerthDevice *device, JsonObject *netdev, GError **error) {
+  static const BerthMap map[] = {{"source/@dev", "vhostdev", BERTH_MAP_TEXT}, {NULL}};
+  if (berth_model_device_get(device, "source/@dev") == NULL)
+    return berth_kinds_refuse(build, device, error, "<source dev> is missing");
+  json_object_set_string_member(netdev, "type", "vhost-vdpa");
+  if (queues_of(device) > 1)
+    json_object_set_int_member(netdev, "queues", (gint64)queues_of(device));
+  return berth_kinds_map(build, device, map, netdev, error);
+}
+
+/* A network is a bridge once someone has said which. */
+static gboolean fill_network(BerthBuild *build, const BerthDevice *device, JsonObject *netdev, GError **error) {
+  if (berth_model_device_get(device, "source/@bridge") != NULL)
+    return fill_bridge(build, device, netdev, error);
+  return berth_kinds_refuse(build, device, error,
+                            "network '%s': networks are not looked up by start yet; type='bridge' names a bridge",
+                            berth_model_device_get(device, "source/@network"));
+}
+
+static gboolean fill_direct(BerthBuild *build, const BerthDevice *device, JsonObject *netdev, GError **error) {
+  return berth_kinds_refuse(build, device, error,
+                            "a macvtap device on '%s' is not made by start yet; type='ethernet' names a tap device",
+                            berth_model_device_get(device, "source/@dev"));
+}
+
+/* "null" has no host side at all: the guest sees a NIC whose cable leads nowhere; a host's device is its own host side. */
 static const HostSide host_sides[] = {
-    {"user", fill_user},
-    {"bridge", fill_bridge},
-    {"ethernet", fill_ethernet},
-    {"null", NULL},
+    {"user", fill_user},     {"bridge", fill_bridge},        {"ethernet", fill_ethernet}, {"network", fill_network},
+    {"direct", fill_direct}, {"mcast", fill_socket},         {"server", fill_socket},     {"client", fill_socket},
+    {"udp", fill_socket},    {"vhostuser", fill_vhost_user}, {"vdpa", fill_vdpa},         {"null", NULL},
 };
 
 static const HostSide *find_host_side(const BerthDevice *device) {
@@ -62,19 +140,57 @@ static const char *find_driver(const BerthDevice *device, const BerthKind *kind)
   return berth_kinds_is_word(model) ? model : NULL;
 }
 
+/* The types whose back end has more than one queue. (The name of a back end that others lack changes nothing for the guest.) */
+static gboolean has_queues(const BerthDevice *device) {
+  return berth_model_device_is(device, "@type", "ethernet") || berth_model_device_is(device, "@type", "vhostuser") ||
+         berth_model_device_is(device, "@type", "vdpa");
+}
+
 static gboolean check(const BerthBuild *build, const BerthDevice *device, gboolean virtio, GError **error) {
-  static const char *const virtio_only[] = {
-      "driver/@queues", "driver/@rx_queue_size", "driver/@tx_queue_size", "driver/@ioeventfd", "driver/@event_idx",
-      "driver/@txmode", "driver/@iommu",         "driver/@ats",           "driver/@packed",    "driver/@page_per_vq"};
-  for (guint i = 0; i < G_N_ELEMENTS(virtio_only) && !virtio; i++) {
-    if (berth_model_device_get(device, virtio_only[i]) != NULL)
-      return berth_kinds_refuse(build, device, error, "%s is something only a virtio NIC has", virtio_only[i]);
-  }
-  if (queues_of(device) > 1 && !berth_model_device_is(device, "@type", "ethernet"))
+  static const char *const virtio_only[] = {"driver/@queues",
+                                            "driver/@rx_queue_size",
+                                            "driver/@tx_queue_size",
+                                            "driver/@ioeventfd",
+                                            "driver/@event_idx",
+                                            "driver/@txmode",
+                                            "driver/@iommu",
+                                            "driver/@ats",
+                                            "driver/@packed",
+                                            "driver/@page_per_vq",
+                                            "driver/host/@csum",
+                                            "driver/host/@gso",
+                                            "driver/host/@tso4",
+                                            "driver/host/@tso6",
+                                            "driver/host/@ecn",
+                                            "driver/host/@ufo",
+                                            "driver/host/@mrg_rxbuf",
+                                            "driver/guest/@csum",
+                                            "driver/guest/@tso4",
+                                            "driver/guest/@tso6",
+                                            "driver/guest/@ecn",
+                                            "driver/guest/@ufo",
+                                            "mtu/@size",
+                                            NULL};
+  if (!berth_kinds_only(build, device, virtio_only, virtio, "a virtio NIC", error))
+    return FALSE;
+  if (queues_of(device) > 1 && !has_queues(device))
     return berth_kinds_refuse(build, device, error, "more than one queue needs type='ethernet'");
-  if (berth_model_device_is(device, "driver/@name", "vhost") && !berth_model_device_is(device, "@type", "ethernet"))
-    return berth_kinds_refuse(build, device, error, "vhost needs type='ethernet'");
+  if (berth_model_device_is(device, "driver/@name", "vfio"))
+    return berth_kinds_refuse(build, device, error, "driver 'vfio' needs type='hostdev'");
   return TRUE;
+}
+
+/* A bonded pair: the guest uses the host's device while it is there, and the virtio NIC when it is not. */
+static gboolean fill_teaming(BerthBuild *build, const BerthDevice *device, gboolean virtio, JsonObject *props, GError **error) {
+  static const BerthMap map[] = {{"teaming/@persistent", "failover_pair_id", BERTH_MAP_WORD}, {NULL}};
+  if (berth_model_device_get(device, "teaming/@type") == NULL)
+    return TRUE;
+  gboolean persistent = berth_model_device_is(device, "teaming/@type", "persistent");
+  if (persistent != virtio)
+    return berth_kinds_refuse(build, device, error, "of a team, the virtio NIC is persistent and the host's device transient");
+  if (persistent)
+    json_object_set_boolean_member(props, "failover", TRUE);
+  return berth_kinds_map(build, device, map, props, error);
 }
 
 /* Vectors as libvirt counts them: two a queue, one for control, one for changes of the configuration. */
@@ -84,6 +200,19 @@ static gboolean fill_virtio(const BerthBuild *build, const BerthDevice *device, 
       {"driver/@tx_queue_size", "tx_queue_size", BERTH_MAP_NUMBER},
       {"driver/@ioeventfd", "ioeventfd", BERTH_MAP_SWITCH},
       {"driver/@event_idx", "event_idx", BERTH_MAP_SWITCH},
+      {"driver/host/@csum", "csum", BERTH_MAP_SWITCH},
+      {"driver/host/@gso", "gso", BERTH_MAP_SWITCH},
+      {"driver/host/@tso4", "host_tso4", BERTH_MAP_SWITCH},
+      {"driver/host/@tso6", "host_tso6", BERTH_MAP_SWITCH},
+      {"driver/host/@ecn", "host_ecn", BERTH_MAP_SWITCH},
+      {"driver/host/@ufo", "host_ufo", BERTH_MAP_SWITCH},
+      {"driver/host/@mrg_rxbuf", "mrg_rxbuf", BERTH_MAP_SWITCH},
+      {"driver/guest/@csum", "guest_csum", BERTH_MAP_SWITCH},
+      {"driver/guest/@tso4", "guest_tso4", BERTH_MAP_SWITCH},
+      {"driver/guest/@tso6", "guest_tso6", BERTH_MAP_SWITCH},
+      {"driver/guest/@ecn", "guest_ecn", BERTH_MAP_SWITCH},
+      {"driver/guest/@ufo", "guest_ufo", BERTH_MAP_SWITCH},
+      {"mtu/@size", "host_mtu", BERTH_MAP_NUMBER},
       {NULL},
   };
   if (queues_of(device) > 1) {
@@ -95,16 +224,33 @@ static gboolean fill_virtio(const BerthBuild *build, const BerthDevice *device, 
   return berth_kinds_map(build, device, map, props, error) && berth_kinds_virtio(build, device, props, error);
 }
 
+/* The host's device as it is: its MAC is set on the host, before QEMU starts. */
+static gboolean build_host_device(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
+  static const char *const emulated[] = {"driver/@queues", "driver/@iommu",  "driver/@ats", "driver/@packed",
+                                         "mtu/@size",      "driver/@txmode", NULL};
+  JsonObject *props = NULL;
+  if (!berth_kinds_only(build, device, emulated, FALSE, "an emulated NIC", error))
+    return FALSE;
+  props = berth_kinds_host_pci(build, device, kind->driver, error);
+  return props != NULL && fill_teaming(build, device, FALSE, props, error);
+}
+
 gboolean berth_kinds_build_interface(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
   static const BerthMap map[] = {{"mac/@address", "mac", BERTH_MAP_TEXT}, {NULL}};
+  if (berth_model_device_is(device, "@type", "hostdev"))
+    return build_host_device(build, device, kind, error);
   const HostSide *host = find_host_side(device);
   const char *driver = find_driver(device, kind);
   gboolean virtio = driver != NULL && g_str_has_prefix(driver, "virtio-");
   g_autofree char *netdev_id = berth_kinds_id("host", device);
+  if (berth_model_device_get(device, "@type") == NULL)
+    return berth_kinds_refuse(build, device, error, "has no type, such as type='user'");
   if (host == NULL || driver == NULL)
     return berth_kinds_refuse(build, device, error, "model '%s' of type '%s' is not supported by start yet",
                               berth_model_device_get(device, "model/@type"), berth_model_device_get(device, "@type"));
   if (!check(build, device, virtio, error))
+    return FALSE;
+  if (host->fill == fill_vhost_user && !add_chardev(build, device, error))
     return FALSE;
   if (host->fill != NULL) {
     JsonObject *netdev = berth_model_qemu_add(build->qemu, BERTH_QEMU_NETDEV);
@@ -117,7 +263,8 @@ gboolean berth_kinds_build_interface(BerthBuild *build, const BerthDevice *devic
     return FALSE;
   if (host->fill != NULL)
     json_object_set_string_member(props, "netdev", netdev_id);
-  if (!berth_kinds_map(build, device, map, props, error) || !berth_kinds_boot(build, device, props, error))
+  if (!berth_kinds_map(build, device, map, props, error) || !berth_kinds_boot(build, device, props, error) ||
+      !fill_teaming(build, device, virtio, props, error))
     return FALSE;
   return !virtio || fill_virtio(build, device, props, error);
 }

@@ -75,11 +75,12 @@ static const BerthKind sounds[] = {
 static const BerthKind hostdevs[] = {
     {BERTH_HOSTDEV, "pci", "vfio-pci", PCI, BERTH_PCI_BY_HOST, 7, 0, berth_kinds_build_host_pci},
     {BERTH_HOSTDEV, "usb", "usb-host", BERTH_ADDRESS_USB, 0, 0, 0, berth_kinds_build_host_usb},
-    {BERTH_HOSTDEV, "scsi", "scsi-generic", BERTH_ADDRESS_DRIVE, 0, 0, 0, NULL},
-    {BERTH_HOSTDEV, "scsi_host", "vhost-scsi-pci", PCI, EXPR, 7, TRANS, NULL},
-    {BERTH_HOSTDEV, "scsi_host-transitional", "vhost-scsi-pci-transitional", PCI, CONV, 7, 0, NULL},
-    {BERTH_HOSTDEV, "scsi_host-non-transitional", "vhost-scsi-pci-non-transitional", PCI, EXPR, 7, 0, NULL},
-    {BERTH_HOSTDEV, "mdev/vfio-pci", "vfio-pci", PCI, EXPR, 7, 0, NULL},
+    {BERTH_HOSTDEV, "scsi", "scsi-generic", BERTH_ADDRESS_DRIVE, 0, 0, 0, berth_kinds_build_host_scsi},
+    {BERTH_HOSTDEV, "scsi_host", "vhost-scsi-pci", PCI, EXPR, 7, TRANS, berth_kinds_build_host_vhost_scsi},
+    {BERTH_HOSTDEV, "scsi_host-transitional", "vhost-scsi-pci-transitional", PCI, CONV, 7, 0, berth_kinds_build_host_vhost_scsi},
+    {BERTH_HOSTDEV, "scsi_host-non-transitional", "vhost-scsi-pci-non-transitional", PCI, EXPR, 7, 0,
+     berth_kinds_build_host_vhost_scsi},
+    {BERTH_HOSTDEV, "mdev/vfio-pci", "vfio-pci", PCI, EXPR, 7, 0, berth_kinds_build_host_mdev},
     {BERTH_HOSTDEV, "mdev/vfio-ap", "vfio-ap", NONE, 0, 0, 0, NULL},
     {BERTH_HOSTDEV, "mdev/vfio-ccw", "vfio-ccw", BERTH_ADDRESS_CCW, 0, 0, 0, NULL},
     END,
@@ -136,7 +137,7 @@ static const BerthKind controllers[] = {
     {BERTH_CONTROLLER, "scsi/virtio-transitional", "virtio-scsi-pci-transitional", PCI, CONV, 5, 0, berth_kinds_build_controller},
     {BERTH_CONTROLLER, "scsi/virtio-non-transitional", "virtio-scsi-pci-non-transitional", PCI, EXPR, 5, 0,
      berth_kinds_build_controller},
-    {BERTH_CONTROLLER, "scsi/lsilogic", "lsi", PCI, CONV, 5, 0, berth_kinds_build_controller},
+    {BERTH_CONTROLLER, "scsi/lsilogic", "lsi53c895a", PCI, CONV, 5, 0, berth_kinds_build_controller},
     {BERTH_CONTROLLER, "scsi/lsisas1068", "mptsas1068", PCI, CONV, 5, 0, berth_kinds_build_controller},
     {BERTH_CONTROLLER, "scsi/lsisas1078", "megasas", PCI, CONV, 5, 0, berth_kinds_build_controller},
     {BERTH_CONTROLLER, "scsi/vmpvscsi", "pvscsi", PCI, CONV, 5, 0, berth_kinds_build_controller},
@@ -146,12 +147,12 @@ static const BerthKind controllers[] = {
     {BERTH_CONTROLLER, "scsi/ncr53c90", NULL, NONE, 0, 0, BUILTIN, NULL},
     {BERTH_CONTROLLER, "scsi/ibmvscsi", NULL, BERTH_ADDRESS_SPAPR_VIO, 0, 0, 0, berth_kinds_build_controller},
     {BERTH_CONTROLLER, "scsi", NULL, PCI, CONV, 5, 0, berth_kinds_build_controller},
-    {BERTH_CONTROLLER, "sata", "ahci", PCI, CONV, 5, 0, berth_kinds_build_controller},
+    {BERTH_CONTROLLER, "sata", "ich9-ahci", PCI, CONV, 5, 0, berth_kinds_build_controller},
     {BERTH_CONTROLLER, "ide", NULL, PCI, CONV, 5, BUILTIN, berth_kinds_build_controller},
     {BERTH_CONTROLLER, "ide/piix3", NULL, PCI, CONV, 5, BUILTIN, berth_kinds_build_controller},
     {BERTH_CONTROLLER, "ide/piix4", NULL, PCI, CONV, 5, BUILTIN, berth_kinds_build_controller},
     {BERTH_CONTROLLER, "ide/ich6", NULL, PCI, CONV, 5, BUILTIN, berth_kinds_build_controller},
-    {BERTH_CONTROLLER, "nvme", "nvme", PCI, EXPR, 5, 0, NULL},
+    {BERTH_CONTROLLER, "nvme", "nvme", PCI, EXPR, 5, 0, berth_kinds_build_nvme},
     {BERTH_CONTROLLER, "virtio-serial", "virtio-serial-pci", PCI, EXPR, 5, TRANS, berth_kinds_build_controller},
     {BERTH_CONTROLLER, "virtio-serial/virtio", "virtio-serial-pci", PCI, EXPR, 5, TRANS, berth_kinds_build_controller},
     {BERTH_CONTROLLER, "virtio-serial/virtio-transitional", "virtio-serial-pci-transitional", PCI, CONV, 5, 0,
@@ -164,9 +165,9 @@ static const BerthKind controllers[] = {
 };
 
 static const BerthKind smartcards[] = {
-    {BERTH_SMARTCARD, "host", "ccid-card-emulated", BERTH_ADDRESS_CCID, 0, 0, 0, NULL},
-    {BERTH_SMARTCARD, "host-certificates", "ccid-card-emulated", BERTH_ADDRESS_CCID, 0, 0, 0, NULL},
-    {BERTH_SMARTCARD, "passthrough", "ccid-card-passthru", BERTH_ADDRESS_CCID, 0, 0, 0, NULL},
+    {BERTH_SMARTCARD, "host", "ccid-card-emulated", BERTH_ADDRESS_CCID, 0, 0, 0, berth_kinds_build_smartcard},
+    {BERTH_SMARTCARD, "host-certificates", "ccid-card-emulated", BERTH_ADDRESS_CCID, 0, 0, 0, berth_kinds_build_smartcard},
+    {BERTH_SMARTCARD, "passthrough", "ccid-card-passthru", BERTH_ADDRESS_CCID, 0, 0, 0, berth_kinds_build_smartcard},
     END,
 };
 
@@ -201,22 +202,22 @@ static const BerthKind consoles[] = {
 static const BerthKind inputs[] = {
     {BERTH_INPUT, "ps2/mouse", NULL, NONE, 0, 0, BUILTIN, NULL},
     {BERTH_INPUT, "ps2/keyboard", NULL, NONE, 0, 0, BUILTIN, NULL},
-    {BERTH_INPUT, "usb/mouse", "usb-mouse", BERTH_ADDRESS_USB, 0, 0, 0, NULL},
-    {BERTH_INPUT, "usb/keyboard", "usb-kbd", BERTH_ADDRESS_USB, 0, 0, 0, NULL},
-    {BERTH_INPUT, "usb/tablet", "usb-tablet", BERTH_ADDRESS_USB, 0, 0, 0, NULL},
-    {BERTH_INPUT, "virtio/mouse", "virtio-mouse-pci", PCI, EXPR, 13, 0, NULL},
-    {BERTH_INPUT, "virtio/keyboard", "virtio-keyboard-pci", PCI, EXPR, 13, 0, NULL},
-    {BERTH_INPUT, "virtio/tablet", "virtio-tablet-pci", PCI, EXPR, 13, 0, NULL},
-    {BERTH_INPUT, "virtio/passthrough", "virtio-input-host-pci", PCI, EXPR, 13, 0, NULL},
-    {BERTH_INPUT, "evdev", NULL, NONE, 0, 0, 0, NULL},
+    {BERTH_INPUT, "usb/mouse", "usb-mouse", BERTH_ADDRESS_USB, 0, 0, 0, berth_kinds_build_input},
+    {BERTH_INPUT, "usb/keyboard", "usb-kbd", BERTH_ADDRESS_USB, 0, 0, 0, berth_kinds_build_input},
+    {BERTH_INPUT, "usb/tablet", "usb-tablet", BERTH_ADDRESS_USB, 0, 0, 0, berth_kinds_build_input},
+    {BERTH_INPUT, "virtio/mouse", "virtio-mouse-pci", PCI, EXPR, 13, 0, berth_kinds_build_input},
+    {BERTH_INPUT, "virtio/keyboard", "virtio-keyboard-pci", PCI, EXPR, 13, 0, berth_kinds_build_input},
+    {BERTH_INPUT, "virtio/tablet", "virtio-tablet-pci", PCI, EXPR, 13, 0, berth_kinds_build_input},
+    {BERTH_INPUT, "virtio/passthrough", "virtio-input-host-pci", PCI, EXPR, 13, 0, berth_kinds_build_input},
+    {BERTH_INPUT, "evdev", NULL, NONE, 0, 0, 0, berth_kinds_build_input},
     END,
 };
 
 static const BerthKind filesystems[] = {
-    {BERTH_FILESYSTEM, "9p", "virtio-9p-pci", PCI, EXPR, 2, TRANS, NULL},
-    {BERTH_FILESYSTEM, "9p-transitional", "virtio-9p-pci-transitional", PCI, CONV, 2, 0, NULL},
-    {BERTH_FILESYSTEM, "9p-non-transitional", "virtio-9p-pci-non-transitional", PCI, EXPR, 2, 0, NULL},
-    {BERTH_FILESYSTEM, "virtiofs", "vhost-user-fs-pci", PCI, EXPR, 2, 0, NULL},
+    {BERTH_FILESYSTEM, "9p", "virtio-9p-pci", PCI, EXPR, 2, TRANS, berth_kinds_build_filesystem},
+    {BERTH_FILESYSTEM, "9p-transitional", "virtio-9p-pci-transitional", PCI, CONV, 2, 0, berth_kinds_build_filesystem},
+    {BERTH_FILESYSTEM, "9p-non-transitional", "virtio-9p-pci-non-transitional", PCI, EXPR, 2, 0, berth_kinds_build_filesystem},
+    {BERTH_FILESYSTEM, "virtiofs", "vhost-user-fs-pci", PCI, EXPR, 2, 0, berth_kinds_build_filesystem},
     END,
 };
 
@@ -249,65 +250,69 @@ static const BerthKind hubs[] = {
 };
 
 static const BerthKind shmems[] = {
-    {BERTH_SHMEM, "ivshmem-plain", "ivshmem-plain", PCI, CONV, 12, 0, NULL},
-    {BERTH_SHMEM, "ivshmem-doorbell", "ivshmem-doorbell", PCI, CONV, 12, 0, NULL},
-    {BERTH_SHMEM, "ivshmem", NULL, PCI, CONV, 12, 0, NULL},
+    {BERTH_SHMEM, "ivshmem-plain", "ivshmem-plain", PCI, CONV, 12, 0, berth_kinds_build_shmem},
+    {BERTH_SHMEM, "ivshmem-doorbell", "ivshmem-doorbell", PCI, CONV, 12, 0, berth_kinds_build_shmem},
+    {BERTH_SHMEM, "ivshmem", NULL, PCI, CONV, 12, 0, berth_kinds_build_shmem},
     END,
 };
 
 static const BerthKind tpms[] = {
-    {BERTH_TPM, "tpm-tis", "tpm-tis", NONE, 0, 0, 0, NULL},
-    {BERTH_TPM, "tpm-crb", "tpm-crb", NONE, 0, 0, 0, NULL},
+    {BERTH_TPM, "tpm-tis", "tpm-tis", NONE, 0, 0, 0, berth_kinds_build_tpm},
+    {BERTH_TPM, "tpm-crb", "tpm-crb", NONE, 0, 0, 0, berth_kinds_build_tpm},
     END,
 };
 
 static const BerthKind panics[] = {
-    {BERTH_PANIC, "isa", "pvpanic", BERTH_ADDRESS_ISA, 0, 0, 0, NULL},
-    {BERTH_PANIC, "pvpanic", "pvpanic-pci", PCI, EXPR | BERTH_PCI_INTEGRATED, 19, 0, NULL},
-    {BERTH_PANIC, "hyperv", NULL, NONE, 0, 0, BUILTIN, NULL},
+    {BERTH_PANIC, "isa", "pvpanic", BERTH_ADDRESS_ISA, 0, 0, 0, berth_kinds_build_panic},
+    {BERTH_PANIC, "pvpanic", "pvpanic-pci", PCI, EXPR | BERTH_PCI_INTEGRATED, 19, 0, berth_kinds_build_panic},
+    {BERTH_PANIC, "hyperv", NULL, NONE, 0, 0, BUILTIN, berth_kinds_build_panic},
     END,
 };
 
 static const BerthKind memories[] = {
-    {BERTH_MEMORY, "dimm", "pc-dimm", BERTH_ADDRESS_DIMM, 0, 0, 0, NULL},
-    {BERTH_MEMORY, "nvdimm", "nvdimm", BERTH_ADDRESS_DIMM, 0, 0, 0, NULL},
-    {BERTH_MEMORY, "virtio-pmem", "virtio-pmem-pci", PCI, EXPR, 17, 0, NULL},
-    {BERTH_MEMORY, "virtio-mem", "virtio-mem-pci", PCI, EXPR, 17, 0, NULL},
-    {BERTH_MEMORY, "sgx-epc", NULL, NONE, 0, 0, 0, NULL},
+    {BERTH_MEMORY, "dimm", "pc-dimm", BERTH_ADDRESS_DIMM, 0, 0, 0, berth_kinds_build_memory_device},
+    {BERTH_MEMORY, "nvdimm", "nvdimm", BERTH_ADDRESS_DIMM, 0, 0, 0, berth_kinds_build_memory_device},
+    {BERTH_MEMORY, "virtio-pmem", "virtio-pmem-pci", PCI, EXPR, 17, 0, berth_kinds_build_memory_device},
+    {BERTH_MEMORY, "virtio-mem", "virtio-mem-pci", PCI, EXPR, 17, 0, berth_kinds_build_memory_device},
+    {BERTH_MEMORY, "sgx-epc", NULL, NONE, 0, 0, 0, berth_kinds_build_memory_device},
     END,
 };
 
 static const BerthKind redirdevs[] = {
-    {BERTH_REDIRDEV, "usb", "usb-redir", BERTH_ADDRESS_USB, 0, 0, 0, NULL},
+    {BERTH_REDIRDEV, "usb", "usb-redir", BERTH_ADDRESS_USB, 0, 0, 0, berth_kinds_build_redirdev},
     END,
 };
 
 static const BerthKind vsocks[] = {
-    {BERTH_VSOCK, "virtio", "vhost-vsock-pci", PCI, EXPR, 16, TRANS, NULL},
-    {BERTH_VSOCK, "virtio-transitional", "vhost-vsock-pci-transitional", PCI, CONV, 16, 0, NULL},
-    {BERTH_VSOCK, "virtio-non-transitional", "vhost-vsock-pci-non-transitional", PCI, EXPR, 16, 0, NULL},
+    {BERTH_VSOCK, "virtio", "vhost-vsock-pci", PCI, EXPR, 16, 0, berth_kinds_build_vsock},
+    {BERTH_VSOCK, "virtio-transitional", "vhost-vsock-pci-transitional", PCI, CONV, 16, 0, berth_kinds_build_vsock},
+    {BERTH_VSOCK, "virtio-non-transitional", "vhost-vsock-pci-non-transitional", PCI, EXPR, 16, 0, berth_kinds_build_vsock},
     END,
 };
 
 static const BerthKind iommus[] = {
-    {BERTH_IOMMU, "intel", "intel-iommu", NONE, 0, 0, 0, NULL},
-    {BERTH_IOMMU, "amd", "amd-iommu", PCI, EXPR | BERTH_PCI_INTEGRATED, 15, 0, NULL},
-    {BERTH_IOMMU, "virtio", "virtio-iommu-pci", PCI, EXPR | BERTH_PCI_INTEGRATED, 15, 0, NULL},
+    {BERTH_IOMMU, "intel", "intel-iommu", NONE, 0, 0, 0, berth_kinds_build_iommu},
+    {BERTH_IOMMU, "amd", "amd-iommu", PCI, EXPR | BERTH_PCI_INTEGRATED, 15, 0, berth_kinds_build_iommu},
+    {BERTH_IOMMU, "virtio", "virtio-iommu-pci", PCI, EXPR | BERTH_PCI_INTEGRATED, 15, 0, berth_kinds_build_iommu},
     END,
 };
 
 static const BerthKind cryptos[] = {
-    {BERTH_CRYPTO, "virtio", "virtio-crypto-pci", PCI, CONV, 18, 0, NULL},
+    {BERTH_CRYPTO, "virtio", "virtio-crypto-pci", PCI, CONV, 18, 0, berth_kinds_build_crypto},
     END,
 };
 
 static const BerthKind pstores[] = {
-    {BERTH_PSTORE, "acpi-erst", "acpi-erst", PCI, CONV, 19, 0, NULL},
+    {BERTH_PSTORE, "acpi-erst", "acpi-erst", PCI, CONV, 19, 0, berth_kinds_build_pstore},
     END,
 };
 
 static const BerthKind graphics[] = {
     {BERTH_GRAPHICS, "vnc", NULL, NONE, 0, 0, 0, berth_kinds_build_vnc},
+    {BERTH_GRAPHICS, "spice", NULL, NONE, 0, 0, 0, berth_kinds_build_spice},
+    {BERTH_GRAPHICS, "sdl", NULL, NONE, 0, 0, 0, berth_kinds_build_window},
+    {BERTH_GRAPHICS, "egl-headless", NULL, NONE, 0, 0, 0, berth_kinds_build_window},
+    {BERTH_GRAPHICS, "dbus", NULL, NONE, 0, 0, 0, berth_kinds_build_window},
     END,
 };
 

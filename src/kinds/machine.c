@@ -2,7 +2,6 @@
 /* What belongs to the guest as a whole. */
 #include "kinds/build.h"
 
-#include <errno.h>
 #include <string.h>
 
 static const BerthXmlNode *root_of(const BerthBuild *build) {
@@ -19,15 +18,14 @@ static const BerthXmlNode *node_of(const BerthBuild *build, const char *name) {
   return node != NULL ? node : root_of(build);
 }
 
-/* ---- numbers ---- */
-
 static gboolean read_count(const BerthBuild *build, const char *name, const char *text, guint64 *count, GError **error) {
   g_autofree char *number = g_strstrip(g_strdup(text));
   char *end = NULL;
   *count = g_ascii_strtoull(number, &end, 10);
   if (end != number && *end == '\0' && number[0] != '-' && *count > 0 && *count <= 65535)
     return TRUE;
-  berth_xml_error(error, BERTH_ERROR_BAD_INPUT, build->document, node_of(build, name), "<%s>: '%s' is not a count", name, number);
+  berth_xml_error(error, BERTH_ERROR_BAD_INPUT, build->document, node_of(build, name), "<%s>: '%s' is not a count from 1 to 65535",
+                  name, number);
   return FALSE;
 }
 
@@ -53,13 +51,13 @@ static gboolean is_x86(const char *arch) {
   return g_strcmp0(arch, "x86_64") == 0 || g_strcmp0(arch, "i686") == 0;
 }
 
-static gboolean has_pc_speaker(const BerthInventory *inventory) {
+static const BerthDevice *pc_speaker(const BerthInventory *inventory) {
   const BerthDevice *sound;
   for (guint i = 0; (sound = berth_model_inventory_walk(inventory, BERTH_SOUND, &i)) != NULL;) {
     if (berth_model_device_is(sound, "@model", "pcspk"))
-      return TRUE;
+      return sound;
   }
-  return FALSE;
+  return NULL;
 }
 
 /* An absent <acpi/> means a guest without ACPI, as with libvirt. */
@@ -67,21 +65,27 @@ static gboolean fill_machine(BerthBuild *build, JsonObject *props, GError **erro
   static const BerthMap map[] = {
       {"features/vmport/@state", "vmport", BERTH_MAP_WORD},
       {"features/smm/@state", "smm", BERTH_MAP_WORD},
+      {"features/ps2/@state", "i8042", BERTH_MAP_SWITCH},
       {NULL},
   };
   const BerthXmlNode *hpet = berth_kinds_timer(build->inventory, "hpet");
-  const char *present = berth_xml_node_get(hpet, "@present");
+  const char *present = berth_xml_node_get(hpet, "@present"), *irqchip = get(build, "features/ioapic/@driver");
   json_object_set_boolean_member(props, "usb", FALSE);
   json_object_set_boolean_member(props, "dump-guest-core", berth_kinds_is_on(get(build, "memory/@dumpCore")));
   json_object_set_boolean_member(props, "acpi", has_feature(build, "acpi"));
   if (present != NULL)
     json_object_set_boolean_member(props, "hpet", berth_kinds_is_on(present));
-  if (has_pc_speaker(build->inventory))
-    json_object_set_string_member(props, "pcspk-audiodev", BERTH_KINDS_AUDIODEV);
+  if (irqchip != NULL)
+    json_object_set_string_member(props, "kernel-irqchip", g_str_equal(irqchip, "qemu") ? "split" : "on");
+  const BerthDevice *speaker = pc_speaker(build->inventory);
+  if (speaker != NULL) {
+    g_autofree char *audiodev = berth_kinds_audiodev(speaker);
+    json_object_set_string_member(props, "pcspk-audiodev", audiodev);
+  }
   return berth_kinds_map(build, build->inventory->domain, map, props, error);
 }
 
-static gboolean add_machine(BerthBuild *build, GError **error) {
+static gboolean add_machine(BerthBuild *build, JsonObject **machine, GError **error) {
   const char *type = get(build, "@type"), *os = get(build, "os/type");
   const BerthInventory *inventory = build->inventory;
   if (!is_x86(inventory->arch) || !berth_kinds_is_word(inventory->machine)) {
@@ -99,32 +103,10 @@ static gboolean add_machine(BerthBuild *build, GError **error) {
                     os);
     return FALSE;
   }
-  JsonObject *props = berth_model_qemu_option(build->qemu, "-machine", inventory->machine);
-  if (!fill_machine(build, props, error))
+  *machine = berth_model_qemu_option(build->qemu, "-machine", inventory->machine);
+  if (!fill_machine(build, *machine, error))
     return FALSE;
   berth_model_qemu_option(build->qemu, "-accel", g_str_equal(type, "kvm") ? "kvm" : "tcg");
-  return TRUE;
-}
-
-static gboolean add_memory(BerthBuild *build, GError **error) {
-  const BerthXmlNode *memory = berth_xml_node_child(root_of(build), "memory");
-  const BerthXmlNode *current = berth_xml_node_child(root_of(build), "currentMemory");
-  guint64 kib = 0, now = 0;
-  if (memory == NULL) {
-    berth_xml_error(error, BERTH_ERROR_BAD_INPUT, build->document, root_of(build), "<memory> is missing");
-    return FALSE;
-  }
-  if (!berth_kinds_kib(build, memory, memory->text, &kib, error))
-    return FALSE;
-  if (current != NULL && !berth_kinds_kib(build, current, current->text, &now, error))
-    return FALSE;
-  if (current != NULL && now != kib) {
-    berth_xml_error(error, BERTH_ERROR_UNSUPPORTED, build->document, current,
-                    "<currentMemory> other than <memory> is not supported by start yet");
-    return FALSE;
-  }
-  g_autofree char *size = g_strdup_printf("%" G_GUINT64_FORMAT "k", kib);
-  json_object_set_string_member(berth_model_qemu_option(build->qemu, "-m", NULL), "size", size);
   return TRUE;
 }
 
@@ -158,6 +140,48 @@ static gboolean fill_topology(const BerthBuild *build, guint64 vcpus, JsonObject
   return FALSE;
 }
 
+/* QEMU starts with the first vCPUs on; others would have to be plugged in. */
+static gboolean check_switched_on(const BerthBuild *build, guint64 now, GError **error) {
+  const BerthXmlNode *vcpu = berth_xml_node_child(berth_xml_node_child(root_of(build), "vcpus"), "vcpu");
+  for (; vcpu != NULL; vcpu = berth_xml_node_next(vcpu, "vcpu")) {
+    const char *id = berth_xml_node_get(vcpu, "@id");
+    gboolean on = berth_kinds_is_on(berth_xml_node_get(vcpu, "@enabled"));
+    if (id != NULL && on == (g_ascii_strtoull(id, NULL, 10) < now))
+      continue;
+    berth_xml_error(error, BERTH_ERROR_UNSUPPORTED, build->document, vcpu,
+                    "<vcpu id='%s'> is on or off other than the first %" G_GUINT64_FORMAT
+                    " are, which is not supported by start yet",
+                    id != NULL ? id : "", now);
+    return FALSE;
+  }
+  return TRUE;
+}
+
+/* Threads with a number, then as many as are missing, with the lowest free numbers. */
+static gboolean add_threads(BerthBuild *build, GError **error) {
+  const BerthXmlNode *thread = berth_xml_node_child(berth_xml_node_child(root_of(build), "iothreadids"), "iothread");
+  g_autoptr(GHashTable) used = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  guint64 wanted = 0;
+  const char *count = get(build, "iothreads");
+  if (count != NULL && !g_str_equal(count, "0") && !read_count(build, "iothreads", count, &wanted, error))
+    return FALSE;
+  for (guint64 next = 1; thread != NULL || g_hash_table_size(used) < wanted;) {
+    const char *written = berth_xml_node_get(thread, "@id");
+    guint64 id = next;
+    if (thread != NULL && !read_count(build, "iothreadids", written != NULL ? written : "", &id, error))
+      return FALSE;
+    next += thread == NULL;
+    thread = berth_xml_node_next(thread, "iothread");
+    g_autofree char *name = g_strdup_printf("iothread%" G_GUINT64_FORMAT, id);
+    if (!g_hash_table_add(used, g_strdup(name)))
+      continue;
+    JsonObject *props = berth_model_qemu_add(build->qemu, BERTH_QEMU_OBJECT);
+    json_object_set_string_member(props, "qom-type", "iothread");
+    json_object_set_string_member(props, "id", name);
+  }
+  return TRUE;
+}
+
 static gboolean add_vcpus(BerthBuild *build, GError **error) {
   const char *text = get(build, "vcpu"), *current = get(build, "vcpu/@current");
   guint64 vcpus = 1, now = 0;
@@ -169,6 +193,8 @@ static gboolean add_vcpus(BerthBuild *build, GError **error) {
     berth_xml_error(error, BERTH_ERROR_BAD_INPUT, build->document, node_of(build, "vcpu"), "<vcpu>: more are on than there are");
     return FALSE;
   }
+  if (!check_switched_on(build, now, error))
+    return FALSE;
   g_autofree char *on = g_strdup_printf("%" G_GUINT64_FORMAT, now);
   JsonObject *props = berth_model_qemu_option(build->qemu, "-smp", on);
   if (now < vcpus)
@@ -235,17 +261,15 @@ static gboolean add_chipset(BerthBuild *build, GError **error) {
   return TRUE;
 }
 
-static void add_audio(BerthBuild *build) {
-  if (!berth_kinds_has_sound(build->inventory))
-    return;
-  JsonObject *props = berth_model_qemu_option(build->qemu, "-audiodev", "none");
-  json_object_set_string_member(props, "id", BERTH_KINDS_AUDIODEV);
-}
-
+/* A rehearsal has neither clock nor firmware: it never runs. */
 gboolean berth_kinds_build_machine(BerthBuild *build, GError **error) {
-  if (!add_name(build, error) || !add_machine(build, error) || !berth_kinds_build_cpu(build, error) || !add_memory(build, error) ||
-      !add_vcpus(build, error) || !berth_kinds_build_clock(build, error) || !add_boot(build, error) || !add_chipset(build, error))
-    return FALSE;
-  add_audio(build);
-  return berth_kinds_build_display(build, error);
+  JsonObject *machine = NULL;
+  return add_name(build, error) && add_machine(build, &machine, error) &&
+         berth_kinds_go_on(build, berth_kinds_build_cpu(build, error), error) &&
+         berth_kinds_go_on(build, berth_kinds_build_memory(build, machine, error), error) &&
+         berth_kinds_go_on(build, add_vcpus(build, error), error) && berth_kinds_go_on(build, add_threads(build, error), error) &&
+         (build->forgiven != NULL || berth_kinds_build_clock(build, error)) &&
+         berth_kinds_go_on(build, add_boot(build, error), error) && add_chipset(build, error) &&
+         (build->forgiven != NULL || berth_kinds_build_firmware(build, machine, error)) &&
+         berth_kinds_go_on(build, berth_kinds_build_audio(build, error), error) && berth_kinds_build_display(build, error);
 }

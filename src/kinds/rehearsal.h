@@ -11,7 +11,7 @@ typedef struct {
   BerthQemu *qemu;     /* as of berth_kinds_build(), with TCG, for any user on any host */
   GHashTable *backend; /* const BerthDevice * -> char *: "null", "placeholder: DRIVER", "left out: DRIVER", behind "null" maybe
                         * "; options left out: WHY"; no entry: the device has no back end */
-  char *guest;         /* why the guest's own options (CPU, memory, NUMA …) are left out; NULL: they are not */
+  char *guest;         /* which options of the guest as a whole are left out, and why; NULL: none */
 } BerthRehearsal;
 
 void berth_kinds_rehearsal_free(BerthRehearsal *rehearsal);

@@ -9,12 +9,18 @@ gboolean berth_kinds_build_rng(BerthBuild *build, const BerthDevice *device, con
       {NULL},
   };
   gboolean builtin = berth_model_device_is(device, "backend/@model", "builtin");
+  gboolean egd = berth_model_device_is(device, "backend/@model", "egd");
   const char *file = berth_model_device_get(device, "backend");
+  g_autofree char *chardev = berth_kinds_id("char", device);
+  if (egd && !berth_kinds_chardev(build, device, berth_xml_node_child(device->node, "backend"), chardev, error))
+    return FALSE;
   g_autofree char *id = berth_kinds_id("obj", device);
   JsonObject *object = berth_model_qemu_add(build->qemu, BERTH_QEMU_OBJECT);
-  json_object_set_string_member(object, "qom-type", builtin ? "rng-builtin" : "rng-random");
+  json_object_set_string_member(object, "qom-type", builtin ? "rng-builtin" : egd ? "rng-egd" : "rng-random");
   json_object_set_string_member(object, "id", id);
-  if (!builtin) {
+  if (egd)
+    json_object_set_string_member(object, "chardev", chardev);
+  if (!builtin && !egd) {
     g_autofree char *path = g_strstrip(g_strdup(file != NULL ? file : ""));
     json_object_set_string_member(object, "filename", path[0] != '\0' ? path : "/dev/random");
   }

@@ -29,7 +29,8 @@ static gboolean add_codec(BerthBuild *build, const BerthDevice *device, const ch
   json_object_set_string_member(props, "id", id);
   json_object_set_string_member(props, "bus", bus);
   json_object_set_int_member(props, "cad", number);
-  json_object_set_string_member(props, "audiodev", BERTH_KINDS_AUDIODEV);
+  g_autofree char *audiodev = berth_kinds_audiodev(device);
+  json_object_set_string_member(props, "audiodev", audiodev);
   return TRUE;
 }
 
@@ -60,6 +61,7 @@ gboolean berth_kinds_build_sound(BerthBuild *build, const BerthDevice *device, c
     return FALSE;
   if (hda)
     return add_codecs(build, device, error);
-  json_object_set_string_member(props, "audiodev", BERTH_KINDS_AUDIODEV);
+  g_autofree char *audiodev = berth_kinds_audiodev(device);
+  json_object_set_string_member(props, "audiodev", audiodev);
   return berth_kinds_map(build, device, map, props, error);
 }

@@ -44,6 +44,5 @@ const BerthUnderstood berth_kinds_understood_disks[] = {
     {"devices/disk/backingStore/format", "type=raw|qcow2|qcow|qed|vmdk|vdi|vhdx|vpc"},
     {"devices/disk/backingStore/format/metadata_cache", ""},
     {"devices/disk/backingStore/format/metadata_cache/max_size", "unit"},
-    {"devices/disk/iotune", ""},
     {NULL},
 };

@@ -71,7 +71,7 @@ const BerthUnderstood berth_kinds_understood_guest[] = {
     {"on_reboot", NULL},
     {"on_crash", NULL},
     {"on_lockfailure", NULL},
-    {"os", "firmware=bios"},
+    {"os", "firmware=bios|efi"},
     {"os/type", "arch machine"},
     {"os/kernel", ""},
     {"os/initrd", ""},

@@ -14,6 +14,7 @@ static const BerthMap virtio_map[] = {
     {"model/@heads", "max_outputs", BERTH_MAP_NUMBER},
     {"model/resolution/@x", "xres", BERTH_MAP_NUMBER},
     {"model/resolution/@y", "yres", BERTH_MAP_NUMBER},
+    {"model/@blob", "blob", BERTH_MAP_SWITCH},
     {NULL},
 };
 
@@ -40,6 +41,19 @@ static const struct {
     {"ramfb", NULL, plain_map},
 };
 
+/* With 3D acceleration it is another device. */
+static const struct {
+  const char *plain, *accelerated;
+} accelerations[] = {{"virtio-vga", "virtio-vga-gl"}, {"virtio-gpu-pci", "virtio-gpu-gl-pci"}};
+
+static const char *accelerate(const BerthDevice *device, const char *driver) {
+  for (guint i = 0; i < G_N_ELEMENTS(accelerations); i++) {
+    if (g_str_equal(accelerations[i].plain, driver) && berth_model_device_is(device, "model/acceleration/@accel3d", "yes"))
+      return accelerations[i].accelerated;
+  }
+  return driver;
+}
+
 gboolean berth_kinds_build_video(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
   guint position = 0;
   gboolean primary = berth_model_inventory_walk(build->inventory, BERTH_VIDEO, &position) == device;
@@ -51,6 +65,11 @@ gboolean berth_kinds_build_video(BerthBuild *build, const BerthDevice *device, c
   const char *driver = primary ? kind->driver : cards[i].secondary;
   if (driver == NULL)
     return berth_kinds_refuse(build, device, error, "model '%s' can only be the first video", kind->variant);
+  gboolean virtio = g_str_equal(kind->variant, "virtio");
+  if (!virtio && (berth_model_device_is(device, "model/acceleration/@accel3d", "yes") ||
+                  berth_kinds_is_on(berth_model_device_get(device, "model/@blob"))))
+    return berth_kinds_refuse(build, device, error, "accel3d and blob are something only a virtio card has");
+  driver = accelerate(device, driver);
   JsonObject *props = berth_kinds_device(build, device, driver, error);
   if (props == NULL || !berth_kinds_map(build, device, cards[i].map, props, error))
     return FALSE;

@@ -9,21 +9,24 @@
 #include "guest/launch.h"
 #include "kinds/kinds.h"
 
-static GBytes *as_shell(const char *const *argv) {
+/* QEMU makes its monitors' sockets, but not the folder that they are in. */
+static GBytes *as_shell(const char *const *argv, const char *run_dir) {
+  const char *const folder[] = {"mkdir", "-p", "-m", "700", run_dir, NULL};
+  g_autofree char *first = berth_emit_shell(folder);
   g_autofree char *line = berth_emit_shell(argv);
-  g_autofree char *whole = g_strconcat(line, "\n", NULL);
+  g_autofree char *whole = g_strconcat(first, " && ", line, "\n", NULL);
   gsize size = strlen(whole);
   return g_bytes_new_take(g_steal_pointer(&whole), size);
 }
 
-static GBytes *as_argv(const char *const *argv) {
+static GBytes *as_argv(const char *const *argv, G_GNUC_UNUSED const char *run_dir) {
   GByteArray *bytes = g_byte_array_new();
   for (gsize i = 0; argv[i] != NULL; i++)
     g_byte_array_append(bytes, (const guint8 *)argv[i], strlen(argv[i]) + 1);
   return g_byte_array_free_to_bytes(bytes);
 }
 
-static GBytes *as_json(const char *const *argv) {
+static GBytes *as_json(const char *const *argv, G_GNUC_UNUSED const char *run_dir) {
   g_autoptr(JsonBuilder) builder = json_builder_new();
   json_builder_begin_array(builder);
   for (gsize i = 0; argv[i] != NULL; i++)
@@ -36,7 +39,7 @@ static GBytes *as_json(const char *const *argv) {
   return g_bytes_new_take(g_steal_pointer(&whole), size);
 }
 
-static GBytes *(*const formats[])(const char *const *argv) = {
+static GBytes *(*const formats[])(const char *const *argv, const char *run_dir) = {
     [BERTH_COMMAND_SHELL] = as_shell, [BERTH_COMMAND_ARGV] = as_argv, [BERTH_COMMAND_JSON] = as_json};
 
 /* The binary is not looked for: this is a command to read, maybe for another machine. */
@@ -61,7 +64,7 @@ GBytes *berth_plan_command(const BerthPlan *plan, const BerthEnv *env, const Ber
   g_free(qemu->binary);
   qemu->binary = g_strdup(binary_name(plan, env, facts));
   g_auto(GStrv) argv = berth_guest_arguments(qemu, run_dir, error);
-  return argv != NULL ? formats[format]((const char *const *)argv) : NULL;
+  return argv != NULL ? formats[format]((const char *const *)argv, run_dir) : NULL;
 }
 
 GBytes *berth_guest_command(Berth *berth, const char *guest, BerthCommandFormat format, GError **error) {

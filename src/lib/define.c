@@ -9,6 +9,7 @@
 /* A definition on its way into the store. */
 typedef struct {
   const BerthXmlDocument *document;
+  const BerthPlanOptions *options; /* NULL: none */
   const char *name;
   char *uuid;             /* NULL: the domain has none */
   BerthFacts *facts;      /* NULL: there is no QEMU to ask … */
@@ -121,6 +122,9 @@ static gboolean make_plan(Definition *definition, gboolean allow_move, GError **
                                          : fresh,
       .now = definition->now,
       .allow_move = allow_move,
+      .virtio = definition->options != NULL ? definition->options->virtio : BERTH_VIRTIO_UNASKED,
+      .os = definition->options != NULL ? definition->options->os : NULL,
+      .pcie_ports = definition->options != NULL ? definition->options->pcie_ports : 0,
   };
   definition->plan = berth_lib_plan(definition->document, &options, error);
   if (definition->plan == NULL)
@@ -165,8 +169,9 @@ static void forget_attempt(Definition *definition) {
   definition->plan = NULL;
 }
 
-gboolean berth_define(Berth *berth, const BerthDomain *domain, guint flags, BerthPlan **plan, GError **error) {
-  g_auto(Definition) definition = {.document = domain->document, .now = berth_base_env_timestamp(berth->env)};
+gboolean berth_define(Berth *berth, const BerthDomain *domain, guint flags, const BerthPlanOptions *options, BerthPlan **plan,
+                      GError **error) {
+  g_auto(Definition) definition = {.document = domain->document, .options = options, .now = berth_base_env_timestamp(berth->env)};
   definition.name = berth_lib_name_of(domain->document, error);
   if (definition.name == NULL || !berth_lib_uuid_of(domain->document, &definition.uuid, error) ||
       !find_facts(berth, &definition, error))

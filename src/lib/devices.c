@@ -34,13 +34,8 @@ static void fill(BerthRow *row, const BerthPlace *place) {
 }
 
 static BerthRow *extra_row(const BerthPlace *place) {
-  BerthRow *row = g_new0(BerthRow, 1);
-  char **empty[] = {&row->device, &row->kind, &row->identity, &row->address, &row->was,
-                    &row->rule,   &row->path, &row->actual,   &row->state};
-  for (gsize i = 0; i < G_N_ELEMENTS(empty); i++)
-    *empty[i] = g_strdup("");
-  row->id = g_strdup(place->id != NULL ? place->id : "");
-  row->guest_bus = -1;
+  BerthRow *row = berth_lib_row_empty();
+  set_text(&row->id, place->id != NULL ? place->id : "");
   fill(row, place);
   return row;
 }
@@ -54,7 +49,7 @@ static const BerthPlace *place_of(const GPtrArray *places, guint device) {
   return NULL;
 }
 
-static GPtrArray *rows_of(const BerthPlan *plan, const GPtrArray *places) {
+GPtrArray *berth_lib_rows_of(const BerthPlan *plan, const GPtrArray *places, GHashTable *backend) {
   GPtrArray *rows = g_ptr_array_new_with_free_func((GDestroyNotify)berth_row_free);
   for (guint i = 0; i < plan->inventory->devices->len; i++) {
     const BerthDevice *device = g_ptr_array_index(plan->inventory->devices, i);
@@ -64,6 +59,9 @@ static GPtrArray *rows_of(const BerthPlan *plan, const GPtrArray *places) {
     BerthRow *row = berth_lib_row_new(plan, device);
     if (place != NULL)
       fill(row, place);
+    const char *behind = backend != NULL ? g_hash_table_lookup(backend, device) : NULL;
+    if (behind != NULL)
+      set_text(&row->backend, behind);
     g_ptr_array_add(rows, row);
   }
   for (guint i = 0; places != NULL && i < places->len; i++) {
@@ -81,7 +79,7 @@ static GPtrArray *running_rows(Berth *berth, const BerthStoreGuest *guest, gbool
     return NULL;
   if (drift != NULL)
     *drift = berth_guest_places_drift(places);
-  return rows_of(plan, places);
+  return berth_lib_rows_of(plan, places, NULL);
 }
 
 static gboolean runs(const BerthStoreGuest *guest) {
@@ -96,7 +94,7 @@ GPtrArray *berth_devices(Berth *berth, const char *guest, GError **error) {
   if (runs(found))
     return running_rows(berth, found, NULL, error);
   g_autoptr(BerthPlan) plan = berth_plan_of_guest(berth, found->uuid, error);
-  return plan != NULL ? rows_of(plan, NULL) : NULL;
+  return plan != NULL ? berth_lib_rows_of(plan, NULL, NULL) : NULL;
 }
 
 GPtrArray *berth_verify(Berth *berth, const char *guest, gboolean *drift, GError **error) {

@@ -27,8 +27,14 @@ struct Berth {
 BerthPlan *berth_lib_plan(const BerthXmlDocument *document, const BerthPlanOptions *options, GError **error);
 /* One row as tables show it; @device is one of the inventory of @plan. */
 BerthRow *berth_lib_row_new(const BerthPlan *plan, const BerthDevice *device);
+/* A row with nothing in it. */
+BerthRow *berth_lib_row_empty(void);
 /* Whether tables show @device: it has a place, a kind or an id, or could have one. */
 gboolean berth_lib_row_shown(const BerthDevice *device);
+
+/* devices.c: rows of all devices, with what @places (BerthPlace; NULL: not read back) says, then the extra ones. @backend (may be
+ * NULL): BerthDevice -> text. (transfer container full) */
+GPtrArray *berth_lib_rows_of(const BerthPlan *plan, const GPtrArray *places, GHashTable *backend);
 
 /* stored.c: the plan of a stored document with its record, which it must reproduce to the byte. @facts may be NULL. The plan owns
  * the document. @what is what messages call it. Errors: FAILED when planning it again would change it. */

@@ -22,7 +22,7 @@ BerthPlan *berth_lib_plan(const BerthXmlDocument *document, const BerthPlanOptio
   /* Between elements, the order says only when the engine met them: what was recalled comes earlier than what was made. Sorted
    * (glib's sort is stable), a document that is planned again with its record is written as it was the first time. */
   g_ptr_array_sort(plan->inventory->devices, by_element);
-  plan->embed = options->embed;
+  plan->embed = options != NULL && options->embed;
   return plan;
 }
 
@@ -55,6 +55,7 @@ void berth_row_free(BerthRow *row) {
   g_free(row->path);
   g_free(row->actual);
   g_free(row->state);
+  g_free(row->backend);
   g_free(row);
 }
 
@@ -75,6 +76,16 @@ static const char *identity(const BerthDevice *device) {
   return "";
 }
 
+BerthRow *berth_lib_row_empty(void) {
+  BerthRow *row = g_new0(BerthRow, 1);
+  char **members[] = {&row->device, &row->kind, &row->identity, &row->id,    &row->address, &row->was,
+                      &row->rule,   &row->path, &row->actual,   &row->state, &row->backend};
+  for (gsize i = 0; i < G_N_ELEMENTS(members); i++)
+    *members[i] = text("");
+  row->guest_bus = -1;
+  return row;
+}
+
 BerthRow *berth_lib_row_new(const BerthPlan *plan, const BerthDevice *device) {
   BerthRow *row = g_new0(BerthRow, 1);
   row->device = text(device->element->name);
@@ -88,6 +99,7 @@ BerthRow *berth_lib_row_new(const BerthPlan *plan, const BerthDevice *device) {
   row->guest_bus = device->guest_bus;
   row->actual = text("");
   row->state = text("");
+  row->backend = text("");
   return row;
 }
 

@@ -15,8 +15,9 @@ typedef struct {
   const BerthRecord *record;    /* may be NULL: no record, libvirt's behaviour to the letter */
   const BerthElement *elements; /* the element table, BERTH_N_ELEMENTS rows: for making controllers */
   const BerthKind *(*classify)(const BerthDevice *device); /* the kind of a device the family made */
-  GPtrArray *notes; /* char *: what the user should know (shifts, places given up), appended */
+  GPtrArray *notes;          /* char *: what the user should know (shifts, places given up), appended */
   const BerthRecord *before; /* the record as it was before recall marked what is gone now; NULL: as @record */
+  gint pcie_ports;           /* free ports to keep: 0 as libvirt (one, at the first definition), < 0 none */
 } BerthAssignment;
 
 /* What QEMU answered about one device (qom-get), for locate(). */

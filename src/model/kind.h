@@ -82,7 +82,13 @@ struct BerthElement {
   /* Where a device says its model (or bus), and what it is if it does not: the first of these whose driver QEMU has. NULL: none. */
   const char *default_path;
   const char *defaults[4];
+  /* Where a virtio device of it says its flavour (BERTH_FLAVOUR_...); NULL: it has none. */
+  const char *flavour_path;
 };
+
+/* The flavour of a virtio device that speaks virtio 0.9 as well on any bus, and the name that berth understands for it. */
+#define BERTH_FLAVOUR_TRANSITIONAL "virtio-transitional"
+#define BERTH_FLAVOUR_LEGACY "virtio-0.9"
 
 /* What a kind's build function adds to: the guest's QEMU objects, in order. */
 typedef struct {
@@ -92,6 +98,7 @@ typedef struct {
   const BerthFamily *families; /* ends with type NONE: asked for address properties */
   const char *run_dir;         /* folder of sockets whose path the document leaves to berth */
   BerthQemu *qemu;
+  GString *forgiven; /* NULL: what cannot be done is an error; else a rehearsal, which says here what it does without */
 } BerthBuild;
 
 struct BerthKind {
@@ -111,6 +118,6 @@ struct BerthKind {
 };
 
 typedef enum {
-  BERTH_KIND_HAS_TRANSITIONAL = 1 << 0, /* virtio device with -transitional/-non-transitional drivers */
+  BERTH_KIND_HAS_TRANSITIONAL = 1 << 0, /* virtio device without flavour, of a type that is older than virtio 1.0 */
   BERTH_KIND_BUILTIN = 1 << 1,          /* the machine has it: nothing is emitted, only checked */
 } BerthKindFlags;

@@ -47,6 +47,7 @@ void berth_model_record_entry_free(BerthRecordEntry *entry) {
   g_free(entry->kind);
   g_ptr_array_unref(entry->keys);
   g_array_unref(entry->sets);
+  g_free(entry->flavour);
   g_free(entry->since);
   g_free(entry->gone);
   g_free(entry);
@@ -62,6 +63,7 @@ BerthRecordEntry *berth_model_record_entry_copy(const BerthRecordEntry *entry) {
     const BerthSet *set = &g_array_index(entry->sets, BerthSet, i);
     berth_model_record_entry_set(copy, set->path, set->value);
   }
+  copy->flavour = g_strdup(entry->flavour);
   copy->since = g_strdup(entry->since);
   copy->gone = g_strdup(entry->gone);
   return copy;
@@ -98,7 +100,7 @@ char *berth_model_record_place(const BerthAddress *address, const char *kind) {
     if (field->form == BERTH_FIELD_PORT && address->value[i] == 0)
       return NULL;
     g_string_append_printf(place, " %s=%" G_GINT64_MODIFIER "x", field->name, address->value[i]);
-    known = TRUE;
+    known = known || !field->optional; /* an interrupt, or a port that nobody checks (isa), is no claim */
   }
   return known ? g_string_free(g_steal_pointer(&place), FALSE) : NULL;
 }
@@ -164,6 +166,7 @@ static JsonObject *entry_to_json(const BerthRecordEntry *entry) {
     }
     json_object_set_object_member(object, "values", values);
   }
+  set_string(object, "flavour", entry->flavour);
   set_string(object, "since", entry->since);
   set_string(object, "gone", entry->gone);
   return object;
@@ -384,6 +387,7 @@ static BerthRecordEntry *read_entry(const Reader *reader, JsonNode *node, GError
        read_address(reader, json_object_get_member(object, "address"), &entry->address, error)) &&
       read_origin(reader, object, &entry->origin, error) &&
       (!json_object_has_member(object, "values") || read_values(reader, json_object_get_member(object, "values"), entry, error)) &&
+      read_member(reader, object, "flavour", FALSE, &entry->flavour, error) &&
       read_member(reader, object, "since", FALSE, &entry->since, error) &&
       read_member(reader, object, "gone", FALSE, &entry->gone, error);
   if (!ok)

@@ -62,6 +62,10 @@ static void disconnect(BerthStore *store) {
 
 /* Opens the file. @flags: SQLITE_OPEN_CREATE or 0. */
 static gboolean connect_file(BerthStore *store, int flags, GError **error) {
+  /* SQLite would let everybody read it, and definitions have passwords. Why this fails, SQLite will say. */
+  int made = (flags & SQLITE_OPEN_CREATE) != 0 ? open(store->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
+  if (made >= 0)
+    close(made);
   if (sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READWRITE | flags, NULL) != SQLITE_OK) {
     berth_store_sql_fail(store, error);
     disconnect(store);

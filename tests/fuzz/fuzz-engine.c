@@ -6,7 +6,7 @@
 #include "fuzz.h"
 #include "life.h"
 
-#define MAX_DEVICES 48
+#define MAX_DEVICES 20
 
 int LLVMFuzzerTestOneInput(const guint8 *data, gsize size) {
   TestChoices choices = {.data = size > 0 ? data : (const guint8 *)"", .size = size};

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Folders and memory of the host that the guest can see: filesystem, shmem, pstore. */
+#include "kinds/build.h"
+
+/* ---- filesystem ---- */
+
+static gboolean need(const BerthBuild *build, const BerthDevice *device, const char *path, GError **error) {
+  return berth_model_device_get(device, path) != NULL || berth_kinds_refuse(build, device, error, "%s is missing", path);
+}
+
+/* How the guest's owners and modes become the host's. */
+static const struct {
+  const char *mode, *model;
+} access_modes[] = {{"passthrough", "passthrough"}, {"mapped", "mapped"}, {"squash", "none"}};
+
+static const char *security_model(const BerthDevice *device) {
+  for (guint i = 0; i < G_N_ELEMENTS(access_modes); i++) {
+    if (berth_model_device_is(device, "@accessmode", access_modes[i].mode))
+      return access_modes[i].model;
+  }
+  return access_modes[0].model;
+}
+
+static gboolean build_9p(BerthBuild *build, const BerthDevice *device, const char *driver, GError **error) {
+  static const BerthMap back[] = {{"source/@dir", "path", BERTH_MAP_TEXT},
+                                  {"@multidevs", "multidevs", BERTH_MAP_WORD},
+                                  {"@fmode", "fmode", BERTH_MAP_WORD},
+                                  {"@dmode", "dmode", BERTH_MAP_WORD},
+                                  {"driver/@wrpolicy", "writeout", BERTH_MAP_WORD},
+                                  {NULL}};
+  static const BerthMap front[] = {{"target/@dir", "mount_tag", BERTH_MAP_TEXT}, {NULL}};
+  g_autofree char *id = berth_kinds_id("fsdev-", device);
+  if (!need(build, device, "source/@dir", error) || !need(build, device, "target/@dir", error))
+    return FALSE;
+  JsonObject *fsdev = berth_model_qemu_option(build->qemu, "-fsdev", "local");
+  json_object_set_string_member(fsdev, "id", id);
+  json_object_set_string_member(fsdev, "security_model", security_model(device));
+  if (berth_xml_node_child(device->node, "readonly") != NULL)
+    json_object_set_boolean_member(fsdev, "readonly", TRUE);
+  if (!berth_kinds_map(build, device, back, fsdev, error))
+    return FALSE;
+  JsonObject *props = berth_kinds_device(build, device, driver, error);
+  if (props == NULL)
+    return FALSE;
+  json_object_set_string_member(props, "fsdev", id);
+  return berth_kinds_map(build, device, front, props, error) && berth_kinds_virtio(build, device, props, error);
+}
+
+/* The daemon that serves the folder is the user's. */
+static gboolean build_virtiofs(BerthBuild *build, const BerthDevice *device, const char *driver, GError **error) {
+  static const BerthMap front[] = {
+      {"target/@dir", "tag", BERTH_MAP_TEXT}, {"driver/@queue", "queue-size", BERTH_MAP_NUMBER}, {NULL}};
+  const char *path = berth_model_device_get(device, "source/@socket");
+  g_autofree char *id = berth_kinds_id("char", device);
+  guint boot = berth_kinds_boot_index(build->inventory, device);
+  if (path == NULL)
+    return berth_kinds_refuse(build, device, error,
+                              "virtiofsd is not started by berth yet; <source socket=> names that of a running one");
+  if (!need(build, device, "target/@dir", error))
+    return FALSE;
+  if (!berth_kinds_memory_is_shared(build->inventory))
+    return berth_kinds_refuse(build, device, error, "virtiofs needs <memoryBacking><access mode='shared'/>");
+  berth_kinds_chardev_socket(build, id, path, FALSE, 0);
+  JsonObject *props = berth_kinds_device(build, device, driver, error);
+  if (props == NULL)
+    return FALSE;
+  json_object_set_string_member(props, "chardev", id);
+  if (boot > 0)
+    json_object_set_int_member(props, "bootindex", boot);
+  return berth_kinds_map(build, device, front, props, error) && berth_kinds_virtio(build, device, props, error);
+}
+
+gboolean berth_kinds_build_filesystem(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
+  static const char *const of_9p[] = {"driver/@wrpolicy", "@fmode", "@dmode", "@multidevs", "source/@dir", NULL};
+  static const char *const of_virtiofs[] = {"driver/@queue", "boot/@order", "source/@socket", "binary/@path", NULL};
+  gboolean virtiofs = g_str_equal(kind->variant, "virtiofs");
+  if (!virtiofs && !berth_kinds_only(build, device, of_virtiofs, FALSE, "virtiofs", error))
+    return FALSE;
+  if (!virtiofs)
+    return build_9p(build, device, kind->driver, error);
+  return (berth_model_device_get(device, "source/@socket") == NULL || berth_kinds_only(build, device, of_9p, FALSE, "9p", error)) &&
+         build_virtiofs(build, device, kind->driver, error);
+}
+
+/* ---- shmem, pstore ---- */
+
+#define DEFAULT_SHMEM (4 << 20)
+
+/* @unit: what a <size> is in that does not say. */
+static gboolean add_shared_file(BerthBuild *build, const BerthDevice *device, const char *id, const char *path, const char *unit,
+                                GError **error) {
+  const BerthXmlNode *size = berth_xml_node_child(device->node, "size");
+  guint64 bytes = DEFAULT_SHMEM;
+  if (size != NULL && !berth_kinds_size(build, size, size->text, unit, &bytes, error))
+    return FALSE;
+  JsonObject *props = berth_model_qemu_add(build->qemu, BERTH_QEMU_OBJECT);
+  json_object_set_string_member(props, "qom-type", "memory-backend-file");
+  json_object_set_string_member(props, "id", id);
+  json_object_set_string_member(props, "mem-path", path);
+  json_object_set_int_member(props, "size", (gint64)bytes);
+  json_object_set_boolean_member(props, "share", TRUE);
+  return TRUE;
+}
+
+static gboolean build_doorbell(BerthBuild *build, const BerthDevice *device, const char *driver, GError **error) {
+  static const BerthMap map[] = {
+      {"msi/@vectors", "vectors", BERTH_MAP_NUMBER}, {"msi/@ioeventfd", "ioeventfd", BERTH_MAP_SWITCH}, {NULL}};
+  const char *path = berth_model_device_get(device, "server/@path");
+  g_autofree char *id = berth_kinds_id("char", device);
+  if (path == NULL)
+    return berth_kinds_refuse(build, device, error,
+                              "ivshmem-server is not started by berth; <server path=> names a running one's socket");
+  if (berth_xml_node_child(device->node, "size") != NULL || berth_model_device_get(device, "@role") != NULL)
+    return berth_kinds_refuse(build, device, error, "the server says size and role");
+  berth_kinds_chardev_socket(build, id, path, FALSE, 0);
+  JsonObject *props = berth_kinds_device(build, device, driver, error);
+  if (props == NULL)
+    return FALSE;
+  json_object_set_string_member(props, "chardev", id);
+  return berth_kinds_map(build, device, map, props, error);
+}
+
+/* As libvirt has it: memory of that name in /dev/shm, 4 MiB unless said. */
+gboolean berth_kinds_build_shmem(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
+  const char *name = berth_model_device_get(device, "@name");
+  g_autofree char *id = berth_kinds_id("shmmem-", device);
+  g_autofree char *path = g_strconcat("/dev/shm/", name, NULL);
+  if (kind->driver == NULL || !berth_kinds_is_word(name))
+    return berth_kinds_refuse(build, device, error, "model '%s' or its name is not supported by start", kind->variant);
+  if (g_str_equal(kind->variant, "ivshmem-doorbell"))
+    return build_doorbell(build, device, kind->driver, error);
+  if (berth_xml_node_child(device->node, "server") != NULL || berth_xml_node_child(device->node, "msi") != NULL)
+    return berth_kinds_refuse(build, device, error, "server and msi are something only an ivshmem-doorbell has");
+  if (!add_shared_file(build, device, id, path, "bytes", error))
+    return FALSE;
+  JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
+  if (props == NULL)
+    return FALSE;
+  json_object_set_string_member(props, "memdev", id);
+  if (berth_model_device_get(device, "@role") != NULL)
+    json_object_set_string_member(props, "master", berth_model_device_is(device, "@role", "master") ? "on" : "off");
+  return TRUE;
+}
+
+gboolean berth_kinds_build_pstore(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
+  const char *path = berth_model_device_get(device, "path");
+  g_autofree char *id = berth_kinds_id("mem", device);
+  if (path == NULL || berth_xml_node_child(device->node, "size") == NULL)
+    return berth_kinds_refuse(build, device, error, "<path> or <size> is missing");
+  if (!add_shared_file(build, device, id, path, "KiB", error))
+    return FALSE;
+  JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
+  if (props != NULL)
+    json_object_set_string_member(props, "memdev", id);
+  return props != NULL;
+}

@@ -1,0 +1,269 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""berth rehearse on a real QEMU: places read back, placeholders told, nothing left behind. Prints TAP.
+
+  rehearse.py BERTH
+
+No guest code runs; nothing that the documents name is there.
+"""
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+
+BERTH = os.path.abspath(sys.argv[1])
+QEMU = shutil.which(os.environ.get("BERTH_QEMU", "qemu-system-x86_64"))
+
+ABSENT = """
+    <disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='/nowhere/a.qcow2'/><target dev='vda' bus='virtio'/>
+      <serial>S1</serial></disk>
+    <disk type='network' device='disk'><source protocol='rbd' name='p/i'><host name='192.0.2.1'/></source><target dev='sda' bus='scsi'/></disk>
+    <disk type='file' device='cdrom'><source file='/nowhere/b.iso'/><target dev='sdb' bus='sata'/></disk>
+    <interface type='bridge'><mac address='52:54:00:00:00:01'/><source bridge='nowhere0'/><model type='virtio'/></interface>
+    <interface type='network'><mac address='52:54:00:00:00:02'/><source network='nowhere'/><model type='e1000'/></interface>
+    <serial type='dev'><source path='/nowhere/tty'/><target type='isa-serial' port='0'/></serial>
+    <channel type='unix'><source mode='connect' path='/nowhere/sock'/><target type='virtio' name='org.example.0'/></channel>
+    <channel type='spicevmc'><target type='virtio' name='com.redhat.spice.0'/></channel>
+    <graphics type='spice' autoport='yes'/>
+    <video><model type='qxl' heads='1'/></video>
+    <input type='tablet' bus='usb'/>
+    <rng model='virtio'><backend model='random'>/nowhere/random</backend></rng>
+"""
+HOST = """
+    <hostdev mode='subsystem' type='pci'><source><address domain='0x0000' bus='0xfe' slot='0x1f' function='0x7'/></source></hostdev>
+    <hostdev mode='subsystem' type='usb'><source><vendor id='0xfffe'/><product id='0xfffe'/></source></hostdev>
+    <vsock model='virtio'><cid address='3'/></vsock>
+"""
+NICS = "".join("<interface type='user'><mac address='52:54:00:00:01:%02x'/><model type='%s'/></interface>" % (n, m)
+               for n, m in enumerate(["virtio", "e1000", "e1000"]))
+
+MOVER = """#!/usr/bin/env python3
+import json, os, sys
+arguments = sys.argv[1:]
+for at, word in enumerate(arguments):
+    if arguments[at - 1] == "-device" and word.startswith("{"):
+        device = json.loads(word)
+        if device.get("id") == "net2":
+            device["addr"] = "0x9"
+            arguments[at] = json.dumps(device)
+os.execv(%r, [%r] + arguments)
+"""
+HANGS = """#!/bin/sh
+case "$*" in */rehearsal.*) echo $$ >%s; exec sleep 1000;; esac
+exec %s "$@"
+"""
+
+
+class Failed(Exception):
+    pass
+
+
+def check(condition, text):
+    if not condition:
+        raise Failed(text)
+
+
+class World:
+    def __enter__(self):
+        self.folder = tempfile.mkdtemp(prefix="berth-test-")
+        self.state = os.path.join(self.folder, "state")
+        self.environment = dict(os.environ, BERTH_STATE=self.state)
+        self.environment.pop("BERTH_QEMU", None)
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def run(self, *words, text=None, qemu=None):
+        environment = dict(self.environment, BERTH_QEMU=qemu or QEMU)
+        return subprocess.run([BERTH] + list(words), env=environment, input=text, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, timeout=120)
+
+    def rows(self, *words, **more):
+        answer = self.run("rehearse", *words, "--json", **more)
+        check(answer.returncode == 0, "exit status %d: %s" % (answer.returncode, answer.stderr))
+        return json.loads(answer.stdout)["rehearsal"]
+
+    def script(self, name, text):
+        path = os.path.join(self.folder, name)
+        with open(path, "w") as out:
+            out.write(text)
+        os.chmod(path, stat.S_IRWXU)
+        return path
+
+    def processes(self):
+        found = []
+        for entry in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open("/proc/%s/cmdline" % entry, "rb") as line:
+                    if self.folder.encode() in line.read():
+                        found.append(int(entry))
+            except OSError:
+                pass
+        return found
+
+    def check_clean(self):
+        left = [os.path.join(at, name) for at, _, files in os.walk(self.state) for name in files if "cache" not in at]
+        check(not left, "left behind: %s" % left)
+        check(not os.path.exists(os.path.join(self.state, "run")), "the run folder is left behind")
+        check(not self.processes(), "processes are left: %s" % self.processes())
+
+
+def domain(machine, devices, memory=64):
+    return ("<domain type='kvm'><name>guest</name><uuid>c7a5fdbd-cdaf-9455-926a-d65c16db1809</uuid><memory unit='MiB'>%d</memory>"
+            "<os><type arch='x86_64' machine='%s'>hvm</type></os><features><acpi/></features><cpu mode='host-passthrough'/>"
+            "<devices>%s</devices></domain>" % (memory, machine, devices))
+
+
+def nothing_needs_to_be_there(machine):
+    with World() as world:
+        rows = world.rows("-", text=domain(machine, ABSENT))
+        placed = [r for r in rows if r["address"]]
+        wrong = [r for r in placed if r["state"] == "ok" and r["address"] != r["actual"]]
+        check(not wrong and len(placed) > 12, "rows: %s" % rows)
+        check(not [r for r in rows if r["state"] not in ("ok", "")], "rows: %s" % rows)
+        disks = [r for r in rows if r["device"] in ("disk", "interface", "serial", "channel", "rng")]
+        check(len(disks) == 9 and all(r["backend"].startswith("null") for r in disks), "back ends: %s" % disks)
+        world.check_clean()
+
+
+def the_hosts_devices_have_placeholders(machine):
+    with World() as world:
+        rows = world.rows("-", text=domain(machine, HOST))
+        told = {r["backend"] for r in rows if r["device"] in ("hostdev", "vsock")}
+        check(told == {"placeholder: vfio-pci", "placeholder: usb-host", "placeholder: vhost-vsock-pci"}, "told: %s" % told)
+        check(all(r["state"] == "ok" for r in rows if r["device"] in ("hostdev", "vsock")), "rows: %s" % rows)
+        world.check_clean()
+
+
+def more_memory_than_the_host_has():
+    with World() as world:
+        world.rows("-", text=domain("q35", "", memory=900 * 1024))
+        world.check_clean()
+
+
+def a_guest_by_name():
+    with World() as world:
+        answer = world.run("define", "-", text=domain("q35", NICS))
+        check(answer.returncode == 0, answer.stderr)
+        before = world.run("dumpxml", "guest").stdout
+        rows = world.rows("guest")
+        check(len([r for r in rows if r["device"] == "interface" and r["state"] == "ok"]) == 3, "rows: %s" % rows)
+        check(world.run("dumpxml", "guest").stdout == before and world.run("domstate", "guest").stdout.strip() == "shut off",
+              "the guest is not as it was")
+        check(world.run("rehearse", "nobody").returncode == 3, "a guest that is not there")
+
+
+def a_moved_device_is_told(machine):
+    with World() as world:
+        answer = world.run("rehearse", "-", "--json", text=domain(machine, NICS), qemu=world.script("qemu", MOVER % (QEMU, QEMU)))
+        check(answer.returncode == 5, "exit status %d: %s" % (answer.returncode, answer.stderr))
+        moved = [r["id"] for r in json.loads(answer.stdout)["rehearsal"] if r["state"] == "moved"]
+        check(moved == ["net2"], "moved: %s" % moved)
+        world.check_clean()
+
+
+def hanging(world):
+    pid = os.path.join(world.folder, "pid")
+    return pid, world.script("qemu", HANGS % (pid, QEMU))
+
+
+def alive(pid):
+    try:
+        with open("/proc/%d/stat" % pid) as line:
+            return line.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def read_pid(path):
+    with open(path) as text:
+        return int(text.read())
+
+
+def the_time_limit_holds():
+    with World() as world:
+        pid, qemu = hanging(world)
+        begun = time.monotonic()
+        answer = world.run("rehearse", "-", "--timeout", "2", text=domain("q35", NICS), qemu=qemu)
+        check(answer.returncode == 1 and "time limit" in answer.stderr, "%d: %s" % (answer.returncode, answer.stderr))
+        check(time.monotonic() - begun < 20, "it took %.1f s" % (time.monotonic() - begun))
+        check(not alive(read_pid(pid)), "QEMU is still there")
+        world.check_clean()
+
+
+def a_signal_leaves_nothing():
+    with World() as world:
+        pid, qemu = hanging(world)
+        command = subprocess.Popen([BERTH, "rehearse", "-", "--timeout", "3"], env=dict(world.environment, BERTH_QEMU=qemu),
+                                   stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
+        command.stdin.write(domain("q35", NICS))
+        command.stdin.close()
+        deadline = time.monotonic() + 30
+        while not (os.path.exists(pid) and os.path.getsize(pid)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        command.send_signal(signal.SIGTERM)
+        command.wait(60)
+        check(not alive(read_pid(pid)), "QEMU is still there")
+        world.check_clean()
+
+
+def a_killed_rehearsal_is_swept_up():
+    with World() as world:
+        slow = world.script("qemu", "#!/usr/bin/env python3\nimport os, sys, time\nos.execv(%r, [%r] + sys.argv[1:])\n" % (QEMU, QEMU))
+        # A process that is gone left a folder.
+        gone = subprocess.Popen(["true"])
+        gone.wait()
+        left = os.path.join(world.state, "run", "rehearsal.%d.1.00000000" % gone.pid)
+        os.makedirs(left)
+        with open(os.path.join(left, "qemu.log"), "w"):
+            pass
+        world.rows("-", text=domain("q35", NICS), qemu=slow)
+        check(not os.path.exists(left), "the folder is still there")
+
+
+def what_cannot_be_is_named():
+    with World() as world:
+        nic = "<interface type='user'><mac address='52:54:00:00:00:09'/><model type='nosuchcard'/></interface>"
+        answer = world.run("rehearse", "-", text=domain("q35", nic))
+        check(answer.returncode != 0 and "nosuchcard" in answer.stderr, "%d: %s" % (answer.returncode, answer.stderr))
+        world.check_clean()
+
+
+def tests():
+    for machine in ("pc", "q35"):
+        yield "%s: neither files nor networks need to be there" % machine, nothing_needs_to_be_there, (machine,)
+        yield "%s: the host's devices have placeholders" % machine, the_hosts_devices_have_placeholders, (machine,)
+        yield "%s: a moved device is told" % machine, a_moved_device_is_told, (machine,)
+    yield "more memory than the host has", more_memory_than_the_host_has, ()
+    yield "a guest by its name", a_guest_by_name, ()
+    yield "the time limit holds", the_time_limit_holds, ()
+    yield "a signal leaves nothing behind", a_signal_leaves_nothing, ()
+    yield "what a killed rehearsal left is swept up", a_killed_rehearsal_is_swept_up, ()
+    yield "what cannot be rehearsed is named", what_cannot_be_is_named, ()
+
+
+def main():
+    todo = list(tests())
+    print("1..%d" % len(todo))
+    failed = 0
+    for number, (name, test, arguments) in enumerate(todo, 1):
+        if QEMU is None:
+            print("ok %d - %s # SKIP no qemu-system-x86_64" % (number, name))
+            continue
+        try:
+            test(*arguments)
+            print("ok %d - %s" % (number, name), flush=True)
+        except (Failed, subprocess.TimeoutExpired, ValueError, KeyError, IndexError, OSError) as problem:
+            failed += 1
+            print("not ok %d - %s\n# %s: %s" % (number, name, type(problem).__name__, str(problem).replace("\n", "\n# ")), flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

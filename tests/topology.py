@@ -1,0 +1,286 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Bridges, ports and many devices on a real Linux guest: predicted paths and bus numbers are what the guest sees.
+
+  topology.py BERTH GUEST-FOLDER [NUMBER ...]      TAP; NUMBER picks test points
+
+BERTH_TOPOLOGIES: how many random topologies (4; BERTH_SEED shifts them). BERTH_SLOW=1: guests of 200 devices instead of 40, and
+1,000 on q35.
+"""
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+BOOT_LIMIT = 1500 if os.environ.get("BERTH_SLOW") else 240
+MAC = "52:54:00:00:%02x:%02x"
+
+
+class Difference(Exception):
+    pass
+
+
+class World:
+    """A berth of its own, and a guest whose serial port goes to a file."""
+
+    def __init__(self, berth, guest, machine):
+        self.path, self.guest, self.machine = berth, guest, machine
+        self.work = tempfile.mkdtemp(prefix="berth-topology-")
+        self.serial = os.path.join(self.work, "serial.log")
+        self.files = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        subprocess.run([self.path, "--state", os.path.join(self.work, "state"), "destroy", "topology"], stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
+        shutil.rmtree(self.work, ignore_errors=True)
+
+    def berth(self, *words, text=None):
+        run = subprocess.run([self.path, "--state", os.path.join(self.work, "state")] + list(words), input=text,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if run.returncode:
+            raise Difference("%s: exit status %d: %s" % (" ".join(words), run.returncode, run.stderr.strip()))
+        return run
+
+    def disk(self, number):
+        name = os.path.join(self.work, "disk%d" % number)
+        with open(name, "wb") as image:
+            image.truncate(1 << 20)
+        letters = chr(97 + number // 26 - 1) + chr(97 + number % 26) if number >= 26 else chr(97 + number)
+        return ("<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='%s'/>"
+                "<target dev='vd%s' bus='virtio'/></disk>" % (name, letters))
+
+    def define(self, devices):
+        root = "pci-root" if self.machine == "pc" else "pcie-root"
+        return self.berth("define", "-", text=(
+            "<domain type='qemu'><name>topology</name><memory unit='MiB'>768</memory><vcpu>1</vcpu><os>"
+            "<type arch='x86_64' machine='%s'>hvm</type><kernel>%s</kernel><initrd>%s</initrd>"
+            "<cmdline>console=ttyS0 quiet panic=-1</cmdline></os><features><acpi/></features><devices>"
+            "<controller type='pci' index='0' model='%s'/><controller type='usb' model='none'/>%s"
+            "<serial type='file'><source path='%s'/></serial></devices></domain>" % (
+                self.machine, os.path.join(self.guest, "vmlinuz"), os.path.join(self.guest, "initramfs.gz"), root,
+                "".join(devices), self.serial))).stderr
+
+    def boot(self):
+        """Predicted and seen: (path, bus) of every function, and of each MAC."""
+        if os.path.exists(self.serial):
+            os.unlink(self.serial)
+        begin = time.monotonic()
+        self.berth("start", "topology")
+        rows = list(json.loads(self.berth("devices", "topology", "--json").stdout).values())[0]
+        text = ""
+        while "BERTH-GUEST end" not in text:
+            if time.monotonic() - begin > BOOT_LIMIT:
+                raise Difference("the guest did not answer within %d s; its serial port: %s" % (BOOT_LIMIT, text[-500:]))
+            time.sleep(0.2)
+            if os.path.exists(self.serial):
+                with open(self.serial, errors="replace") as lines:
+                    text = lines.read()
+        self.took = time.monotonic() - begin
+        subprocess.run([self.path, "--state", os.path.join(self.work, "state"), "destroy", "topology"], stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)  # it may have powered off by itself
+        seen, macs = {}, {}
+        for line in re.findall(r"BERTH-GUEST (path=.*)", text):
+            fact = dict(word.split("=", 1) for word in line.split())
+            seen[fact["path"]] = int(fact["bus"])
+            if fact["mac"] != "-":
+                macs[fact["mac"]] = (fact["path"], int(fact["bus"]))
+        return rows, seen, macs
+
+    def compare(self):
+        """Boots; every device must be where it was predicted. Returns the place of each MAC."""
+        rows, seen, macs = self.boot()
+        wrong, places = [], {}
+        for row in rows:
+            if row["state"] in ("moved", "missing", "extra"):
+                wrong.append("%s %s is %s in QEMU" % (row["device"], row["identity"], row["state"]))
+            if not row["path"] or int(row["bus"]) < 0:
+                continue
+            place = (row["path"], int(row["bus"]))
+            if seen.get(place[0]) != place[1]:
+                wrong.append("%s %s: predicted %s on bus %d, the guest says bus %s" % (
+                    row["device"], row["identity"] or row["kind"], place[0], place[1], seen.get(place[0])))
+            if row["identity"].startswith("mac="):
+                mac = row["identity"][4:]
+                places[mac] = place
+                # With hundreds of NICs, Linux runs out of interrupt vectors for their drivers; the bus is as it is.
+                if macs.get(mac, place) != place or (len(rows) < 100 and mac not in macs):
+                    wrong.append("%s: predicted %s, the guest saw %s" % (mac, place, macs.get(mac)))
+        if wrong:
+            raise Difference("%d differences: %s" % (len(wrong), "; ".join(wrong[:12])))
+        return places
+
+
+def pci(model, index, place="", target=""):
+    return "<controller type='pci' index='%d' model='%s'>%s%s</controller>" % (index, model, target, address(place))
+
+
+def address(place):
+    if not place:
+        return ""
+    bus, slot, function = place[:3]
+    more = " multifunction='on'" if len(place) > 3 else ""
+    return "<address type='pci' bus='0x%02x' slot='0x%02x' function='0x%x'%s/>" % (bus, slot, function, more)
+
+
+def nic(number, place="", model="virtio"):
+    return "<interface type='user'><mac address='%s'/><model type='%s'/>%s</interface>" % (
+        MAC % (number >> 8, number & 255), model, address(place))
+
+
+def added_bridge(world):
+    """A bridge added to a guest with nested bridges renumbers nobody."""
+    if world.machine == "pc":
+        old = [pci("pci-bridge", 1, (0, 5, 0)), pci("pci-bridge", 2, (1, 4, 0)), pci("pci-bridge", 3, (0, 9, 0)),
+               nic(1, (1, 2, 0)), nic(2, (2, 7, 0)), nic(3, (3, 1, 0)), nic(4)]
+        new = [pci("pci-bridge", 4), nic(5)]
+    else:
+        old = [pci("pcie-root-port", 1, (0, 3, 0, 1)), pci("pcie-root-port", 2, (0, 3, 1)), pci("pcie-to-pci-bridge", 3, (1, 0, 0)),
+               pci("pci-bridge", 4, (3, 5, 0)), pci("pcie-switch-upstream-port", 5, (2, 0, 0)),
+               pci("pcie-switch-downstream-port", 6, (5, 0, 0)), pci("pcie-switch-downstream-port", 7, (5, 3, 0)),
+               nic(1, (3, 2, 0), "e1000"), nic(2, (4, 7, 0), "e1000"), nic(3, (6, 0, 0)), nic(4, (7, 0, 0)), nic(5)]
+        new = [pci("pcie-root-port", 20), pci("pcie-switch-upstream-port", 21), pci("pcie-switch-downstream-port", 22), nic(6),
+               nic(7, "", "e1000")]
+    world.define(old)
+    before = world.compare()
+    notes = world.define(old + new)
+    if "shift" in notes:
+        raise Difference("the growth shifts bus numbers: %s" % notes)
+    after = world.compare()
+    for mac, place in before.items():
+        if after.get(mac) != place:
+            raise Difference("%s moved from %s to %s" % (mac, place, after.get(mac)))
+
+
+class Forest:
+    """A random topology with written places; neither indexes nor the document's order are those of the walk."""
+
+    def __init__(self, dice, machine):
+        self.dice, self.machine = dice, machine
+        self.devices, self.nics, self.bridges = [], 0, 0
+
+    def bridge(self, model, place, target=""):
+        self.bridges += 1
+        self.devices.append(pci(model, self.bridges, place, target))
+        return self.bridges
+
+    def endpoint(self, bus, slot):
+        self.nics += 1
+        self.devices.append(nic(self.nics, (bus, slot, 0)))
+
+    def conventional(self, bus, depth):
+        for slot in self.dice.sample(range(1, 31), self.dice.randint(1, 3)):
+            if depth > 0 and self.dice.random() < 0.5:
+                self.conventional(self.bridge("pci-bridge", (bus, slot, 0)), depth - 1)
+            else:
+                self.endpoint(bus, slot)
+
+    def port(self, bus, depth):
+        kind = self.dice.random()
+        if kind < 0.25 and depth > 0:
+            up = self.bridge("pcie-switch-upstream-port", (bus, 0, 0))
+            for slot in self.dice.sample(range(0, 31), self.dice.randint(1, 3)):
+                self.port(self.bridge("pcie-switch-downstream-port", (up, slot, 0)), depth - 1)
+        elif kind < 0.5 and depth > 0:
+            self.conventional(self.bridge("pcie-to-pci-bridge", (bus, 0, 0)), 1)
+        elif kind < 0.85:
+            self.endpoint(bus, 0)
+
+    def grow(self):
+        slots = self.dice.sample(range(3, 27), 5)
+        if self.dice.random() < 0.5:
+            number = self.dice.choice([0x40, 0x80, 0xc0])
+            expander = self.bridge("pci-expander-bus" if self.machine == "pc" else "pcie-expander-bus", (0, slots.pop(), 0),
+                                   "<target busNr='%d'/>" % number)
+            if self.machine == "pc":
+                self.conventional(expander, 1)
+            else:
+                self.port(self.bridge("pcie-root-port", (expander, 0, 0)), 1)
+        if self.machine == "pc":
+            self.conventional(0, 2)
+            return self.devices
+        for slot in slots[:4]:
+            many = self.dice.random() < 0.4
+            functions = [0] + self.dice.sample(range(1, 8), 2) if many else [0]
+            for function in functions:
+                place = (0, slot, function) + ((1,) if many and function == 0 else ())
+                self.port(self.bridge("pcie-root-port", place), 2)
+        return self.devices
+
+
+def random_topology(world, seed):
+    devices = Forest(random.Random(seed), world.machine).grow()
+    random.Random(seed).shuffle(devices)
+    world.define(devices)
+    world.compare()
+
+
+def many(world, number):
+    """NICs, disks and random number generators, none with an address: firmware finishes, and the guest lists all of them."""
+    devices = [nic(i) for i in range(number - number // 4)]
+    devices += [world.disk(i) for i in range(number // 8)]
+    devices += ["<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>"] * (number - len(devices))
+    world.define(devices)
+    places = world.compare()
+    if len(places) != number - number // 4:
+        raise Difference("%d NICs of %d" % (len(places), number - number // 4))
+
+
+def packed(world, number):
+    """More NICs than there can be ports."""
+    world.define([nic(i) for i in range(number)])
+    world.compare()
+
+
+def points():
+    for machine in ("pc", "q35"):
+        yield "%s: a bridge added to nested bridges renumbers nobody" % machine, machine, added_bridge, ()
+    seed = int(os.environ.get("BERTH_SEED", "1"))
+    for i in range(int(os.environ.get("BERTH_TOPOLOGIES", "4"))):
+        machine = ("pc", "q35")[i % 2]
+        yield "%s: random topology %d is seen as predicted" % (machine, seed + i), machine, random_topology, (seed + i,)
+    slow = bool(os.environ.get("BERTH_SLOW"))
+    for machine in ("pc", "q35"):
+        number = 200 if slow else 40
+        yield "%s: %d devices are all seen where recorded" % (machine, number), machine, many, (number,)
+    if slow:
+        yield "pc: 59 NICs, where libvirt gives up", "pc", packed, (59,)
+        yield "q35: 252 NICs, with a switch", "q35", packed, (252,)
+        yield "q35: 1,000 NICs in shared slots", "q35", packed, (1000,)
+
+
+def main():
+    berth, guest = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+    todo = list(points())
+    print("1..%d" % len(todo))
+    reason = None
+    if shutil.which(os.environ.get("BERTH_QEMU", "qemu-system-x86_64")) is None:
+        reason = "no qemu-system-x86_64"
+    elif not all(os.path.exists(os.path.join(guest, name)) for name in ("vmlinuz", "initramfs.gz")):
+        reason = "no guest image (tools/guest-image.py makes it)"
+    failed = 0
+    for number, (name, machine, test, arguments) in enumerate(todo, 1):
+        if reason is not None or (len(sys.argv) > 3 and str(number) not in sys.argv[3:]):
+            print("ok %d - %s # SKIP %s" % (number, name, reason or "not picked"))
+            continue
+        begin = time.monotonic()
+        with World(berth, guest, machine) as world:
+            try:
+                test(world, *arguments)
+                print("ok %d - %s" % (number, name))
+                print("# %.1f s; the last boot %.1f s" % (time.monotonic() - begin, world.took), flush=True)
+            except Difference as difference:
+                failed += 1
+                print("not ok %d - %s\n# %s" % (number, name, str(difference).replace("\n", "\n# ")), flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
