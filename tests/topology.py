@@ -32,7 +32,7 @@ class World:
         self.path, self.guest, self.machine = berth, guest, machine
         self.work = tempfile.mkdtemp(prefix="berth-topology-")
         self.serial = os.path.join(self.work, "serial.log")
-        self.files = 0
+        self.cmdline = "console=ttyS0 quiet panic=-1"
 
     def __enter__(self):
         return self
@@ -62,10 +62,11 @@ class World:
         return self.berth("define", "-", text=(
             "<domain type='qemu'><name>topology</name><memory unit='MiB'>768</memory><vcpu>1</vcpu><os>"
             "<type arch='x86_64' machine='%s'>hvm</type><kernel>%s</kernel><initrd>%s</initrd>"
-            "<cmdline>console=ttyS0 quiet panic=-1</cmdline></os><features><acpi/></features><devices>"
+            "<cmdline>%s</cmdline></os><features><acpi/></features><devices>"
             "<controller type='pci' index='0' model='%s'/><controller type='usb' model='none'/>%s"
             "<serial type='file'><source path='%s'/></serial></devices></domain>" % (
-                self.machine, os.path.join(self.guest, "vmlinuz"), os.path.join(self.guest, "initramfs.gz"), root,
+                self.machine, os.path.join(self.guest, "vmlinuz"), os.path.join(self.guest, "initramfs.gz"),
+                self.cmdline, root,
                 "".join(devices), self.serial))).stderr
 
     def boot(self):
@@ -110,8 +111,7 @@ class World:
             if row["identity"].startswith("mac="):
                 mac = row["identity"][4:]
                 places[mac] = place
-                # With hundreds of NICs, Linux runs out of interrupt vectors for their drivers; the bus is as it is.
-                if macs.get(mac, place) != place or (len(rows) < 100 and mac not in macs):
+                if macs.get(mac) != place:
                     wrong.append("%s: predicted %s, the guest saw %s" % (mac, place, macs.get(mac)))
         if wrong:
             raise Difference("%d differences: %s" % (len(wrong), "; ".join(wrong[:12])))
@@ -222,8 +222,13 @@ def random_topology(world, seed):
     world.compare()
 
 
+# One virtual CPU has about 200 interrupt vectors; the serial port, too, needs one.
+FEW_VECTORS = " pci=nomsi pcie_ports=compat"
+
+
 def many(world, number):
     """NICs, disks and random number generators, none with an address: firmware finishes, and the guest lists all of them."""
+    world.cmdline += FEW_VECTORS
     devices = [nic(i) for i in range(number - number // 4)]
     devices += [world.disk(i) for i in range(number // 8)]
     devices += ["<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>"] * (number - len(devices))
@@ -235,6 +240,7 @@ def many(world, number):
 
 def packed(world, number):
     """More NICs than there can be ports."""
+    world.cmdline += FEW_VECTORS
     world.define([nic(i) for i in range(number)])
     world.compare()
 
