@@ -252,6 +252,28 @@ def redefined_while_running(machine):
         check(all(r["state"] == "ok" for r in rows), "rows: %s" % rows)
 
 
+def flavours_stay(machine):
+    """What --os chose is on QEMU as recorded, and stays when a later definition leaves --os out."""
+    devices = [nic(0, "virtio"), nic(1, "virtio-0.9"), nic(2, "virtio-non-transitional"), "<rng model='virtio'><backend "
+               "model='random'>/dev/urandom</backend></rng>", "<controller type='virtio-serial' index='0'/>",
+               "<controller type='scsi' index='0' model='virtio-scsi'/>", "<input type='tablet' bus='virtio'/>"]
+    with World() as world:
+        devices.append(disk(world, "vda"))
+        text = domain(machine, devices)
+        world.berth("define", "-", "--os", "rhel6.0", text=text)
+        world.berth("start", "guest", "--paused")
+        rows = world.rows("verify", "guest")
+        check(all(r["state"] in ("ok", "") for r in rows), "rows: %s" % rows)
+        kinds = [r["kind"] for r in rows]
+        check(sum(k.endswith("-transitional") and "-non-" not in k for k in kinds) == 7, "kinds: %s" % kinds)
+        check("virtio/tablet" in kinds and "virtio-non-transitional" in kinds, "kinds: %s" % kinds)
+        before = world.berth("dumpxml", "guest")
+        world.berth("define", "-", text=text)
+        check(world.berth("dumpxml", "guest") == before, "it changed without --os")
+        world.berth("define", "-", "--os", "debian11", text=text)
+        check(world.berth("dumpxml", "guest") == before, "it changed with another system")
+
+
 def tests():
     for machine in ("pc", "q35"):
         yield "%s: every device is where it is recorded" % machine, everything_is_where_recorded, (machine,)
@@ -263,6 +285,7 @@ def tests():
            ("q35", ["e1000", "e1000"], "net1", {"addr": "0x9"}))
     yield ("a device moved behind a bridge is refused (pc)", moved_is_refused,
            ("pc", ["virtio"] * 30, "net29", {"addr": "0x1e"}))
+    yield "virtio flavours that --os chose are QEMU's, and stay", flavours_stay, ("q35",)
     for who in ("qemu", "supervisor"):
         yield "%s killed with -9: the next command sees the truth" % who, crash, ("q35", who)
     yield "two starts at once: one wins", twice, ("pc",)

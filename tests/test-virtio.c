@@ -252,6 +252,22 @@ static void test_notes(void) {
 
 /* ---- what is recorded stays ---- */
 
+static int by_text(gconstpointer a, gconstpointer b) {
+  return g_strcmp0(*(char *const *)a, *(char *const *)b);
+}
+
+/* Every device with its flavour and its place, whatever order the document has them in. (transfer full) */
+static char *summary(const Guest *guest) {
+  g_autoptr(GPtrArray) all = berth_plan_rows(guest->plan), lines = g_ptr_array_new_with_free_func(g_free);
+  for (guint i = 0; i < all->len; i++) {
+    const BerthRow *row = g_ptr_array_index(all, i);
+    g_ptr_array_add(lines, g_strjoin(" ", row->device, row->kind, row->address, NULL));
+  }
+  g_ptr_array_sort(lines, by_text);
+  g_ptr_array_add(lines, NULL);
+  return g_strjoinv("\n", (char **)lines->pdata);
+}
+
 static BerthRecord *record_again(const Guest *guest) {
   g_autoptr(GError) error = NULL;
   g_autofree char *json = berth_record_to_json(berth_plan_record(guest->plan));
@@ -268,7 +284,7 @@ static BerthRecord *record_again(const Guest *guest) {
 
 static void test_recorded_stays(void) {
   g_auto(Guest) first = plan(Q35, SOME, &legacy);
-  g_autofree char *expected = document(&first);
+  g_autofree char *expected = summary(&first), *written = document(&first);
   g_autoptr(BerthRecord) record = record_again(&first);
   const BerthPlanOptions options[] = {
       {.record = record},
@@ -277,26 +293,26 @@ static void test_recorded_stays(void) {
   };
   for (gsize i = 0; i < G_N_ELEMENTS(options); i++) {
     g_auto(Guest) again = plan(Q35, SOME, &options[i]);
-    g_autofree char *text = document(&again);
+    g_autofree char *text = summary(&again);
     g_assert_cmpstr(text, ==, expected);
     g_assert_cmpuint(notes(&again), ==, 0);
   }
   /* Also once a document that came out of berth, which names the flavour, was read in between. */
-  g_auto(Guest) own = plan_text(expected, &options[0]);
+  g_auto(Guest) own = plan_text(written, &options[0]);
   g_autoptr(BerthRecord) later = record_again(&own);
   const BerthPlanOptions bare = {.record = later};
   g_auto(Guest) last = plan(Q35, SOME, &bare);
-  g_autofree char *text = document(&last);
+  g_autofree char *text = summary(&last);
   g_assert_cmpstr(text, ==, expected);
 }
 
 static void test_recorded_bare_stays(void) {
   g_auto(Guest) first = plan(Q35, SOME, NULL);
-  g_autofree char *expected = document(&first);
+  g_autofree char *expected = summary(&first);
   g_autoptr(BerthRecord) record = record_again(&first);
   const BerthPlanOptions options = {.record = record, .virtio = BERTH_VIRTIO_LEGACY, .os = "rhel6.0"};
   g_auto(Guest) again = plan(Q35, SOME, &options);
-  g_autofree char *text = document(&again);
+  g_autofree char *text = summary(&again);
   g_assert_cmpstr(text, ==, expected);
   g_assert_cmpuint(notes(&again), ==, 5); /* disk, interface, controller, rng, balloon */
   g_assert_nonnull(strstr(berth_plan_notes(again.plan)[0], "virtio 0.9"));
@@ -335,8 +351,8 @@ static void test_previous(void) {
   g_assert_no_error(error);
   const BerthPlanOptions options = {.record = record};
   g_auto(Guest) again = plan(Q35, SOME, &options);
-  g_autofree char *text = document(&again);
-  g_assert_cmpstr(text, ==, old);
+  g_autofree char *expected = summary(&first), *text = summary(&again);
+  g_assert_cmpstr(text, ==, expected);
 }
 
 /* ---- the operating system ---- */
@@ -361,6 +377,19 @@ static void test_metadata(void) {
   }
 }
 
+/* The library itself loses some of what it reads; that is not for the leak checker of this program. */
+void __lsan_disable(void) __attribute__((weak));
+void __lsan_enable(void) __attribute__((weak));
+
+static gboolean ask_osinfo(const char *id, BerthVirtio *virtio, GError **error) {
+  if (__lsan_disable != NULL)
+    __lsan_disable();
+  gboolean ok = berth_os_virtio(id, virtio, error);
+  if (__lsan_enable != NULL)
+    __lsan_enable();
+  return ok;
+}
+
 static void test_osinfo(void) {
   static const struct {
     const char *id;
@@ -378,7 +407,7 @@ static void test_osinfo(void) {
   for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
     g_autoptr(GError) error = NULL;
     BerthVirtio virtio = BERTH_VIRTIO_UNASKED;
-    if (!berth_os_virtio(cases[i].id, &virtio, &error)) {
+    if (!ask_osinfo(cases[i].id, &virtio, &error)) {
       g_test_skip(error->message);
       return;
     }

@@ -22,7 +22,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Berth, berth_close)
 typedef enum { BERTH_DEFINE_DRY_RUN = 1 << 0, BERTH_DEFINE_ALLOW_MOVE = 1 << 1 } BerthDefineFlags;
 /**
  * berth_define:
- * @options: (nullable): virtio and os of it; the rest is not looked at, for the store has it
+ * @options: (nullable): virtio, os and pcie_ports of it; the rest is not looked at, for the store has it
  * @plan: (out) (transfer full) (nullable): where everything went
  *
  * Plans @domain against the guest's record (found by uuid, else by name) and stores document and record as a new revision. A

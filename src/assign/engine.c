@@ -58,6 +58,11 @@ static gboolean run(BerthAssignment *assignment, BerthRecall *recall, const Bert
   return berth_assign_check(assignment, error);
 }
 
+static int by_element(gconstpointer a, gconstpointer b) {
+  const BerthDevice *const *one = a, *const *other = b;
+  return (int)(*one)->element->id - (int)(*other)->element->id;
+}
+
 BerthPlan *berth_assign_plan(const BerthInventory *inventory, const BerthTables *tables, const BerthPlanOptions *options,
                              GError **error) {
   static const BerthPlanOptions no_options = {0};
@@ -78,6 +83,9 @@ BerthPlan *berth_assign_plan(const BerthInventory *inventory, const BerthTables 
     return NULL;
   berth_assign_ids(&assignment);
   g_ptr_array_add(notes, NULL);
+  /* Between elements, the order says only when the engine met them: what was recalled comes earlier than what was made. Sorted
+   * (GLib's sort is stable), a document that is planned again with its record is written as it was the first time. */
+  g_ptr_array_sort(copy->devices, by_element);
 
   BerthPlan *plan = g_new0(BerthPlan, 1);
   plan->record = berth_assign_remember(&assignment, recall, options);

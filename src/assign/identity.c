@@ -90,47 +90,81 @@ static char *source_value(const BerthDevice *device, const KeySource *source) {
   return source->form == LOWER ? g_ascii_strdown(value->str, -1) : g_string_free(g_steal_pointer(&value), FALSE);
 }
 
-static int compare_attributes(gconstpointer a, gconstpointer b) {
-  const BerthXmlAttribute *const *x = a, *const *y = b;
-  return strcmp((*x)->name, (*y)->name);
+static int compare_lines(gconstpointer a, gconstpointer b) {
+  return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Lengths in front, so that no two trees give the same bytes. */
-static void add_text(GChecksum *sum, char what, const char *text) {
-  g_autofree char *piece = stripped(text);
-  g_autofree char *head = g_strdup_printf("%c%" G_GSIZE_FORMAT ":", what, strlen(piece));
-  g_checksum_update(sum, (const guchar *)head, -1);
-  g_checksum_update(sum, (const guchar *)piece, -1);
-}
-
-/* Depth is bounded by the parser (BERTH_XML_MAX_DEPTH). */
-static void add_node(GChecksum *sum, const BerthXmlNode *node, const char *const *skip) {
-  g_autoptr(GPtrArray) attributes = g_ptr_array_new();
-  for (guint i = 0; i < node->n_attributes; i++)
-    g_ptr_array_add(attributes, &node->attributes[i]);
-  g_ptr_array_sort(attributes, compare_attributes);
-  add_text(sum, '<', node->name);
-  for (guint i = 0; i < attributes->len; i++) {
-    const BerthXmlAttribute *attribute = g_ptr_array_index(attributes, i);
-    add_text(sum, '@', attribute->name);
-    add_text(sum, '=', attribute->value);
+/* Whether @path is, or is below, a child that is not content. */
+static gboolean is_content(const char *path) {
+  for (guint i = 0; not_content[i] != NULL; i++) {
+    gsize length = strlen(not_content[i]);
+    if (strncmp(path, not_content[i], length) == 0 && (path[length] == '\0' || path[length] == '/'))
+      return FALSE;
   }
-  if (node->text != NULL)
-    add_text(sum, 't', node->text);
-  for (const BerthXmlNode *child = node->first; child != NULL; child = child->next)
-    if (skip == NULL || !g_strv_contains(skip, child->name))
-      add_node(sum, child, NULL);
-  add_text(sum, '>', "");
+  return TRUE;
 }
 
+static void add_line(GPtrArray *lines, const char *path, const char *value) {
+  g_autofree char *text = stripped(value);
+  if (text != NULL && *text != '\0')
+    g_ptr_array_add(lines, g_strconcat(path, "=", text, NULL));
+}
+
+/* What an element says, a line a value. Depth is bounded by the parser (BERTH_XML_MAX_DEPTH). */
+static void add_node(GPtrArray *lines, const BerthXmlNode *node, const char *prefix) {
+  for (guint i = 0; i < node->n_attributes; i++) {
+    g_autofree char *path = g_strconcat(prefix, "@", node->attributes[i].name, NULL);
+    add_line(lines, path, node->attributes[i].value);
+  }
+  for (const BerthXmlNode *child = node->first; child != NULL; child = child->next) {
+    g_autofree char *path = g_strconcat(prefix, child->name, NULL);
+    g_autofree char *below = g_strconcat(path, "/", NULL);
+    if (!is_content(path))
+      continue;
+    if (child->n_attributes == 0 && child->first == NULL && child->text == NULL)
+      g_ptr_array_add(lines, g_strdup(below)); /* <readonly/> */
+    add_line(lines, path, child->text);
+    add_node(lines, child, below);
+  }
+}
+
+/* The line of the value that the document has at @path, which what berth set replaces. */
+static void remove_line(GPtrArray *lines, const char *path) {
+  gsize length = strlen(path);
+  for (guint i = 0; i < lines->len; i++) {
+    const char *line = g_ptr_array_index(lines, i);
+    if (strncmp(line, path, length) == 0 && line[length] == '=') {
+      g_ptr_array_remove_index(lines, i);
+      return;
+    }
+  }
+}
+
+/* Of the element as it will be written: so that a document that went through berth has the same content as before. */
 static char *content_value(const BerthDevice *device) {
+  g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
+  if (device->node != NULL)
+    add_node(lines, device->node, "");
+  for (guint i = 0; device->sets != NULL && i < device->sets->len; i++) {
+    const BerthSet *set = &g_array_index(device->sets, BerthSet, i);
+    if (!is_content(set->path))
+      continue;
+    remove_line(lines, set->path);
+    add_line(lines, set->path, set->value);
+  }
+  g_ptr_array_sort(lines, compare_lines);
   g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA1);
-  add_node(sum, device->node, not_content);
+  for (guint i = 0; i < lines->len; i++) {
+    const char *line = g_ptr_array_index(lines, i);
+    g_checksum_update(sum, (const guchar *)line, (gssize)strlen(line) + 1);
+  }
   return g_strndup(g_checksum_get_string(sum), CONTENT_DIGITS);
 }
 
+/* Controllers are counted within their index: only USB companions share one, and a list may have the others in any order. */
 static char *with_ordinal(GHashTable *ordinals, const BerthDevice *device, const char *value) {
-  char *counted = g_strdup_printf("%u %s", device->element->id, value);
+  gint64 index = device->element->id == BERTH_CONTROLLER ? device->index : -1;
+  char *counted = g_strdup_printf("%u %" G_GINT64_FORMAT " %s", device->element->id, index, value);
   guint n = GPOINTER_TO_UINT(g_hash_table_lookup(ordinals, counted));
   g_hash_table_replace(ordinals, counted, GUINT_TO_POINTER(n + 1));
   return g_strdup_printf("%s#%u", value, n);
@@ -165,7 +199,7 @@ static void identify(BerthDevice *device, GHashTable *ordinals) {
   const char *alias = berth_model_device_get(device, "alias/@name");
   if (alias != NULL && g_str_has_prefix(alias, "ua-"))
     add_key(device, BERTH_KEY_ALIAS, g_strdup(alias));
-  gboolean settled = device->node == NULL;
+  gboolean settled = FALSE;
   for (guint i = 0; i < G_N_ELEMENTS(sources); i++) {
     char *value = sources[i].element == device->element->id ? source_value(device, &sources[i]) : NULL;
     if (value != NULL)

@@ -141,10 +141,10 @@ static gboolean add_hostdev_controllers(BerthAssignment *assignment, GError **er
     model = own != NULL ? own : model;
     if (!berth_assign_controllers_up_to(assignment, "scsi", model, hostdev, error))
       return FALSE;
-  }
-  for (gint64 index = 0; index * SCSI_UNITS < unplaced; index++) {
-    if (berth_model_inventory_controller(assignment->inventory, "scsi", index) == NULL)
-      berth_assign_controller_add(assignment, "scsi", NULL, index);
+    for (gint64 index = 0; index * SCSI_UNITS < unplaced; index++) {
+      if (berth_model_inventory_controller(inventory, "scsi", index) == NULL)
+        berth_assign_controller_add(assignment, "scsi", model, index);
+    }
   }
   return TRUE;
 }

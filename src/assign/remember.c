@@ -50,10 +50,35 @@ static void remember_sticky(BerthRecordEntry *entry, const BerthDevice *device) 
     remember_value(entry, device->element->sticky[i], berth_model_device_get(device, device->element->sticky[i]));
 }
 
+static gboolean has_key(const BerthRecordEntry *entry, const char *key) {
+  return g_ptr_array_find_with_equal_func(entry->keys, key, g_str_equal, NULL);
+}
+
 /* An address of which only the type is written is none, unless its type has nothing that must be said. */
 static gboolean is_place(const BerthAddress *address) {
   const BerthAddressForm *form = berth_model_address_form(address->type);
   return form != NULL && (address->given != 0 || form->fields[0].name == NULL || form->fields[0].optional);
+}
+
+/* In one order, wherever the values come from: what makes a controller in front, as libvirt writes it. */
+static int by_path(gconstpointer a, gconstpointer b) {
+  static const char *const first[] = {"@type", "@index", "@model"};
+  const BerthSet *one = a, *other = b;
+  for (guint i = 0; i < G_N_ELEMENTS(first); i++) {
+    gboolean is_one = strcmp(one->path, first[i]) == 0, is_other = strcmp(other->path, first[i]) == 0;
+    if (is_one || is_other)
+      return (int)is_other - (int)is_one;
+  }
+  return strcmp(one->path, other->path);
+}
+
+/* The MAC that berth chose is berth's choice, also when a document that came out of berth names it. */
+static void remember_derived(BerthRecordEntry *entry, const BerthRecordEntry *old) {
+  static const char path[] = "mac/@address", key[] = "derived=mac";
+  if (old == NULL || !has_key(old, key) || has_key(entry, key) ||
+      g_strcmp0(berth_model_record_entry_get(entry, path), berth_model_record_entry_get(old, path)) != 0)
+    return;
+  g_ptr_array_add(entry->keys, g_strdup(key));
 }
 
 /* NULL: nothing to remember about it. */
@@ -67,12 +92,14 @@ static BerthRecordEntry *remember_device(const BerthRecall *recall, const BerthD
     remember_whole(entry, device);
   else
     remember_sticky(entry, device);
+  g_array_sort(entry->sets, by_path);
   if (entry->address.type == BERTH_ADDRESS_NONE && entry->sets->len == 0) {
     berth_model_record_entry_free(entry);
     return NULL;
   }
   for (guint i = 0; i < device->keys->len; i++)
     g_ptr_array_add(entry->keys, g_strdup(g_array_index(device->keys, BerthKey, i).text));
+  remember_derived(entry, old);
   /* What berth once added it added, also when a document that came out of berth names it. */
   entry->origin = old != NULL && old->origin != BERTH_ORIGIN_DOCUMENT ? old->origin : device->origin;
   entry->flavour = g_strdup(berth_assign_flavour_made(recall, device));
@@ -87,6 +114,15 @@ static void claim(GHashTable *claims, const BerthRecordEntry *entry) {
   for (guint i = 0; entry->gone == NULL && i < entry->keys->len; i++)
     if (berth_model_key_class_of(g_ptr_array_index(entry->keys, i)) == BERTH_KEY_CONTROLLER)
       g_hash_table_add(claims, g_strdup(g_ptr_array_index(entry->keys, i)));
+}
+
+static void remember_present(BerthRecord *record, const BerthRecall *recall, const BerthDevice *device, GHashTable *claims,
+                             const char *now) {
+  BerthRecordEntry *entry = remember_device(recall, device, now);
+  if (entry == NULL)
+    return;
+  claim(claims, entry);
+  g_ptr_array_add(record->entries, entry);
 }
 
 /* A reservation ends when its place, or its controller's number, is another's. */
@@ -128,13 +164,17 @@ BerthRecord *berth_assign_remember(const BerthAssignment *assignment, const Bert
   record->machine = g_strdup(inventory->machine);
 
   berth_assign_identity_refresh(assignment->inventory); /* MACs have been derived, controllers have been added */
+  /* Those that are known keep their order: a document that came out of berth may list its controllers in another one. */
+  const GPtrArray *known = recall != NULL && recall->record != NULL ? recall->record->entries : NULL;
+  for (guint i = 0; known != NULL && i < known->len; i++) {
+    const BerthDevice *device = g_hash_table_lookup(recall->device_of, g_ptr_array_index(known, i));
+    if (device != NULL)
+      remember_present(record, recall, device, claims, options->now);
+  }
   for (guint i = 0; i < inventory->devices->len; i++) {
     const BerthDevice *device = g_ptr_array_index(inventory->devices, i);
-    BerthRecordEntry *entry = remember_device(recall, device, options->now);
-    if (entry == NULL)
-      continue;
-    claim(claims, entry);
-    g_ptr_array_add(record->entries, entry);
+    if (berth_assign_recall_entry(recall, device) == NULL)
+      remember_present(record, recall, device, claims, options->now);
   }
   if (recall != NULL && recall->record != NULL && recall->same_machine) {
     remember_gone(record, recall, claims, TRUE, options->now);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "verbs.h"
 
-#define STEP_US (100 * 1000)
+#define STEP_US (100UL * 1000)
 
 static gboolean wait_for_end(Berth *berth, const char *guest, int seconds, GError **error) {
   gint64 end = g_get_monotonic_time() + seconds * G_TIME_SPAN_SECOND;

@@ -15,15 +15,15 @@
 #define HOST "This host"
 
 const CliVerb cli_verbs[] = {
-    {"address", STATELESS, "FILE [--record R | --previous OLD.xml] [--embed] [--output OUT]",
+    {"address", STATELESS, "FILE [--record R | --previous OLD.xml] [--embed] [--os ID] [--output OUT]",
      "Give every device of a domain an address, and write the domain", cli_cmd_address},
-    {"plan", STATELESS, "FILE [--record R | --previous OLD.xml]", "Show where every device goes, and why", cli_cmd_plan},
-    {"command", STATELESS, "FILE|GUEST [--format shell|argv|json]", "Print the QEMU command line of a domain or guest",
+    {"plan", STATELESS, "FILE [--record R | --previous OLD.xml] [--os ID]", "Show where every device goes, and why", cli_cmd_plan},
+    {"command", STATELESS, "FILE|GUEST [--format shell|argv|json] [--os ID]", "Print the QEMU command line of a domain or guest",
      cli_cmd_command},
     {"rehearse", STATELESS, "FILE|GUEST [--json] [--timeout SECONDS]", "Start QEMU with the hardware alone, and see where it is",
      cli_cmd_rehearse},
-    {"define", DEFINITIONS, "FILE [--dry-run] [--allow-move] [--pcie-ports N]", "Record a guest, or a new definition of it",
-     cli_cmd_define},
+    {"define", DEFINITIONS, "FILE [--dry-run] [--allow-move] [--pcie-ports N] [--os ID]",
+     "Record a guest, or a new definition of it", cli_cmd_define},
     {"undefine", DEFINITIONS, "GUEST", "Forget a guest with all that was recorded", cli_cmd_undefine},
     {"list", DEFINITIONS, "[--all] [--name]", "List guests: those that run, or all", cli_cmd_list},
     {"dumpxml", DEFINITIONS, "GUEST [--revision N]", "Print a guest's definition, with addresses", cli_cmd_dumpxml},

@@ -59,7 +59,7 @@ GStrv cli_parse(Cli *cli, GStrv words, const GOptionEntry *entries, guint min, g
   }
   apply(cli, &state, &qemu);
   guint n = g_strv_length(left) - 1;
-  g_autofree char *first = left[0];
+  g_free(left[0]);
   memmove(left, left + 1, (n + 1) * sizeof *left);
   if (n > 0 && g_str_equal(left[0], "--")) {
     g_free(left[0]);

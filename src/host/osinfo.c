@@ -16,7 +16,7 @@
               use(osinfo_product_get_short_id)
 
 typedef struct {
-#define MEMBER(name) __typeof__(&name) name;
+#define MEMBER(name) __typeof__ (&(name))(name);
   FUNCTIONS(MEMBER)
 } Osinfo;
 

@@ -6,11 +6,6 @@
 #include "families/families.h"
 #include "kinds/kinds.h"
 
-static int by_element(gconstpointer a, gconstpointer b) {
-  const BerthDevice *const *one = a, *const *other = b;
-  return (int)(*one)->element->id - (int)(*other)->element->id;
-}
-
 BerthPlan *berth_lib_plan(const BerthXmlDocument *document, const BerthPlanOptions *options, GError **error) {
   const BerthTables tables = {.elements = berth_kinds_elements, .classify = berth_kinds_classify, .families = berth_families};
   g_autoptr(BerthInventory) inventory = berth_document_read(document, berth_kinds_elements, error);
@@ -19,9 +14,6 @@ BerthPlan *berth_lib_plan(const BerthXmlDocument *document, const BerthPlanOptio
   BerthPlan *plan = berth_assign_plan(inventory, &tables, options, error);
   if (plan == NULL)
     return NULL;
-  /* Between elements, the order says only when the engine met them: what was recalled comes earlier than what was made. Sorted
-   * (glib's sort is stable), a document that is planned again with its record is written as it was the first time. */
-  g_ptr_array_sort(plan->inventory->devices, by_element);
   plan->embed = options != NULL && options->embed;
   return plan;
 }

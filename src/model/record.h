@@ -25,7 +25,7 @@ typedef struct {
 
 struct BerthRecord {
   char *name, *uuid, *arch, *machine; /* machine: the versioned name */
-  GPtrArray *entries;                 /* BerthRecordEntry: the present in list order, then the gone, oldest first */
+  GPtrArray *entries; /* BerthRecordEntry: the present (docs/record.md has the order), then the gone, oldest first */
 };
 
 /* Parsing, printing and freeing are public: berth_record_parse(), berth_record_to_json(), berth_record_free(), in record.c. */
