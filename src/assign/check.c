@@ -247,12 +247,26 @@ static gboolean check_known(const BerthAssignment *assignment, const BerthDevice
                              device->element->name);
 }
 
-/* Six groups of one or two digits, the lowest bit of the first not set: that would be a group of NICs. */
+/* Six groups of one or two hexadecimal digits. */
+static gboolean is_mac(const char *text) {
+  for (guint group = 0; group < 6; group++) {
+    guint digits = 0;
+    while (digits < 2 && g_ascii_isxdigit(text[digits]))
+      digits++;
+    text += digits;
+    if (digits == 0 || *text != (group < 5 ? ':' : '\0'))
+      return FALSE;
+    text++;
+  }
+  return TRUE;
+}
+
+/* The lowest bit of the first group is set in the addresses of groups of NICs only. */
 static gboolean check_mac(const BerthAssignment *assignment, const BerthDevice *device, GError **error) {
   const char *mac = device->element->id == BERTH_INTERFACE ? berth_model_device_get(device, "mac/@address") : NULL;
   if (mac == NULL)
     return TRUE;
-  if (!g_regex_match_simple("^[0-9a-f]{1,2}(:[0-9a-f]{1,2}){5}$", mac, G_REGEX_CASELESS | G_REGEX_DOLLAR_ENDONLY, 0))
+  if (!is_mac(mac))
     return berth_assign_refuse(assignment, device, BERTH_ERROR_BAD_INPUT, error, "'%s' is not a MAC address", mac);
   if (g_ascii_strtoull(mac, NULL, 16) & 1)
     return berth_assign_refuse(assignment, device, BERTH_ERROR_BAD_INPUT, error, "'%s' is a multicast address; no NIC can have it",

@@ -189,6 +189,12 @@ static char *kind_value(const BerthDevice *device) {
   return variant;
 }
 
+/* NULL: none, or one that libvirt made. */
+static const char *user_alias(const BerthDevice *device) {
+  const char *alias = berth_model_device_get(device, "alias/@name");
+  return alias != NULL && g_str_has_prefix(alias, "ua-") ? alias : NULL;
+}
+
 /* Strongest first: the table and the calls below are in that order. */
 static void identify(BerthDevice *device, GHashTable *ordinals) {
   if (device->keys != NULL)
@@ -196,8 +202,8 @@ static void identify(BerthDevice *device, GHashTable *ordinals) {
   device->keys = g_array_new(FALSE, FALSE, sizeof(BerthKey));
   g_array_set_clear_func(device->keys, key_clear);
 
-  const char *alias = berth_model_device_get(device, "alias/@name");
-  if (alias != NULL && g_str_has_prefix(alias, "ua-"))
+  const char *alias = user_alias(device);
+  if (alias != NULL)
     add_key(device, BERTH_KEY_ALIAS, g_strdup(alias));
   gboolean settled = FALSE;
   for (guint i = 0; i < G_N_ELEMENTS(sources); i++) {
@@ -244,13 +250,15 @@ static gboolean claim(GHashTable *claims, const BerthInventory *inventory, const
 
 gboolean berth_assign_identify(BerthAssignment *assignment, GError **error) {
   const BerthInventory *inventory = assignment->inventory;
-  berth_assign_identity_refresh(assignment->inventory);
+  /* Without a record there is nothing to match yet; the new record has its keys made when it is. */
+  if (assignment->record != NULL)
+    berth_assign_identity_refresh(assignment->inventory);
   g_autoptr(GHashTable) claims = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   for (guint i = 0; i < inventory->devices->len; i++) {
     const BerthDevice *device = g_ptr_array_index(inventory->devices, i);
-    const char *alias = berth_model_device_key(device, BERTH_KEY_ALIAS);
+    const char *alias = user_alias(device);
     const char *target = device->element->id == BERTH_DISK ? berth_model_device_get(device, "target/@dev") : NULL;
-    if (alias != NULL && !claim(claims, inventory, device, "alias", alias + strlen("alias="), error))
+    if (alias != NULL && !claim(claims, inventory, device, "alias", alias, error))
       return FALSE;
     if (target != NULL && !claim(claims, inventory, device, "target", target, error))
       return FALSE;

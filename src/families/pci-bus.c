@@ -249,6 +249,9 @@ static gboolean check_range(const BerthPci *pci, const BerthDevice *device, guin
   guint number = (guint)address->value[BERTH_PCI_BUS];
   guint slot = (guint)address->value[BERTH_PCI_SLOT];
   const BerthPciBus *bus = berth_families_pci_bus(pci, number);
+  if (bus != NULL && slot >= bus->model->first && slot <= bus->model->last && address->value[BERTH_PCI_FUNCTION] <= 7 &&
+      berth_families_pci_accepts(bus->accepts, number, flags, written))
+    return TRUE;
   g_autofree char *place = berth_model_address_to_string(address);
   g_autofree char *what = NULL;
   if (bus == NULL)

@@ -133,6 +133,10 @@ static gboolean pick_slot(const BerthPci *pci, guint number, const Wish *wish, B
   const BerthPciBus *bus = berth_families_pci_bus(pci, number);
   gint after = wish->quiet ? bus->last_bridge : -1;
   guint32 shared = (wish->flags & BERTH_PCI_AGGREGATE) ? bus->aggregate : 0;
+  /* Most buses of a large guest are full, and told so at a glance. */
+  guint32 slots = (G_MAXUINT32 >> (31 - bus->model->last)) & (G_MAXUINT32 << bus->model->first);
+  if (wish->sharing == BERTH_PCI_SHARE_NONE && (slots & (~bus->busy | shared)) == 0)
+    return FALSE;
   for (guint i = bus->model->first; i <= bus->model->last; i++) {
     guint slot = wish->late ? (guint)bus->model->first + bus->model->last - i : i;
     gboolean is_free = berth_families_pci_slot_free(bus, slot);

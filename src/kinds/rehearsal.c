@@ -7,7 +7,7 @@
 #include "kinds/build.h"
 
 #define DISK_BYTES (G_GINT64_CONSTANT(1) << 30)
-#define FLOPPY_BYTES (1440 * 1024)
+#define FLOPPY_BYTES (1440L * 1024)
 #define MEMORY_BYTES (64 << 20)
 #define RAM_ID "rehearsal-ram"
 /* Below it is room for the PCI hole and for the gaps between DIMMs in the 40 bits that TCG has. */
