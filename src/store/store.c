@@ -37,6 +37,16 @@ static const char *const migrations[] = {
     "  document BLOB,"
     "  record TEXT"
     ") STRICT;",
+    "CREATE TABLE changes ("
+    "  guest TEXT NOT NULL REFERENCES guests (uuid) ON DELETE CASCADE,"
+    "  device TEXT NOT NULL,"
+    "  state TEXT NOT NULL,"
+    "  since TEXT NOT NULL,"
+    "  xml BLOB,"
+    "  pid INTEGER NOT NULL,"
+    "  start_time INTEGER NOT NULL,"
+    "  PRIMARY KEY (guest, device)"
+    ") STRICT;",
 };
 #define SCHEMA ((gint64)G_N_ELEMENTS(migrations))
 

@@ -75,11 +75,33 @@ BerthStoreRevision *berth_store_revision(BerthStore *store, const char *uuid, gu
 /* (transfer container full): BerthStoreRevision, oldest first, without their documents. */
 GPtrArray *berth_store_revisions(BerthStore *store, const char *uuid, GError **error);
 
+/* A change of a running guest's hardware that is not done yet. It belongs to one run, and is gone with it. */
+typedef struct {
+  char *device;       /* QEMU id */
+  char *state;        /* BERTH_STORE_ATTACHING … */
+  char *since;        /* when it got there */
+  GBytes *xml;        /* of a device that comes: its element, with address and alias; NULL: it goes */
+  gint64 pid;         /* the run: QEMU … */
+  guint64 start_time; /* … and when it started */
+} BerthStoreChange;
+#define BERTH_STORE_ATTACHING "attaching" /* given to QEMU, or about to be */
+#define BERTH_STORE_UNPLUGGING "unplug requested"
+#define BERTH_STORE_REFUSED "unplug refused" /* the guest said that it keeps the device */
+void berth_store_change_free(BerthStoreChange *change);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthStoreChange, berth_store_change_free)
+
+/* (transfer container full): BerthStoreChange of the guest's present run, oldest first. */
+GPtrArray *berth_store_changes(BerthStore *store, const char *uuid, GError **error);
+/* Adds @change, or replaces the one of the same device. */
+gboolean berth_store_write_change(BerthStoreWrite *write, const char *uuid, const BerthStoreChange *change, GError **error);
+/* Removes it; none is no error. */
+gboolean berth_store_write_change_done(BerthStoreWrite *write, const char *uuid, const char *device, GError **error);
+
 /* Adds a guest. Errors: CONFLICT (name or uuid is there already). */
 gboolean berth_store_write_guest(BerthStoreWrite *write, const char *uuid, const char *name, GError **error);
 /* Adds @revision behind the newest one and sets its number. */
 gboolean berth_store_write_revision(BerthStoreWrite *write, const char *uuid, BerthStoreRevision *revision, GError **error);
-/* Replaces what is known about the guest's run. */
+/* Replaces what is known about the guest's run; changes of another run are forgotten. */
 gboolean berth_store_write_run(BerthStoreWrite *write, const char *uuid, const BerthStoreRun *run, GError **error);
 /* Removes the guest with all its revisions and its run. */
 gboolean berth_store_write_remove(BerthStoreWrite *write, const char *uuid, GError **error);

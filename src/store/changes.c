@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "store/sql.h"
+
+void berth_store_change_free(BerthStoreChange *change) {
+  if (change == NULL)
+    return;
+  g_free(change->device);
+  g_free(change->state);
+  g_free(change->since);
+  g_clear_pointer(&change->xml, g_bytes_unref);
+  g_free(change);
+}
+
+/* A store of the first schema that nothing has been written to since. 1: there is a table, 0: none, -1: failure. */
+static int has_table(BerthStore *store, GError **error) {
+  g_autoptr(GError) failure = NULL;
+  if (!berth_store_sql_readable(store, &failure)) {
+    if (failure == NULL)
+      return 0;
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return -1;
+  }
+  g_autoptr(sqlite3_stmt) query =
+      berth_store_sql_query(store, error, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'changes'", "");
+  return berth_store_sql_step(store, query, error);
+}
+
+GPtrArray *berth_store_changes(BerthStore *store, const char *uuid, GError **error) {
+  g_autoptr(GPtrArray) changes = g_ptr_array_new_with_free_func((GDestroyNotify)berth_store_change_free);
+  int there = has_table(store, error);
+  if (there <= 0)
+    return there == 0 ? g_steal_pointer(&changes) : NULL;
+  g_autoptr(sqlite3_stmt) query = berth_store_sql_query(
+      store, error,
+      "SELECT device, state, changes.since, xml, changes.pid, changes.start_time FROM changes JOIN runs USING (guest)"
+      " WHERE guest = ? AND changes.pid = runs.pid AND changes.start_time = runs.start_time ORDER BY changes.rowid",
+      "s", uuid);
+  int result;
+  while ((result = berth_store_sql_step(store, query, error)) == 1) {
+    BerthStoreChange *change = g_new0(BerthStoreChange, 1);
+    change->device = berth_store_sql_text(query, 0);
+    change->state = berth_store_sql_text(query, 1);
+    change->since = berth_store_sql_text(query, 2);
+    change->xml = berth_store_sql_blob(query, 3);
+    change->pid = sqlite3_column_int64(query, 4);
+    change->start_time = (guint64)sqlite3_column_int64(query, 5);
+    g_ptr_array_add(changes, change);
+  }
+  return result == 0 ? g_steal_pointer(&changes) : NULL;
+}
+
+gboolean berth_store_write_change(BerthStoreWrite *write, const char *uuid, const BerthStoreChange *change, GError **error) {
+  g_autoptr(sqlite3_stmt) replace = berth_store_sql_query(
+      write->store, error,
+      "INSERT OR REPLACE INTO changes (guest, device, state, since, xml, pid, start_time) VALUES (?, ?, ?, ?, ?, ?, ?)", "ssssbii",
+      uuid, change->device, change->state, change->since, change->xml, change->pid, (gint64)change->start_time);
+  return berth_store_sql_step(write->store, replace, error) == 0;
+}
+
+gboolean berth_store_write_change_done(BerthStoreWrite *write, const char *uuid, const char *device, GError **error) {
+  g_autoptr(sqlite3_stmt) remove =
+      berth_store_sql_query(write->store, error, "DELETE FROM changes WHERE guest = ? AND device = ?", "ss", uuid, device);
+  return berth_store_sql_step(write->store, remove, error) == 0;
+}
