@@ -98,6 +98,8 @@ typedef struct {
   int pcie_ports;            /* free pcie-root-ports to keep; 0: as libvirt, one when the guest is new; < 0: none */
   BerthVirtio virtio;        /* of the guest's operating system; a recorded flavour stays whatever this says */
   const char *os;            /* what notes call that system */
+  gboolean running;          /* the guest runs: aliases in the domain are its ids, no PCI bus can be added, and what has no
+                              * address gets one that a device can be plugged into */
 } BerthPlanOptions;
 
 /**

@@ -76,7 +76,8 @@ BerthPlan *berth_assign_plan(const BerthInventory *inventory, const BerthTables 
                                 .elements = tables->elements,
                                 .classify = tables->classify,
                                 .notes = notes,
-                                .pcie_ports = options->pcie_ports};
+                                .pcie_ports = options->pcie_ports,
+                                .running = options->running};
   classify(&assignment);
   g_autoptr(BerthRecall) recall = berth_assign_recall_new(&assignment, tables, options);
   if (!run(&assignment, recall, tables, options, error))

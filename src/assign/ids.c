@@ -2,6 +2,8 @@
 /* QEMU ids, as libvirt's aliases (addressing §9.3). */
 #include "assign/stages.h"
 
+#include <string.h>
+
 #include "facts/machine.h"
 #include "facts/target.h"
 
@@ -69,22 +71,38 @@ static char *controller_id(const BerthInventory *inventory, const BerthDevice *c
 }
 
 /* The root buses have the names that the machine gave them, whatever alias is written (addressing §9.3). */
-static const char *user_alias(const BerthDevice *device) {
+static const char *alias_of(const BerthDevice *device, gboolean running) {
   const char *alias = berth_model_device_get(device, "alias/@name");
-  if (alias == NULL || !g_str_has_prefix(alias, "ua-"))
+  if (alias == NULL || (!running && !g_str_has_prefix(alias, "ua-")))
     return NULL;
   gboolean root = device->element->id == BERTH_CONTROLLER && berth_model_device_is(device, "@type", "pci") && device->index == 0;
   return root ? NULL : alias;
 }
 
+/* A running guest's ids go on behind the highest that is in use. */
+static void count_used(const BerthInventory *inventory, GHashTable *counts) {
+  for (guint i = 0; i < inventory->devices->len; i++) {
+    const BerthDevice *device = inventory->devices->pdata[i];
+    const char *alias = alias_of(device, TRUE), *word = word_of(device);
+    guint64 number = 0;
+    if (alias == NULL || word == NULL || !g_str_has_prefix(alias, word) ||
+        !g_ascii_string_to_unsigned(alias + strlen(word), 10, 0, G_MAXINT32 - 1, &number, NULL))
+      continue;
+    if (number >= GPOINTER_TO_UINT(g_hash_table_lookup(counts, word)))
+      g_hash_table_insert(counts, (gpointer)word, GUINT_TO_POINTER((guint)number + 1));
+  }
+}
+
 void berth_assign_ids(BerthAssignment *assignment) {
   const BerthInventory *inventory = assignment->inventory;
   g_autoptr(GHashTable) counts = g_hash_table_new(g_str_hash, g_str_equal);
+  if (assignment->running)
+    count_used(inventory, counts);
   for (guint i = 0; i < inventory->devices->len; i++) {
     BerthDevice *device = inventory->devices->pdata[i];
-    const char *alias = user_alias(device), *word = word_of(device);
+    const char *alias = alias_of(device, assignment->running), *word = word_of(device);
     guint position = word != NULL ? GPOINTER_TO_UINT(g_hash_table_lookup(counts, word)) : 0;
-    if (word != NULL)
+    if (word != NULL && (alias == NULL || !assignment->running))
       g_hash_table_insert(counts, (gpointer)word, GUINT_TO_POINTER(position + 1));
     g_clear_pointer(&device->id, g_free);
     if (alias != NULL)

@@ -84,6 +84,17 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(CliTable, cli_table_free)
 void cli_table_add(CliTable *table, const char *const *cells);
 gboolean cli_table_print(CliTable *table, GError **error);
 
+/* Options of the verbs that attach and detach. */
+#define CLI_CHANGE_TIMEOUT_S 10
+typedef struct {
+  gboolean live, config, current, persistent;
+  int timeout; /* seconds */
+} CliChange;
+/* As BerthChangeFlags. Errors: USAGE. */
+gboolean cli_change_flags(const CliChange *change, guint *flags, GError **error);
+/* What messages call the file @path. (transfer none) */
+const char *cli_file_name(const char *path);
+
 /* A table of BerthRow. */
 typedef enum { CLI_ROWS_PLAN, CLI_ROWS_DEVICES, CLI_ROWS_REHEARSAL } CliRowsView;
 gboolean cli_print_rows(const GPtrArray *rows, CliRowsView view, gboolean json, GError **error);

@@ -7,9 +7,13 @@ Berth *cli_open(Cli *cli, GError **error) {
   return berth_open(cli->env, error);
 }
 
+const char *cli_file_name(const char *path) {
+  return g_str_equal(path, "-") ? "stdin" : path;
+}
+
 BerthDomain *cli_read_domain(const char *file, GError **error) {
   g_autoptr(GBytes) bytes = berth_file_read(file, BERTH_MAX_BYTES, error);
-  return bytes != NULL ? berth_domain_parse(bytes, g_str_equal(file, "-") ? "stdin" : file, error) : NULL;
+  return bytes != NULL ? berth_domain_parse(bytes, cli_file_name(file), error) : NULL;
 }
 
 gboolean cli_os(const BerthDomain *domain, const char *word, BerthPlanOptions *options, GError **error) {

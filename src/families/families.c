@@ -27,6 +27,10 @@ static gboolean pci_locate(const BerthInventory *inventory, const BerthDevice *d
   return berth_families_pci.locate(inventory, device, answer, address);
 }
 
+static char *pci_immovable(const BerthInventory *inventory, const BerthDevice *device) {
+  return berth_families_pci.immovable(inventory, device);
+}
+
 static const char *const pci_read_back[] = {"addr", NULL};
 
 /* addressing §1.5; drive and ccid are assigned before all others, when the devices' defaults are filled in (§1.1, stages 5 and 6).
@@ -62,6 +66,7 @@ const BerthFamily berth_families[] = {
      .assign = pci_assign,
      .finish = pci_finish,
      .fits = pci_fits,
+     .immovable = pci_immovable,
      .properties = pci_properties,
      .read_back = pci_read_back,
      .locate = pci_locate},

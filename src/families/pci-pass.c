@@ -4,6 +4,7 @@
 #include <berth/error.h>
 
 #include "families/pci-chipset.h"
+#include "families/pci-plug.h"
 #include "families/pci-grow.h"
 #include "families/pci-search.h"
 
@@ -49,6 +50,8 @@ static void collect_clients(BerthPci *pci) {
     BerthDevice *device = devices->pdata[i];
     const BerthPciModel *model = berth_families_pci_model_of(device);
     BerthPciClient client = {device, berth_families_pci_flags(device, pci->express), 0, position_of(devices, i)};
+    if (pci->assignment->running && berth_families_pci_wanting(&device->address))
+      client.flags |= BERTH_PCI_HOTPLUG;
     if (model != NULL)
       client.order = model->root ? 0 : 1;
     else if (device->kind != NULL)
@@ -96,6 +99,8 @@ static gboolean build_buses(BerthPci *pci, guint n, GError **error) {
       model = berth_families_pci_model("pci-root");
     BerthPciBus *bus = berth_families_pci_bus_append(pci, model);
     bus->controller = controllers[i];
+    if (pci->assignment->running && !berth_families_pci_pluggable(pci->assignment->inventory, i))
+      bus->accepts &= ~(guint)BERTH_PCI_HOTPLUG;
     if (controllers[i] != NULL && berth_model_device_is(controllers[i], "target/@hotplug", "off"))
       bus->accepts &= ~(guint)BERTH_PCI_HOTPLUG;
     bus->existed = i == 0 || (controllers[i] != NULL && controllers[i]->origin != BERTH_ORIGIN_GROWN);

@@ -6,6 +6,8 @@
 #include "facts/facts.h"
 #include "families/pci-grow.h"
 #include "families/pci-number.h"
+#include "families/pci-pass.h"
+#include "families/pci-plug.h"
 #include "families/pci-qemu.h"
 #include "families/pci-search.h"
 
@@ -75,7 +77,9 @@ static gboolean assign(BerthAssignment *assignment, GError **error) {
   guint n = 0;
   if (!count_buses(&pci, &n, error))
     return FALSE;
-  if (!berth_families_pci_climb(&pci, n, error))
+  /* The buses of a running guest are what they are. */
+  gboolean placed = assignment->running ? berth_families_pci_place_devices(&pci, n, error) : berth_families_pci_climb(&pci, n, error);
+  if (!placed)
     return FALSE;
   mark_multifunction(&pci);
   if (!berth_families_pci_options(assignment, error))
@@ -116,6 +120,7 @@ const BerthFamily berth_families_pci = {
     .finish = berth_families_pci_number,
     .fits = fits,
     .properties = berth_families_pci_properties,
+    .immovable = berth_families_pci_immovable,
     .read_back = read_back,
     .locate = berth_families_pci_locate,
 };

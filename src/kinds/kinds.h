@@ -27,3 +27,6 @@ BerthQemu *berth_kinds_build_device(const BerthInventory *inventory, const Berth
 
 /* The rows of one element, ending with a NULL variant; NULL: it has none. */
 const BerthKind *berth_kinds_of_element(BerthElementId element);
+
+/* Why @device can be neither plugged into a running guest nor unplugged, whatever its place is; NULL: it can. (transfer none) */
+const char *berth_kinds_immovable(const BerthDevice *device);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "facts/facts.h"
+#include "lib/live.h"
 #include "lib/names.h"
 
 /* A definition on its way into the store. */
@@ -110,7 +111,8 @@ static gboolean make_plan(Definition *definition, gboolean allow_move, GError **
   g_autoptr(BerthRecord) record = NULL;
   if (definition->newest != NULL) {
     record = berth_record_parse(definition->newest->record, -1, definition->name, error);
-    if (record == NULL)
+    /* What only the running guest has keeps its place until it ends. */
+    if (record == NULL || !berth_lib_live_reserve_run(record, &definition->guest->run, error))
       return FALSE;
   }
   g_autofree char *fresh = g_uuid_string_random();
@@ -129,6 +131,7 @@ static gboolean make_plan(Definition *definition, gboolean allow_move, GError **
   definition->plan = berth_lib_plan(definition->document, &options, error);
   if (definition->plan == NULL)
     return FALSE;
+  berth_lib_live_release(definition->plan->record);
   if (definition->uuid == NULL)
     definition->uuid = g_strdup(options.uuid);
   return check_machine(definition, error) && check_models(definition, error);

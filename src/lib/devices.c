@@ -1,21 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "lib/lib.h"
+#include "lib/live.h"
 
 #include "families/families.h"
-#include "guest/launch.h"
 
-#define CONNECT_MS 5000
 #define READ_BACK_MS 30000
-
-/* Where QEMU has the devices of @plan; under the guest's lock. */
-static GPtrArray *read_places(Berth *berth, const BerthStoreGuest *guest, const BerthPlan *plan, GError **error) {
-  g_autoptr(BerthLock) lock = berth_lib_lock(berth, guest, error);
-  if (lock == NULL)
-    return NULL;
-  g_autofree char *path = berth_guest_control_path(guest->run.run_dir);
-  g_autoptr(BerthQmp) control = berth_qmp_connect(path, CONNECT_MS, error);
-  return control != NULL ? berth_guest_read_back(control, plan->inventory, berth_families, READ_BACK_MS, error) : NULL;
-}
 
 static void set_text(char **member, const char *value) {
   g_free(*member);
@@ -73,13 +61,15 @@ GPtrArray *berth_lib_rows_of(const BerthPlan *plan, const GPtrArray *places, GHa
 }
 
 static GPtrArray *running_rows(Berth *berth, const BerthStoreGuest *guest, gboolean *drift, GError **error) {
-  g_autoptr(BerthPlan) plan = berth_lib_plan_stored(guest->name, guest->run.document, guest->run.record, NULL, error);
-  g_autoptr(GPtrArray) places = plan != NULL ? read_places(berth, guest, plan, error) : NULL;
+  g_auto(BerthLibLive) live = {0};
+  if (!berth_lib_live_open(&live, berth, guest->uuid, error))
+    return NULL;
+  g_autoptr(GPtrArray) places = berth_guest_read_back(live.control, live.plan->inventory, berth_families, READ_BACK_MS, error);
   if (places == NULL)
     return NULL;
   if (drift != NULL)
     *drift = berth_guest_places_drift(places);
-  return berth_lib_rows_of(plan, places, NULL);
+  return berth_lib_rows_of(live.plan, places, NULL);
 }
 
 static gboolean runs(const BerthStoreGuest *guest) {

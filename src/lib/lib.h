@@ -46,6 +46,8 @@ char *berth_lib_binary(const BerthEnv *env, const char *emulator, GError **error
 
 /* state.c. The lock of a guest: one start, destroy or question to its control monitor at a time. Errors: BUSY. */
 BerthLock *berth_lib_lock(const Berth *berth, const BerthStoreGuest *guest, GError **error);
+/* The same without waiting; NULL: somebody has it. */
+BerthLock *berth_lib_lock_now(const Berth *berth, const BerthStoreGuest *guest);
 /* Finds a guest and takes its lock; the guest is as it is under the lock. */
 BerthStoreGuest *berth_lib_guest_locked(Berth *berth, const char *guest, BerthLock **lock, GError **error);
 /* (transfer full): the folder of sockets and logs of a guest that is to be started. */

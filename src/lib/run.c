@@ -10,6 +10,7 @@
 #include "guest/control.h"
 #include "guest/launch.h"
 #include "kinds/kinds.h"
+#include "lib/live.h"
 
 #define READ_BACK_MS 30000
 
@@ -108,7 +109,7 @@ static gboolean launch(Berth *berth, Rise *rise, GError **error) {
   run->supervisor = getpid();
   run->supervisor_start_time = berth_host_process_start_time(run->supervisor);
   run->revision = rise->revision->number;
-  run->document = g_bytes_ref(rise->revision->document);
+  run->document = berth_lib_live_document(rise->plan);
   run->record = g_strdup(rise->revision->record);
   return TRUE;
 }

@@ -29,11 +29,19 @@ char *berth_lib_run_dir(const BerthEnv *env, const char *uuid) {
   return g_build_filename(geteuid() == 0 ? "/run" : g_get_user_runtime_dir(), "berth", name, NULL);
 }
 
-BerthLock *berth_lib_lock(const Berth *berth, const BerthStoreGuest *guest, GError **error) {
+static BerthLock *take(const Berth *berth, const BerthStoreGuest *guest, guint timeout_ms, GError **error) {
   g_autofree char *name = g_strconcat(guest->uuid, ".lock", NULL);
   g_autofree char *path = g_build_filename(berth->env->run_dir, name, NULL);
   g_autofree char *what = g_strdup_printf("guest '%s'", guest->name);
-  return berth_host_lock_take(path, what, BERTH_LIB_LOCK_MS, error);
+  return berth_host_lock_take(path, what, timeout_ms, error);
+}
+
+BerthLock *berth_lib_lock(const Berth *berth, const BerthStoreGuest *guest, GError **error) {
+  return take(berth, guest, BERTH_LIB_LOCK_MS, error);
+}
+
+BerthLock *berth_lib_lock_now(const Berth *berth, const BerthStoreGuest *guest) {
+  return take(berth, guest, 0, NULL);
 }
 
 BerthStoreGuest *berth_lib_guest_locked(Berth *berth, const char *guest, BerthLock **lock, GError **error) {

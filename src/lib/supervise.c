@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "lib/lib.h"
+#include "lib/live.h"
 
 #include <glib-unix.h>
 #include <sys/wait.h>
@@ -9,6 +9,8 @@
 
 #define LOG_SECONDS 60
 #define QUIT_SECONDS 5
+#define RESET_MS 1000
+#define LEAVE_MS 20
 
 struct BerthLibWatch {
   GMainContext *context;
@@ -22,6 +24,7 @@ struct BerthLibWatch {
   BerthProcess *qemu;
   BerthQmp *events;
   const char *state; /* as recorded last */
+  GPtrArray *leaving; /* ids of devices that have gone, but whose leaving is not recorded yet */
 };
 
 /* Events of QEMU (QMP reference) that are a state of virsh's. */
@@ -29,10 +32,51 @@ static const struct {
   const char *event, *state;
 } event_states[] = {{"STOP", "paused"}, {"RESUME", "running"}, {"SUSPEND", "paused"}, {"WAKEUP", "running"}};
 
+static void attach(BerthLibWatch *watch, GSource *source, GSourceFunc function) {
+  g_source_set_callback(source, function, watch, NULL);
+  g_source_attach(source, watch->context);
+  g_source_unref(source);
+}
+
+/* Whoever has the lock sees the device go, too, or will; so this one never waits for it. */
+static gboolean on_leaving(gpointer user_data) {
+  BerthLibWatch *watch = user_data;
+  g_autoptr(BerthStoreGuest) guest = berth_store_guest(watch->berth->store, watch->uuid, NULL);
+  g_autoptr(BerthLock) lock = guest != NULL ? berth_lib_lock_now(watch->berth, guest) : NULL;
+  if (lock == NULL)
+    return guest != NULL ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
+  for (guint i = 0; i < watch->leaving->len; i++)
+    berth_lib_live_gone(watch->berth, watch->events, watch->uuid, g_ptr_array_index(watch->leaving, i), NULL);
+  g_ptr_array_set_size(watch->leaving, 0);
+  return G_SOURCE_REMOVE;
+}
+
+/* What the guest does about devices that were asked for. A store that cannot be written now is asked again by the next command. */
+static void on_unplug(BerthLibWatch *watch, const char *event, JsonObject *data) {
+  const char *id = NULL;
+  BerthUnplug said = berth_guest_unplug_event(event, data, &id);
+  if (said == BERTH_UNPLUG_DONE) {
+    if (watch->leaving->len == 0)
+      attach(watch, g_timeout_source_new(LEAVE_MS), on_leaving);
+    g_ptr_array_add(watch->leaving, g_strdup(id));
+  } else if (said == BERTH_UNPLUG_REFUSED)
+    berth_lib_live_refused(watch->berth, watch->uuid, watch->run, id, NULL);
+}
+
+/* What was unplugged by the reset itself has been told by now; the other requests are forgotten by QEMU, too. */
+static gboolean on_after_reset(gpointer user_data) {
+  BerthLibWatch *watch = user_data;
+  berth_lib_live_resolve(watch->berth, watch->events, watch->uuid, TRUE, NULL);
+  return G_SOURCE_REMOVE;
+}
+
 static void on_event(BerthQmp *qmp, const char *event, JsonObject *data, gpointer user_data) {
   BerthLibWatch *watch = user_data;
   if (g_str_equal(event, "GUEST_PANICKED"))
     watch->panicked = TRUE;
+  on_unplug(watch, event, data);
+  if (g_str_equal(event, "RESET"))
+    attach(watch, g_timeout_source_new(RESET_MS), on_after_reset);
   for (gsize i = 0; i < G_N_ELEMENTS(event_states); i++) {
     if (!g_str_equal(event, event_states[i].event) || g_str_equal(watch->state, event_states[i].state))
       continue;
@@ -60,12 +104,6 @@ static gboolean on_late(gpointer user_data) {
   return G_SOURCE_REMOVE;
 }
 
-static void attach(BerthLibWatch *watch, GSource *source, GSourceFunc function) {
-  g_source_set_callback(source, function, watch, NULL);
-  g_source_attach(source, watch->context);
-  g_source_unref(source);
-}
-
 static gboolean on_signal(gpointer user_data) {
   BerthLibWatch *watch = user_data;
   if (watch->asked || !berth_guest_quit(watch->events, NULL))
@@ -87,6 +125,7 @@ BerthLibWatch *berth_lib_watch_new(void) {
   BerthLibWatch *watch = g_new0(BerthLibWatch, 1);
   watch->context = g_main_context_new();
   watch->loop = g_main_loop_new(watch->context, FALSE);
+  watch->leaving = g_ptr_array_new_with_free_func(g_free);
   for (gsize i = 0; i < G_N_ELEMENTS(signals); i++)
     attach(watch, g_unix_signal_source_new(signals[i]), on_signal);
   return watch;
@@ -96,6 +135,7 @@ void berth_lib_watch_free(BerthLibWatch *watch) {
   if (watch == NULL)
     return;
   /* The context takes its sources along, and these the signal handlers. */
+  g_ptr_array_unref(watch->leaving);
   g_main_loop_unref(watch->loop);
   g_main_context_unref(watch->context);
   g_free(watch);

@@ -18,6 +18,7 @@ typedef struct {
   GPtrArray *notes;          /* char *: what the user should know (shifts, places given up), appended */
   const BerthRecord *before; /* the record as it was before recall marked what is gone now; NULL: as @record */
   gint pcie_ports;           /* free ports to keep: 0 as libvirt (one, at the first definition), < 0 none */
+  gboolean running;          /* as of BerthPlanOptions */
 } BerthAssignment;
 
 /* What QEMU answered about one device (qom-get), for locate(). */
@@ -41,6 +42,9 @@ typedef struct BerthFamily {
   /* Whether @device may be at @address by the rules of automatic placement, the rest of the guest left aside: asked before a
    * recorded place is given to a device whose kind changed. NULL: always. */
   gboolean (*fits)(const BerthInventory *inventory, const BerthDevice *device, const BerthAddress *address);
+  /* Why @device, which has its address, can neither be plugged into a running guest there nor unplugged; NULL: it can. (transfer full)
+   * The member NULL: it always can. */
+  char *(*immovable)(const BerthInventory *inventory, const BerthDevice *device);
   /* Adds the address properties of @device ("bus", "addr", "multifunction" …) to @props (addressing §9.2). NULL: none. */
   void (*properties)(const BerthInventory *inventory, const BerthDevice *device, JsonObject *props);
   /* QOM properties that tell where a device is, NULL-terminated ("addr", "scsi-id" …). NULL: cannot be read back. */

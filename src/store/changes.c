@@ -32,7 +32,7 @@ GPtrArray *berth_store_changes(BerthStore *store, const char *uuid, GError **err
     return there == 0 ? g_steal_pointer(&changes) : NULL;
   g_autoptr(sqlite3_stmt) query = berth_store_sql_query(
       store, error,
-      "SELECT device, state, changes.since, xml, changes.pid, changes.start_time FROM changes JOIN runs USING (guest)"
+      "SELECT device, changes.state, changes.since, xml, changes.pid, changes.start_time FROM changes JOIN runs USING (guest)"
       " WHERE guest = ? AND changes.pid = runs.pid AND changes.start_time = runs.start_time ORDER BY changes.rowid",
       "s", uuid);
   int result;

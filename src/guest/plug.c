@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "guest/plug.h"
+
+#include "emit/emit.h"
+#include "guest/control.h"
+
+/* How each object is taken back (QEMU QMP reference). */
+static const struct {
+  BerthQemuForm form;
+  const char *command, *argument, *member;
+} takers[] = {
+    {BERTH_QEMU_OBJECT, "object-del", "id", "id"},
+    {BERTH_QEMU_CHARDEV, "chardev-remove", "id", "id"},
+    {BERTH_QEMU_BLOCKDEV, "blockdev-del", "node-name", "node-name"},
+    {BERTH_QEMU_NETDEV, "netdev_del", "id", "id"},
+};
+
+static gboolean execute(BerthQmp *qmp, const char *command, JsonObject *arguments, GError **error) {
+  g_autoptr(JsonNode) answer = berth_qmp_execute(qmp, command, arguments, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
+  return answer != NULL;
+}
+
+/* Options that a running QEMU takes by another name. */
+static const struct {
+  const char *option, *command, *argument;
+} equivalents[] = {{"-watchdog-action", "watchdog-set-action", "action"}};
+
+static gboolean give_option(BerthQmp *qmp, const BerthQemuObject *object, GError **error) {
+  for (gsize i = 0; i < G_N_ELEMENTS(equivalents); i++) {
+    if (g_strcmp0(equivalents[i].option, object->option) != 0 || object->value == NULL)
+      continue;
+    g_autoptr(JsonObject) arguments = json_object_new();
+    json_object_set_string_member(arguments, equivalents[i].argument, object->value);
+    return execute(qmp, equivalents[i].command, arguments, error);
+  }
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_UNSUPPORTED, "QEMU takes %s only when it starts", object->option);
+  return FALSE;
+}
+
+static gboolean give(BerthQmp *qmp, const BerthQemuObject *object, GError **error) {
+  if (object->form == BERTH_QEMU_OPTION)
+    return give_option(qmp, object, error);
+  g_autoptr(JsonObject) command = berth_emit_command(object);
+  return execute(qmp, json_object_get_string_member(command, "execute"), json_object_get_object_member(command, "arguments"),
+                 error);
+}
+
+static void take_back(BerthQmp *qmp, const BerthQemuObject *object) {
+  for (gsize i = 0; i < G_N_ELEMENTS(takers); i++) {
+    if (takers[i].form != object->form || !json_object_has_member(object->props, takers[i].member))
+      continue;
+    g_autoptr(JsonObject) arguments = json_object_new();
+    json_object_set_string_member(arguments, takers[i].argument, json_object_get_string_member(object->props, takers[i].member));
+    execute(qmp, takers[i].command, arguments, NULL);
+  }
+}
+
+static void take_back_first(BerthQmp *qmp, const BerthQemu *objects, guint n) {
+  while (n-- > 0)
+    take_back(qmp, g_ptr_array_index(objects->objects, n));
+}
+
+gboolean berth_guest_plug(BerthQmp *qmp, const BerthQemu *objects, GError **error) {
+  for (guint i = 0; i < objects->objects->len; i++) {
+    if (give(qmp, g_ptr_array_index(objects->objects, i), error))
+      continue;
+    take_back_first(qmp, objects, i);
+    return FALSE;
+  }
+  return TRUE;
+}
+
+void berth_guest_unplug_back_ends(BerthQmp *qmp, const BerthQemu *objects) {
+  take_back_first(qmp, objects, objects->objects->len);
+}
+
+gboolean berth_guest_unplug(BerthQmp *qmp, const char *id, GError **error) {
+  g_autoptr(JsonObject) arguments = json_object_new();
+  json_object_set_string_member(arguments, "id", id);
+  return execute(qmp, "device_del", arguments, error);
+}
+
+static const char *string_member(JsonObject *object, const char *name) {
+  JsonNode *node = object != NULL ? json_object_get_member(object, name) : NULL;
+  return node != NULL && JSON_NODE_HOLDS_VALUE(node) ? json_node_get_string(node) : NULL;
+}
+
+gboolean berth_guest_has_device(BerthQmp *qmp, const char *id, gboolean *there, GError **error) {
+  g_autoptr(JsonObject) arguments = json_object_new();
+  json_object_set_string_member(arguments, "path", "/machine/peripheral");
+  g_autoptr(JsonNode) answer = berth_qmp_execute(qmp, "qom-list", arguments, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
+  *there = FALSE;
+  if (answer == NULL)
+    return FALSE;
+  if (!JSON_NODE_HOLDS_ARRAY(answer)) {
+    g_set_error_literal(error, BERTH_ERROR, BERTH_ERROR_FAILED, "QEMU answered \"qom-list\" with something else");
+    return FALSE;
+  }
+  JsonArray *children = json_node_get_array(answer);
+  for (guint i = 0; i < json_array_get_length(children) && !*there; i++) {
+    JsonNode *child = json_array_get_element(children, i);
+    *there = JSON_NODE_HOLDS_OBJECT(child) && g_strcmp0(string_member(json_node_get_object(child), "name"), id) == 0;
+  }
+  return TRUE;
+}
+
+BerthUnplug berth_guest_unplug_event(const char *event, JsonObject *data, const char **id) {
+  static const struct {
+    const char *event;
+    BerthUnplug means;
+  } events[] = {{"DEVICE_DELETED", BERTH_UNPLUG_DONE},
+                {"DEVICE_UNPLUG_GUEST_ERROR", BERTH_UNPLUG_REFUSED},
+                {"MEM_UNPLUG_ERROR", BERTH_UNPLUG_REFUSED}};
+  *id = string_member(data, "device");
+  for (gsize i = 0; i < G_N_ELEMENTS(events) && *id != NULL; i++)
+    if (g_str_equal(event, events[i].event))
+      return events[i].means;
+  return BERTH_UNPLUG_WAITING;
+}
+
+BerthUnplug berth_guest_await_unplug(BerthQmp *qmp, const char *id, guint timeout_ms) {
+  gint64 until = g_get_monotonic_time() + (gint64)timeout_ms * 1000;
+  for (;;) {
+    gint64 left = MAX(0, until - g_get_monotonic_time());
+    g_autoptr(JsonObject) message = berth_qmp_event(qmp, (guint)(left / 1000), NULL);
+    if (message == NULL)
+      return BERTH_UNPLUG_WAITING;
+    JsonNode *data = json_object_get_member(message, "data");
+    const char *which = NULL;
+    BerthUnplug said =
+        berth_guest_unplug_event(json_object_get_string_member(message, "event"),
+                                 data != NULL && JSON_NODE_HOLDS_OBJECT(data) ? json_node_get_object(data) : NULL, &which);
+    if (said != BERTH_UNPLUG_WAITING && g_str_equal(which, id))
+      return said;
+  }
+}

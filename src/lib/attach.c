@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/live.h"
+
+#include "families/families.h"
+#include "kinds/kinds.h"
+#include "xml/splice.h"
+
+#define READ_BACK_MS 30000
+
+/* A device on its way into a running guest. */
+typedef struct {
+  BerthLibLive *live;
+  const BerthXmlDocument *fragment;
+  BerthPlan *plan;     /* with the device */
+  BerthDevice *device; /* of that plan */
+  GBytes *xml;         /* its element with alias and address */
+} Coming;
+
+static void coming_clear(Coming *coming) {
+  g_clear_pointer(&coming->plan, berth_plan_free);
+  g_clear_pointer(&coming->xml, g_bytes_unref);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Coming, coming_clear)
+
+/* What the guest would have at its next start is left free, and given to a device that is the same. */
+static BerthRecord *memory_of(const BerthLibLive *live, GError **error) {
+  g_autoptr(BerthStoreRevision) newest = berth_store_revision(live->berth->store, live->guest->uuid, 0, error);
+  g_autoptr(BerthRecord) defined = newest != NULL ? berth_record_parse(newest->record, -1, live->guest->name, error) : NULL;
+  BerthRecord *record = defined != NULL ? berth_record_parse(live->guest->run.record, -1, live->guest->name, error) : NULL;
+  if (record != NULL)
+    berth_lib_live_reserve(record, defined);
+  return record;
+}
+
+static BerthPlan *plan_with(const BerthLibLive *live, GBytes *document, const BerthXmlDocument *fragment, GError **error) {
+  g_autoptr(GBytes) with = berth_lib_live_add(document, fragment->file, fragment->root, error);
+  g_autoptr(BerthRecord) record = with != NULL ? memory_of(live, error) : NULL;
+  return record != NULL ? berth_lib_live_plan(live->guest->name, with, record, live->facts, NULL, error) : NULL;
+}
+
+/* The device that has a node in the new plan and is not in the old one; *@other: the first that the plan added besides. */
+static BerthDevice *find_new(const BerthPlan *before, const BerthPlan *plan, BerthDevice **other) {
+  BerthDevice *found = NULL;
+  *other = NULL;
+  for (guint i = 0; i < plan->inventory->devices->len; i++) {
+    BerthDevice *device = g_ptr_array_index(plan->inventory->devices, i);
+    if (device->id == NULL || berth_lib_live_device(before, device->id) != NULL)
+      continue;
+    if (device->node != NULL)
+      found = device;
+    else if (*other == NULL)
+      *other = device;
+  }
+  return found;
+}
+
+static gboolean busy(const BerthLibLive *live, const BerthDevice *leaving, GError **error) {
+  g_autofree char *name = berth_model_device_name(leaving);
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_BUSY, "guest '%s': %s is still being unplugged, the guest has not let go of it",
+              live->guest->name, name);
+  return FALSE;
+}
+
+/* A device that the guest has not let go of yet cannot come again. */
+static gboolean check_leaving(const BerthLibLive *live, const BerthXmlDocument *fragment, GError **error) {
+  g_autoptr(GPtrArray) changes = berth_store_changes(live->berth->store, live->guest->uuid, error);
+  if (changes == NULL)
+    return FALSE;
+  for (guint i = 0; i < changes->len; i++) {
+    const BerthStoreChange *change = g_ptr_array_index(changes, i);
+    const BerthDevice *leaving = berth_lib_live_device(live->plan, change->device);
+    if (leaving != NULL && change->xml == NULL && berth_lib_live_names(leaving, fragment))
+      return busy(live, leaving, error);
+  }
+  return TRUE;
+}
+
+static gboolean no_room(const BerthLibLive *live, const BerthDevice *added, GError **error) {
+  g_autofree char *name = berth_model_device_name(added);
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_NO_ROOM,
+              "guest '%s': there is no room: %s would be needed, which cannot be plugged while the guest runs; define more of them "
+              "('define --pcie-ports N' keeps free ports), or detach a device",
+              live->guest->name, name);
+  return FALSE;
+}
+
+static gboolean check_place(const BerthLibLive *live, const BerthPlan *plan, const BerthDevice *device, GError **error) {
+  const BerthFamily *family = berth_families_find(berth_families, device->address.type);
+  g_autofree char *why = g_strdup(berth_kinds_immovable(device));
+  if (why == NULL && family != NULL && family->immovable != NULL)
+    why = family->immovable(plan->inventory, device);
+  if (why == NULL)
+    return TRUE;
+  g_autofree char *name = berth_model_device_name(device);
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_UNSUPPORTED, "guest '%s': %s: %s", live->guest->name, name, why);
+  return FALSE;
+}
+
+/* QEMU has it where it was told? */
+static gboolean verify(const Coming *coming, GError **error) {
+  const BerthLibLive *live = coming->live;
+  g_autoptr(GPtrArray) places = berth_guest_read_back(live->control, coming->plan->inventory, berth_families, READ_BACK_MS, error);
+  if (places == NULL)
+    return FALSE;
+  for (guint i = 0; i < places->len; i++) {
+    const BerthPlace *place = g_ptr_array_index(places, i);
+    if (place->device < 0 || g_ptr_array_index(coming->plan->inventory->devices, place->device) != coming->device)
+      continue;
+    if (place->state == BERTH_PLACE_OK)
+      return TRUE;
+    g_autofree char *name = berth_model_device_name(coming->device);
+    g_autofree char *wanted = berth_model_address_to_string(&coming->device->address);
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_DRIFT, "guest '%s': %s was to be at %s, QEMU has it %s%s", live->guest->name, name,
+                wanted, place->state == BERTH_PLACE_MISSING ? "not at all" : "on ",
+                place->state == BERTH_PLACE_MISSING ? "" : place->bus);
+    return FALSE;
+  }
+  return TRUE;
+}
+
+/* <os><boot dev> is about the devices that were there when firmware looked; QEMU takes each number once. */
+static void drop_boot_index(const BerthQemu *objects, const BerthDevice *device) {
+  for (guint i = 0; i < objects->objects->len && berth_model_device_get(device, "boot/@order") == NULL; i++) {
+    const BerthQemuObject *object = g_ptr_array_index(objects->objects, i);
+    if (object->form == BERTH_QEMU_DEVICE)
+      json_object_remove_member(object->props, "bootindex");
+  }
+}
+
+/* Recorded as coming, given to QEMU, read back, recorded as there. */
+static gboolean plug(Coming *coming, BerthLibLiveAlso also, gpointer data, GError **error) {
+  BerthLibLive *live = coming->live;
+  const BerthStoreGuest *guest = live->guest;
+  const char *id = coming->device->id;
+  g_autoptr(BerthQemu) objects =
+      berth_kinds_build_device(coming->plan->inventory, coming->device, live->facts, berth_families, guest->run.run_dir, error);
+  if (objects == NULL)
+    return FALSE;
+  drop_boot_index(objects, coming->device);
+  if (!berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, BERTH_STORE_ATTACHING, coming->xml, error))
+    return FALSE;
+  if (!berth_guest_plug(live->control, objects, error)) {
+    g_prefix_error(error, "guest '%s': ", guest->name);
+    berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, NULL, NULL, NULL);
+    return FALSE;
+  }
+  if (!verify(coming, error)) {
+    berth_guest_unplug(live->control, id, NULL);
+    berth_lib_live_resolve(live->berth, live->control, guest->uuid, FALSE, NULL);
+    return FALSE;
+  }
+  return berth_lib_live_commit(live->berth, guest->uuid, &guest->run, id, coming->xml, also, data, error);
+}
+
+/* Plans the device; *@other is what it needs besides. */
+static gboolean prepare(Coming *coming, BerthDevice **other, GError **error) {
+  BerthLibLive *live = coming->live;
+  coming_clear(coming);
+  if (!check_leaving(live, coming->fragment, error))
+    return FALSE;
+  g_autoptr(GError) failure = NULL;
+  coming->plan = plan_with(live, live->guest->run.document, coming->fragment, &failure);
+  if (coming->plan == NULL) {
+    if (g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_NO_ROOM))
+      g_prefix_error(
+          &failure, "no place is free that a device can be plugged into; define more ('define --pcie-ports N' keeps free ports) or "
+                    "detach a device: ");
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
+  }
+  coming->device = find_new(live->plan, coming->plan, other);
+  if (coming->device == NULL) {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_CONFLICT, "guest '%s': has a device of that id already", live->guest->name);
+    return FALSE;
+  }
+  if (berth_kinds_immovable(coming->device) != NULL || *other == NULL)
+    return check_place(live, coming->plan, coming->device, error);
+  return TRUE;
+}
+
+static gboolean finish_plan(Coming *coming, BerthDevice *device) {
+  berth_model_device_set(device, "alias/@name", device->id);
+  g_autoptr(GBytes) document = berth_plan_document(coming->plan);
+  g_clear_pointer(&coming->xml, g_bytes_unref);
+  coming->xml = berth_lib_live_element(document, device->id);
+  return coming->xml != NULL;
+}
+
+/* A controller that the device needs comes first, and stays, as it does when a definition needs it. */
+static gboolean plug_needed(Coming *coming, BerthDevice *needed, GError **error) {
+  BerthLibLive *live = coming->live;
+  g_autofree char *id = g_strdup(needed->id);
+  if (needed->element->id != BERTH_CONTROLLER || berth_kinds_immovable(needed) != NULL)
+    return no_room(live, needed, error);
+  if (!check_place(live, coming->plan, needed, error))
+    return FALSE;
+  g_auto(Coming) first = {.live = live};
+  if (!finish_plan(coming, needed))
+    return no_room(live, needed, error);
+  g_autoptr(BerthXmlDocument) fragment = berth_xml_document_parse(coming->xml, live->guest->name, error);
+  BerthDevice *other = NULL;
+  first.fragment = fragment;
+  return fragment != NULL && prepare(&first, &other, error) && finish_plan(&first, first.device) &&
+         plug(&first, NULL, NULL, error) && berth_lib_live_refresh(live, error);
+}
+
+/* The definition gets the device with the place that it has while the guest runs. */
+static BerthXmlDocument *placed_fragment(const Coming *coming, GError **error) {
+  g_autoptr(BerthXmlDocument) placed = berth_xml_document_parse(coming->xml, coming->fragment->file, error);
+  if (placed == NULL)
+    return NULL;
+  const BerthXmlNode *alias = berth_xml_node_child(placed->root, "alias");
+  const char *name = berth_xml_node_get(alias, "@name");
+  if (alias == NULL || (name != NULL && g_str_has_prefix(name, "ua-")))
+    return g_steal_pointer(&placed);
+  g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(placed);
+  berth_xml_edits_replace(edits, alias, NULL);
+  g_autoptr(GBytes) bytes = berth_xml_edits_apply(edits);
+  return berth_xml_document_parse(bytes, coming->fragment->file, error);
+}
+
+static gboolean attach_live(BerthLibLive *live, const BerthXmlDocument *fragment, BerthLibConfig *config, GError **error) {
+  g_auto(Coming) coming = {.live = live, .fragment = fragment};
+  BerthDevice *needed = NULL;
+  do {
+    if (!prepare(&coming, &needed, error) || (needed != NULL && !plug_needed(&coming, needed, error)))
+      return FALSE;
+  } while (needed != NULL);
+  if (!finish_plan(&coming, coming.device)) {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "guest '%s': the device is not in its own plan", live->guest->name);
+    return FALSE;
+  }
+  if (config == NULL)
+    return plug(&coming, NULL, NULL, error);
+  g_autoptr(BerthXmlDocument) placed = placed_fragment(&coming, error);
+  if (placed == NULL)
+    return FALSE;
+  config->add = placed;
+  config->facts = live->facts;
+  config->run = &live->guest->run;
+  return berth_lib_config_change(NULL, config, error) && plug(&coming, berth_lib_config_change, config, error);
+}
+
+/* An alias is the running guest's affair, unless it is the user's own. */
+static BerthXmlDocument *clean(GBytes *xml, const char *file, GError **error) {
+  g_autoptr(BerthXmlDocument) fragment = berth_lib_live_fragment(xml, file, error);
+  if (fragment == NULL)
+    return NULL;
+  g_auto(Coming) coming = {.fragment = fragment};
+  coming.xml = g_bytes_ref(fragment->bytes);
+  return placed_fragment(&coming, error);
+}
+
+gboolean berth_lib_scope(Berth *berth, const char *guest, guint flags, gboolean *live, gboolean *config, char **uuid,
+                         GError **error) {
+  g_autoptr(BerthStoreGuest) found = berth_store_guest(berth->store, guest, error);
+  if (found == NULL)
+    return FALSE;
+  g_autoptr(BerthProcess) qemu = berth_lib_run_process(&found->run);
+  gboolean runs = qemu != NULL, current = (flags & ~(guint)BERTH_CHANGE_PERSISTENT) == 0;
+  *live = (flags & BERTH_CHANGE_LIVE) != 0 || (current && runs);
+  *config = (flags & (BERTH_CHANGE_CONFIG | BERTH_CHANGE_PERSISTENT)) != 0 || (current && !runs);
+  *uuid = g_strdup(found->uuid);
+  if (!*live || runs)
+    return TRUE;
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE, "guest '%s': is not running; --config changes its definition", found->name);
+  return FALSE;
+}
+
+gboolean berth_attach_device(Berth *berth, const char *guest, GBytes *xml, const char *file, guint flags, GError **error) {
+  gboolean live = FALSE, config = FALSE;
+  g_autofree char *uuid = NULL;
+  g_autoptr(BerthXmlDocument) fragment = clean(xml, file, error);
+  if (fragment == NULL || !berth_lib_scope(berth, guest, flags, &live, &config, &uuid, error))
+    return FALSE;
+  BerthLibConfig change = {.berth = berth, .uuid = uuid, .command = "attach-device", .add = fragment};
+  if (live) {
+    g_auto(BerthLibLive) running = {0};
+    return berth_lib_live_open(&running, berth, uuid, error) && attach_live(&running, fragment, config ? &change : NULL, error);
+  }
+  g_autoptr(BerthStoreGuest) found = berth_store_guest(berth->store, uuid, error);
+  g_autoptr(BerthFacts) facts = found != NULL ? berth_lib_facts(berth->env, NULL, NULL) : NULL;
+  if (found == NULL)
+    return FALSE;
+  change.run = &found->run;
+  change.facts = facts;
+  return berth_lib_config_store(&change, error);
+}

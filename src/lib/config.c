@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Devices that come to and go from a stored definition. */
+#include "lib/live.h"
+
+#include "document/document.h"
+#include "xml/splice.h"
+
+/* The definition without the device that @config names. */
+static GBytes *without(const BerthLibConfig *config, const BerthStoreRevision *newest, GError **error) {
+  g_autoptr(BerthPlan) plan = berth_lib_plan_stored(config->uuid, newest->document, newest->record, NULL, error);
+  if (plan == NULL)
+    return NULL;
+  const BerthDevice *device =
+      config->remove != NULL ? berth_lib_live_find(plan, config->remove, error) : berth_lib_live_device(plan, config->alias);
+  if (device == NULL || device->node == NULL) {
+    if (config->remove == NULL)
+      g_set_error(error, BERTH_ERROR, BERTH_ERROR_NOT_FOUND, "alias '%s': the definition has no such device", config->alias);
+    return NULL;
+  }
+  g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(plan->inventory->document);
+  berth_xml_edits_replace(edits, device->node, NULL);
+  return berth_xml_edits_apply(edits);
+}
+
+static BerthPlan *plan_change(const BerthLibConfig *config, const BerthStoreGuest *guest, const BerthStoreRevision *newest,
+                              const char *now, GError **error) {
+  g_autoptr(GBytes) changed = config->add != NULL ? berth_lib_live_add(newest->document, guest->name, config->add->root, error)
+                                                  : without(config, newest, error);
+  g_autoptr(BerthXmlDocument) document = changed != NULL ? berth_xml_document_parse(changed, guest->name, error) : NULL;
+  g_autoptr(BerthRecord) record = document != NULL ? berth_record_parse(newest->record, -1, guest->name, error) : NULL;
+  if (record == NULL || (config->run != NULL && !berth_lib_live_reserve_run(record, config->run, error)))
+    return NULL;
+  const BerthPlanOptions options = {.record = record, .facts = config->facts, .now = now};
+  BerthPlan *plan = berth_lib_plan(document, &options, error);
+  if (plan == NULL)
+    return NULL;
+  plan->document = g_steal_pointer(&document);
+  berth_lib_live_release(plan->record);
+  return plan;
+}
+
+gboolean berth_lib_config_change(BerthStoreWrite *write, gpointer data, GError **error) {
+  const BerthLibConfig *config = data;
+  BerthStore *store = config->berth->store;
+  g_autofree char *now = berth_base_env_timestamp(config->berth->env);
+  g_autoptr(BerthStoreGuest) guest = berth_store_guest(store, config->uuid, error);
+  g_autoptr(BerthStoreRevision) newest = guest != NULL ? berth_store_revision(store, config->uuid, 0, error) : NULL;
+  g_autoptr(BerthPlan) plan = newest != NULL ? plan_change(config, guest, newest, now, error) : NULL;
+  if (plan == NULL || write == NULL)
+    return plan != NULL;
+  g_autoptr(BerthStoreRevision) revision = g_new0(BerthStoreRevision, 1);
+  revision->document = berth_plan_document(plan);
+  revision->record = berth_record_to_json(plan->record);
+  revision->machine = g_strdup(plan->inventory->machine);
+  revision->command = g_strdup(config->command);
+  revision->made = g_strdup(now);
+  return berth_store_write_revision(write, config->uuid, revision, error);
+}
+
+gboolean berth_lib_config_store(BerthLibConfig *config, GError **error) {
+  g_autoptr(BerthStoreWrite) write = berth_store_write_begin(config->berth->store, error);
+  return write != NULL && berth_lib_config_change(write, config, error) && berth_store_write_commit(g_steal_pointer(&write), error);
+}

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Documents of running guests, and devices that come to and go from any. */
+#include "lib/live.h"
+
+#include <string.h>
+
+#include "assign/identity.h"
+#include "document/document.h"
+#include "kinds/kinds.h"
+#include "xml/splice.h"
+
+/* Stands where a reservation says since when; never written to the disk. */
+#define WHILE_IT_RUNS "while it runs"
+
+GBytes *berth_lib_live_document(const BerthPlan *plan) {
+  const BerthInventory *inventory = plan->inventory;
+  g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(inventory->document);
+  for (guint i = 0; i < inventory->devices->len; i++) {
+    const BerthDevice *device = g_ptr_array_index(inventory->devices, i);
+    if (device->id != NULL && device->node != NULL)
+      berth_xml_edits_set(edits, device->node, "alias/@name", device->id);
+  }
+  return berth_xml_edits_apply(edits);
+}
+
+BerthPlan *berth_lib_live_plan(const char *what, GBytes *document, const BerthRecord *record, const BerthFacts *facts,
+                               const char *now, GError **error) {
+  g_autoptr(BerthXmlDocument) parsed = berth_xml_document_parse(document, what, error);
+  const BerthPlanOptions options = {.record = record, .facts = facts, .now = now, .running = TRUE};
+  BerthPlan *plan = parsed != NULL ? berth_lib_plan(parsed, &options, error) : NULL;
+  if (plan != NULL)
+    plan->document = g_steal_pointer(&parsed);
+  return plan;
+}
+
+BerthPlan *berth_lib_live_stored(const BerthStoreGuest *guest, const BerthFacts *facts, GError **error) {
+  g_autoptr(BerthRecord) record = berth_record_parse(guest->run.record, -1, guest->name, error);
+  return record != NULL ? berth_lib_live_plan(guest->name, guest->run.document, record, facts, NULL, error) : NULL;
+}
+
+static BerthXmlDraft *draft_of(const BerthXmlNode *node) {
+  BerthXmlDraft *draft = berth_xml_draft_new(node->name);
+  for (guint i = 0; i < node->n_attributes; i++) {
+    g_autofree char *path = g_strconcat("@", node->attributes[i].name, NULL);
+    berth_xml_draft_set(draft, path, node->attributes[i].value);
+  }
+  if (node->text != NULL && node->first == NULL)
+    draft->text = g_strdup(node->text);
+  for (const BerthXmlNode *child = node->first; child != NULL; child = child->next) {
+    if (draft->children == NULL)
+      draft->children = g_ptr_array_new_with_free_func((GDestroyNotify)berth_xml_draft_free);
+    g_ptr_array_add(draft->children, draft_of(child));
+  }
+  return draft;
+}
+
+/* The last element called as @node. */
+static const BerthXmlNode *last_like(const BerthXmlNode *devices, const char *name) {
+  const BerthXmlNode *last = NULL;
+  for (const BerthXmlNode *child = berth_xml_node_child(devices, name); child != NULL; child = berth_xml_node_next(child, name))
+    last = child;
+  return last;
+}
+
+GBytes *berth_lib_live_add(GBytes *document, const char *what, const BerthXmlNode *node, GError **error) {
+  g_autoptr(BerthXmlDocument) parsed = berth_xml_document_parse(document, what, error);
+  if (parsed == NULL)
+    return NULL;
+  g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(parsed);
+  const BerthXmlNode *devices = berth_xml_node_child(parsed->root, "devices");
+  BerthXmlDraft *draft = draft_of(node);
+  if (devices != NULL) {
+    berth_xml_edits_add(edits, devices, last_like(devices, node->name), draft);
+  } else {
+    BerthXmlDraft *holder = berth_xml_draft_new("devices");
+    holder->children = g_ptr_array_new_with_free_func((GDestroyNotify)berth_xml_draft_free);
+    g_ptr_array_add(holder->children, draft);
+    berth_xml_edits_add(edits, parsed->root, NULL, holder);
+  }
+  return berth_xml_edits_apply(edits);
+}
+
+static const BerthXmlNode *node_of(const BerthXmlDocument *document, const char *id) {
+  const BerthXmlNode *node = berth_xml_node_child(berth_xml_node_child(document->root, "devices"), NULL);
+  while (node != NULL && g_strcmp0(berth_xml_node_get(node, "alias/@name"), id) != 0)
+    node = berth_xml_node_next(node, NULL);
+  return node;
+}
+
+GBytes *berth_lib_live_remove(GBytes *document, const char *what, const char *id, GError **error) {
+  g_autoptr(BerthXmlDocument) parsed = berth_xml_document_parse(document, what, error);
+  if (parsed == NULL)
+    return NULL;
+  g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(parsed);
+  const BerthXmlNode *node = node_of(parsed, id);
+  if (node != NULL)
+    berth_xml_edits_replace(edits, node, NULL);
+  return berth_xml_edits_apply(edits);
+}
+
+GBytes *berth_lib_live_element(GBytes *document, const char *id) {
+  g_autoptr(BerthXmlDocument) parsed = berth_xml_document_parse(document, id, NULL);
+  const BerthXmlNode *node = parsed != NULL ? node_of(parsed, id) : NULL;
+  if (node == NULL)
+    return NULL;
+  gsize start = node->open.start, end = MAX(node->open.end, node->close.end);
+  return g_bytes_new_from_bytes(parsed->bytes, start, end - start);
+}
+
+BerthDevice *berth_lib_live_device(const BerthPlan *plan, const char *id) {
+  for (guint i = 0; i < plan->inventory->devices->len; i++) {
+    BerthDevice *device = g_ptr_array_index(plan->inventory->devices, i);
+    if (g_strcmp0(device->id, id) == 0)
+      return device;
+  }
+  return NULL;
+}
+
+/* ---- places that another definition of the guest has ---- */
+
+static gboolean shares(const BerthRecordEntry *a, const BerthRecordEntry *b) {
+  if (!g_str_equal(a->element, b->element))
+    return FALSE;
+  for (guint i = 0; i < a->keys->len; i++) {
+    const char *key = g_ptr_array_index(a->keys, i);
+    guint class = berth_model_key_class_of(key);
+    if ((class == BERTH_KEY_CONTENT || !berth_model_key_class_weak(class)) && class < BERTH_N_MATCHED_KEYS &&
+        g_ptr_array_find_with_equal_func(b->keys, key, g_str_equal, NULL))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+static gboolean knows(const BerthRecord *record, const BerthRecordEntry *entry) {
+  g_autofree char *place = berth_model_record_place(&entry->address, entry->kind);
+  for (guint i = 0; i < record->entries->len; i++) {
+    const BerthRecordEntry *one = g_ptr_array_index(record->entries, i);
+    g_autofree char *its = berth_model_record_place(&one->address, one->kind);
+    if ((place != NULL && g_strcmp0(place, its) == 0) || (one->gone == NULL && shares(one, entry)))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+void berth_lib_live_reserve(BerthRecord *record, const BerthRecord *other) {
+  for (guint i = 0; i < other->entries->len; i++) {
+    const BerthRecordEntry *entry = g_ptr_array_index(other->entries, i);
+    if (entry->gone != NULL || entry->address.type == BERTH_ADDRESS_NONE || knows(record, entry))
+      continue;
+    BerthRecordEntry *copy = berth_model_record_entry_copy(entry);
+    copy->gone = g_strdup(WHILE_IT_RUNS);
+    g_ptr_array_add(record->entries, copy);
+  }
+}
+
+void berth_lib_live_release(BerthRecord *record) {
+  for (guint i = record->entries->len; i-- > 0;)
+    if (g_strcmp0(((BerthRecordEntry *)g_ptr_array_index(record->entries, i))->gone, WHILE_IT_RUNS) == 0)
+      g_ptr_array_remove_index(record->entries, i);
+}
+
+gboolean berth_lib_live_reserve_run(BerthRecord *record, const BerthStoreRun *run, GError **error) {
+  if (run->record == NULL || run->pid == 0)
+    return TRUE;
+  g_autoptr(BerthRecord) other = berth_record_parse(run->record, -1, "running guest", error);
+  if (other != NULL)
+    berth_lib_live_reserve(record, other);
+  return other != NULL;
+}
+
+/* ---- devices as users describe them ---- */
+
+BerthXmlDocument *berth_lib_live_fragment(GBytes *xml, const char *file, GError **error) {
+  g_autoptr(BerthXmlDocument) fragment = berth_xml_document_parse(xml, file, error);
+  if (fragment == NULL)
+    return NULL;
+  const BerthElement *element = berth_kinds_element(fragment->root->name);
+  if (element != NULL && element->id < BERTH_EMULATOR)
+    return g_steal_pointer(&fragment);
+  berth_xml_error(error, BERTH_ERROR_BAD_INPUT, fragment, fragment->root, "<%.40s> is not a device; <disk>, <interface> … are",
+                  fragment->root->name);
+  return NULL;
+}
+
+static gboolean same(const BerthDevice *a, const BerthDevice *b) {
+  for (guint c = 0; c < BERTH_N_MATCHED_KEYS; c++) {
+    const char *one = berth_model_device_key(a, c), *other = berth_model_device_key(b, c);
+    if (!berth_model_key_class_weak(c) && one != NULL && g_strcmp0(one, other) == 0)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+/* The device of @fragment, with its keys, as far as they follow from what is written. */
+static BerthInventory *read_alone(const BerthXmlDocument *fragment, BerthXmlDocument **holder, GError **error) {
+  GBytes *empty = g_bytes_new_static("<domain><devices/></domain>", strlen("<domain><devices/></domain>"));
+  g_autoptr(GBytes) bytes = berth_lib_live_add(empty, fragment->file, fragment->root, error);
+  g_bytes_unref(empty);
+  *holder = bytes != NULL ? berth_xml_document_parse(bytes, fragment->file, error) : NULL;
+  BerthInventory *alone = *holder != NULL ? berth_document_read(*holder, berth_kinds_elements, error) : NULL;
+  if (alone != NULL)
+    berth_assign_identity_refresh(alone);
+  return alone;
+}
+
+/* The ways to name a device, surest first. */
+static gboolean by_alias(const BerthDevice *device, const BerthDevice *wanted) {
+  const char *alias = berth_model_device_get(wanted, "alias/@name");
+  return alias != NULL && g_strcmp0(device->id, alias) == 0;
+}
+
+static gboolean by_key(const BerthDevice *device, const BerthDevice *wanted) {
+  return same(device, wanted);
+}
+
+static gboolean by_target(const BerthDevice *device, const BerthDevice *wanted) {
+  const char *dev = berth_model_device_get(wanted, "target/@dev");
+  return wanted->element->id == BERTH_DISK && dev != NULL && berth_model_device_is(device, "target/@dev", dev);
+}
+
+static gboolean by_address(const BerthDevice *device, const BerthDevice *wanted) {
+  return wanted->address.type != BERTH_ADDRESS_NONE && berth_model_address_equal(&device->address, &wanted->address);
+}
+
+static gboolean by_content(const BerthDevice *device, const BerthDevice *wanted) {
+  const char *content = berth_model_device_key(wanted, BERTH_KEY_CONTENT);
+  return content != NULL && g_strcmp0(content, berth_model_device_key(device, BERTH_KEY_CONTENT)) == 0;
+}
+
+static gboolean by_kind(const BerthDevice *device, const BerthDevice *wanted) {
+  g_autofree char *one = device->element->variant(device), *other = wanted->element->variant(wanted);
+  return *other == '\0' || g_str_equal(one, other);
+}
+
+/* What a user wrote cannot name another device than the one that has its MAC, its target … */
+static gboolean contradicts(const BerthDevice *device, const BerthDevice *wanted) {
+  for (guint c = BERTH_KEY_MAC; c < BERTH_N_MATCHED_KEYS; c++) {
+    const char *one = berth_model_device_key(wanted, c), *other = berth_model_device_key(device, c);
+    if (!berth_model_key_class_weak(c) && one != NULL && other != NULL && !g_str_equal(one, other))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+BerthDevice *berth_lib_live_find(const BerthPlan *plan, const BerthXmlDocument *fragment, GError **error) {
+  static gboolean (*const ways[])(const BerthDevice *, const BerthDevice *) = {by_alias,   by_key,     by_target,
+                                                                               by_address, by_content, by_kind};
+  g_autoptr(BerthXmlDocument) holder = NULL;
+  g_autoptr(BerthInventory) alone = read_alone(fragment, &holder, error);
+  if (alone == NULL)
+    return NULL;
+  const BerthDevice *wanted = g_ptr_array_index(alone->devices, alone->devices->len - 1);
+  for (guint w = 0; w < G_N_ELEMENTS(ways); w++) {
+    BerthDevice *found = NULL;
+    guint n = 0;
+    for (guint i = 0; i < plan->inventory->devices->len; i++) {
+      BerthDevice *device = g_ptr_array_index(plan->inventory->devices, i);
+      if (device->element == wanted->element && ways[w](device, wanted) && !contradicts(device, wanted)) {
+        found = device;
+        n++;
+      }
+    }
+    if (n == 1)
+      return found;
+    if (n > 1 && ways[w] != by_content) {
+      berth_xml_error(error, BERTH_ERROR_USAGE, fragment, fragment->root,
+                      "%u devices are like this <%s>; add its <address> or <alias>", n, wanted->element->name);
+      return NULL;
+    }
+  }
+  berth_xml_error(error, BERTH_ERROR_NOT_FOUND, fragment, fragment->root, "the guest has no such <%s>", wanted->element->name);
+  return NULL;
+}
+
+gboolean berth_lib_live_names(const BerthDevice *device, const BerthXmlDocument *fragment) {
+  g_autoptr(BerthXmlDocument) holder = NULL;
+  g_autoptr(BerthInventory) alone = read_alone(fragment, &holder, NULL);
+  if (alone == NULL)
+    return FALSE;
+  const BerthDevice *wanted = g_ptr_array_index(alone->devices, alone->devices->len - 1);
+  return wanted->element == device->element && (by_key(device, wanted) || by_target(device, wanted) || by_content(device, wanted));
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lib/live.h"
+
+#include "families/families.h"
+#include "guest/control.h"
+#include "guest/launch.h"
+#include "kinds/kinds.h"
+
+#define CONNECT_MS 10000
+
+static gboolean same_run(const BerthStoreGuest *guest, const BerthStoreRun *run) {
+  return guest->run.pid == run->pid && guest->run.start_time == run->start_time && guest->run.pid != 0;
+}
+
+static const BerthStoreChange *change_of(const GPtrArray *changes, const char *id) {
+  for (guint i = 0; changes != NULL && i < changes->len; i++) {
+    const BerthStoreChange *change = g_ptr_array_index(changes, i);
+    if (g_str_equal(change->device, id))
+      return change;
+  }
+  return NULL;
+}
+
+/* A device that goes must have been asked to: the same id may have come again meanwhile. */
+static gboolean is_leaving(Berth *berth, const char *uuid, const char *id) {
+  g_autoptr(GPtrArray) changes = berth_store_changes(berth->store, uuid, NULL);
+  const BerthStoreChange *change = change_of(changes, id);
+  return change != NULL && change->xml == NULL;
+}
+
+/* The run's document and record once the device has come, or gone. */
+static gboolean rewrite(Berth *berth, BerthStoreWrite *write, const BerthStoreGuest *guest, const char *id, GBytes *xml,
+                        GError **error) {
+  g_autoptr(BerthXmlDocument) fragment = xml != NULL ? berth_xml_document_parse(xml, guest->name, error) : NULL;
+  if (xml != NULL && fragment == NULL)
+    return FALSE;
+  g_autoptr(GBytes) changed = xml != NULL ? berth_lib_live_add(guest->run.document, guest->name, fragment->root, error)
+                                          : berth_lib_live_remove(guest->run.document, guest->name, id, error);
+  g_autoptr(BerthRecord) record = changed != NULL ? berth_record_parse(guest->run.record, -1, guest->name, error) : NULL;
+  g_autofree char *now = berth_base_env_timestamp(berth->env);
+  g_autoptr(BerthPlan) plan = record != NULL ? berth_lib_live_plan(guest->name, changed, record, NULL, now, error) : NULL;
+  if (plan == NULL)
+    return FALSE;
+  g_autoptr(GBytes) document = berth_plan_document(plan);
+  g_autofree char *json = berth_record_to_json(plan->record);
+  BerthStoreRun run = guest->run;
+  run.document = document;
+  run.record = json;
+  return berth_store_write_run(write, guest->uuid, &run, error);
+}
+
+gboolean berth_lib_live_commit(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *id, GBytes *xml,
+                               BerthLibLiveAlso also, gpointer data, GError **error) {
+  g_autoptr(BerthStoreWrite) write = berth_store_write_begin(berth->store, error);
+  g_autoptr(BerthStoreGuest) guest = write != NULL ? berth_store_guest(berth->store, uuid, error) : NULL;
+  if (guest == NULL)
+    return FALSE;
+  if (!same_run(guest, run) || (xml == NULL && !is_leaving(berth, uuid, id)))
+    return TRUE;
+  g_autoptr(GBytes) there = berth_lib_live_element(guest->run.document, id);
+  if ((there != NULL) != (xml != NULL) && !rewrite(berth, write, guest, id, xml, error))
+    return FALSE;
+  return berth_store_write_change_done(write, uuid, id, error) && (also == NULL || also(write, data, error)) &&
+         berth_store_write_commit(g_steal_pointer(&write), error);
+}
+
+gboolean berth_lib_live_note(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *id, const char *state,
+                             GBytes *xml, GError **error) {
+  g_autoptr(BerthStoreWrite) write = berth_store_write_begin(berth->store, error);
+  g_autoptr(BerthStoreGuest) guest = write != NULL ? berth_store_guest(berth->store, uuid, error) : NULL;
+  if (guest == NULL)
+    return FALSE;
+  if (!same_run(guest, run)) {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "guest '%s': has ended meanwhile", guest->name);
+    return FALSE;
+  }
+  g_autofree char *now = berth_base_env_timestamp(berth->env);
+  const BerthStoreChange change = {
+      .device = (char *)id, .state = (char *)state, .since = now, .xml = xml, .pid = run->pid, .start_time = run->start_time};
+  gboolean noted =
+      state != NULL ? berth_store_write_change(write, uuid, &change, error) : berth_store_write_change_done(write, uuid, id, error);
+  return noted && berth_store_write_commit(g_steal_pointer(&write), error);
+}
+
+/* ---- what others have left ---- */
+
+static void drop_back_ends(BerthQmp *qmp, const BerthStoreGuest *guest, const BerthPlan *plan, const char *id) {
+  const BerthDevice *device = berth_lib_live_device(plan, id);
+  g_autoptr(BerthQemu) objects =
+      device != NULL ? berth_kinds_build_device(plan->inventory, device, NULL, berth_families, guest->run.run_dir, NULL) : NULL;
+  if (objects != NULL)
+    berth_guest_unplug_back_ends(qmp, objects);
+}
+
+static gboolean has_gone(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *guest, const char *id, GError **error) {
+  g_autoptr(BerthPlan) plan = berth_lib_live_stored(guest, NULL, error);
+  if (plan == NULL)
+    return FALSE;
+  drop_back_ends(qmp, guest, plan, id);
+  return berth_lib_live_commit(berth, guest->uuid, &guest->run, id, NULL, NULL, NULL, error);
+}
+
+gboolean berth_lib_live_gone(Berth *berth, BerthQmp *qmp, const char *uuid, const char *id, GError **error) {
+  g_autoptr(GPtrArray) changes = berth_store_changes(berth->store, uuid, error);
+  if (changes == NULL)
+    return FALSE;
+  const BerthStoreChange *change = change_of(changes, id);
+  gboolean there = FALSE;
+  if (change == NULL || change->xml != NULL)
+    return TRUE;
+  if (!berth_guest_has_device(qmp, id, &there, error) || there)
+    return there;
+  g_autoptr(BerthStoreGuest) guest = berth_store_guest(berth->store, uuid, error);
+  return guest != NULL && has_gone(berth, qmp, guest, id, error);
+}
+
+gboolean berth_lib_live_refused(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *id, GError **error) {
+  g_autoptr(GPtrArray) changes = berth_store_changes(berth->store, uuid, error);
+  const BerthStoreChange *change = change_of(changes, id);
+  if (change == NULL || change->xml != NULL)
+    return changes != NULL;
+  return berth_lib_live_note(berth, uuid, run, id, BERTH_STORE_REFUSED, NULL, error);
+}
+
+/* It never came: its back ends may have. */
+static gboolean never_came(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *guest, const BerthStoreChange *change,
+                           GError **error) {
+  g_autoptr(BerthXmlDocument) fragment = berth_xml_document_parse(change->xml, guest->name, NULL);
+  g_autoptr(GBytes) with = fragment != NULL ? berth_lib_live_add(guest->run.document, guest->name, fragment->root, NULL) : NULL;
+  g_autoptr(BerthPlan) plan = with != NULL ? berth_lib_live_plan(guest->name, with, NULL, NULL, NULL, NULL) : NULL;
+  if (plan != NULL)
+    drop_back_ends(qmp, guest, plan, change->device);
+  return berth_lib_live_note(berth, guest->uuid, &guest->run, change->device, NULL, NULL, error);
+}
+
+static gboolean resolve(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *guest, const BerthStoreChange *change, gboolean reset,
+                        GError **error) {
+  gboolean there = FALSE;
+  if (!berth_guest_has_device(qmp, change->device, &there, error))
+    return FALSE;
+  if (change->xml != NULL)
+    return there ? berth_lib_live_commit(berth, guest->uuid, &guest->run, change->device, change->xml, NULL, NULL, error)
+                 : never_came(berth, qmp, guest, change, error);
+  if (!there)
+    return has_gone(berth, qmp, guest, change->device, error);
+  if (reset || g_str_equal(change->state, BERTH_STORE_REFUSED))
+    return berth_lib_live_note(berth, guest->uuid, &guest->run, change->device, NULL, NULL, error);
+  return TRUE;
+}
+
+gboolean berth_lib_live_resolve(Berth *berth, BerthQmp *qmp, const char *uuid, gboolean reset, GError **error) {
+  g_autoptr(GPtrArray) changes = berth_store_changes(berth->store, uuid, error);
+  if (changes == NULL)
+    return FALSE;
+  for (guint i = 0; i < changes->len; i++) {
+    const BerthStoreChange *change = g_ptr_array_index(changes, i);
+    /* Somebody may be about to plug it: only who has the lock can tell that nobody is. */
+    if (reset && change->xml != NULL)
+      continue;
+    g_autoptr(BerthStoreGuest) guest = berth_store_guest(berth->store, uuid, error);
+    if (guest == NULL || !resolve(berth, qmp, guest, change, reset, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+/* ---- a running guest ---- */
+
+void berth_lib_live_clear(BerthLibLive *live) {
+  g_clear_pointer(&live->plan, berth_plan_free);
+  g_clear_pointer(&live->facts, berth_facts_free);
+  g_clear_pointer(&live->control, berth_qmp_free);
+  g_clear_pointer(&live->guest, berth_store_guest_free);
+  g_clear_pointer(&live->lock, berth_host_lock_free);
+}
+
+gboolean berth_lib_live_refresh(BerthLibLive *live, GError **error) {
+  BerthStoreGuest *guest = berth_store_guest(live->berth->store, live->guest->uuid, error);
+  if (guest == NULL)
+    return FALSE;
+  berth_store_guest_free(live->guest);
+  live->guest = guest;
+  g_clear_pointer(&live->plan, berth_plan_free);
+  if (guest->run.document == NULL || guest->run.record == NULL) {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "guest '%s': has ended meanwhile", guest->name);
+    return FALSE;
+  }
+  live->plan = berth_lib_live_stored(guest, live->facts, error);
+  return live->plan != NULL;
+}
+
+gboolean berth_lib_live_open(BerthLibLive *live, Berth *berth, const char *guest, GError **error) {
+  live->berth = berth;
+  live->guest = berth_lib_guest_locked(berth, guest, &live->lock, error);
+  if (live->guest == NULL)
+    return FALSE;
+  g_autoptr(BerthProcess) qemu = berth_lib_run_process(&live->guest->run);
+  if (qemu == NULL) {
+    if (berth_lib_settle(berth, live->guest, NULL, error))
+      g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE, "guest '%s': is not running", live->guest->name);
+    return FALSE;
+  }
+  g_autofree char *path = berth_guest_control_path(live->guest->run.run_dir);
+  live->control = berth_qmp_connect(path, CONNECT_MS, error);
+  if (live->control == NULL || !berth_lib_live_resolve(berth, live->control, live->guest->uuid, FALSE, error) ||
+      !berth_lib_live_refresh(live, error))
+    return FALSE;
+  /* Without the binary that the guest was started from, QEMU itself says what it lacks. */
+  live->facts = berth_lib_facts(berth->env, berth_xml_node_get(live->plan->inventory->document->root, "devices/emulator"), NULL);
+  return TRUE;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The hardware of a running guest as the store has it: a document whose devices carry their ids as aliases, and a record. A change
+ * goes planned → recorded as a BerthStoreChange → QEMU → recorded in document and record. Whoever finds a change that nobody
+ * finishes any more asks QEMU.
+ */
+#pragma once
+
+#include "guest/plug.h"
+#include "lib/lib.h"
+
+/* The document that a guest runs with: @plan is of a stored definition, so that each device has a node. (transfer full) */
+GBytes *berth_lib_live_document(const BerthPlan *plan);
+/* The plan of a running guest's document; it owns the document. @record may be NULL. Errors: as berth_plan_new(). */
+BerthPlan *berth_lib_live_plan(const char *what, GBytes *document, const BerthRecord *record, const BerthFacts *facts,
+                               const char *now, GError **error);
+/* The same of what the store has. */
+BerthPlan *berth_lib_live_stored(const BerthStoreGuest *guest, const BerthFacts *facts, GError **error);
+
+/* @document with the device @node at the end of its like; without the device that has the alias @id (the same bytes if none has).
+ * (transfer full) Errors: BAD_INPUT. */
+GBytes *berth_lib_live_add(GBytes *document, const char *what, const BerthXmlNode *node, GError **error);
+GBytes *berth_lib_live_remove(GBytes *document, const char *what, const char *id, GError **error);
+/* The element that has the alias @id, as text of its own. NULL: there is none. (transfer full) */
+GBytes *berth_lib_live_element(GBytes *document, const char *id);
+/* The device @id of @plan; NULL: there is none. (transfer none) */
+BerthDevice *berth_lib_live_device(const BerthPlan *plan, const char *id);
+
+/*
+ * The places that @other has and @record has not are kept while @record is planned with: reserve adds them as reservations, release
+ * takes out those that nobody has claimed.
+ */
+void berth_lib_live_reserve(BerthRecord *record, const BerthRecord *other);
+void berth_lib_live_release(BerthRecord *record);
+/* reserve for what only the running guest @run has. Errors: as berth_record_parse(). */
+gboolean berth_lib_live_reserve_run(BerthRecord *record, const BerthStoreRun *run, GError **error);
+
+/* Another part of the same write. */
+typedef gboolean (*BerthLibLiveAlso)(BerthStoreWrite *write, gpointer data, GError **error);
+/* Records that the device @id of the run @run has come (@xml: its element) or, with @xml NULL, gone, and that its change is done.
+ * If the guest has ended or been started anew meanwhile, or the device was recorded already, that is fine, too. */
+gboolean berth_lib_live_commit(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *id, GBytes *xml,
+                               BerthLibLiveAlso also, gpointer data, GError **error);
+/* Records a change's state; @state NULL: that there is none. */
+gboolean berth_lib_live_note(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *id, const char *state,
+                             GBytes *xml, GError **error);
+
+/* The device @id has gone from QEMU: under the guest's lock, removes its back ends and records it, if its unplug had been requested. */
+gboolean berth_lib_live_gone(Berth *berth, BerthQmp *qmp, const char *uuid, const char *id, GError **error);
+/* The guest has said that it keeps the device @id: whoever waits for it is told. */
+gboolean berth_lib_live_refused(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *id, GError **error);
+/* Ends what other processes have left half done. Under the guest's lock, or in its supervisor. @reset: the guest was reset, so that
+ * it will not obey requests any more. */
+gboolean berth_lib_live_resolve(Berth *berth, BerthQmp *qmp, const char *uuid, gboolean reset, GError **error);
+
+/* A running guest under its lock, with its monitor; half-done changes have been ended. */
+typedef struct {
+  Berth *berth;
+  BerthLock *lock;
+  BerthStoreGuest *guest;
+  BerthQmp *control;
+  BerthFacts *facts;
+  BerthPlan *plan; /* of what runs */
+} BerthLibLive;
+void berth_lib_live_clear(BerthLibLive *live);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthLibLive, berth_lib_live_clear)
+/* Errors: USAGE (it does not run), BUSY … */
+gboolean berth_lib_live_open(BerthLibLive *live, Berth *berth, const char *guest, GError **error);
+/* Reads guest and plan again. */
+gboolean berth_lib_live_refresh(BerthLibLive *live, GError **error);
+/* Finds a device as a user describes it: by alias, address, or the strongest key; else by what it is, if only one is like it. @plan
+ * is of the definition or of the running guest. NOT_FOUND, USAGE (several). (transfer none) */
+BerthDevice *berth_lib_live_find(const BerthPlan *plan, const BerthXmlDocument *fragment, GError **error);
+/* TRUE if @fragment has a key of @device that is no mere likeness, or its target. */
+gboolean berth_lib_live_names(const BerthDevice *device, const BerthXmlDocument *fragment);
+
+/* A device's element as a document of its own: is it a device at all? Errors: BAD_INPUT. (transfer full) */
+BerthXmlDocument *berth_lib_live_fragment(GBytes *xml, const char *file, GError **error);
+
+/* attach.c: what the flags mean for the guest as it is: is the running guest changed, is the definition? *@uuid: (transfer full).
+ * Errors: USAGE (it does not run). */
+gboolean berth_lib_scope(Berth *berth, const char *guest, guint flags, gboolean *live, gboolean *config, char **uuid,
+                         GError **error);
+
+/* config.c: changes of the stored definition, outside or as a part of a running guest's. */
+typedef struct {
+  Berth *berth;
+  const char *uuid, *command;
+  const BerthXmlDocument *add;    /* the device that comes; NULL: none */
+  const BerthXmlDocument *remove; /* the device that goes, as the user describes it; NULL: none … */
+  const char *alias;              /* … or by its id; NULL: none */
+  const BerthFacts *facts;        /* may be NULL */
+  const BerthStoreRun *run;       /* what runs meanwhile; NULL: nothing */
+} BerthLibConfig;
+/* Plans the change; with @write stores it as a new revision. Errors: as berth_define(), NOT_FOUND. */
+gboolean berth_lib_config_change(BerthStoreWrite *write, gpointer config, GError **error);
+/* The same in a write of its own. */
+gboolean berth_lib_config_store(BerthLibConfig *config, GError **error);

@@ -1,0 +1,386 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Devices that come and go while guests run, on a real QEMU. Prints TAP.
+
+  live.py BERTH [GUEST]
+
+GUEST: folder with vmlinuz and initramfs.gz (tools/guest-image.py) for what needs a guest that obeys.
+"""
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import running
+from running import BERTH, QEMU, World, check, disk, domain, gone, nic, qemus
+
+GUEST = sys.argv[2] if len(sys.argv) > 2 else None
+SEED = int(os.environ.get("BERTH_TEST_SEED", "1"))
+PORTS = ["<controller type='pci' model='pcie-root'/>"] + ["<controller type='pci' model='pcie-root-port'/>"] * 12
+
+
+def machine_domain(machine, devices, more=""):
+    text = domain(machine, (PORTS if machine == "q35" else []) + devices)
+    return text.replace("  <memory unit='MiB'>64</memory>\n", "  <memory unit='MiB'>256</memory>\n" + more)
+
+
+def usb(model="qemu-xhci"):
+    return "<controller type='usb' index='0' model='%s'/>" % model
+
+
+def rng():
+    return "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>"
+
+
+def channel(number):
+    return "<channel type='unix'><target type='virtio' name='org.example.%d'/></channel>" % number
+
+
+def usb_disk(world, name):
+    return disk(world, name).replace("bus='scsi'", "bus='usb'")
+
+
+def start(world, machine, devices, more=""):
+    world.berth("define", "-", text=machine_domain(machine, devices, more))
+    world.berth("start", "guest", "--paused")
+
+
+def attach(world, xml, *flags):
+    return world.berth("attach-device", "guest", "-", *flags, text=xml)
+
+
+def detach(world, xml, *flags):
+    return world.berth("detach-device", "guest", "-", *flags, text=xml)
+
+
+def verified(world):
+    """The rows of verify, all of which must be as recorded."""
+    rows = world.rows("verify", "guest")
+    wrong = [r for r in rows if r["state"] not in ("ok", "")]
+    check(not wrong, "not as recorded: %s" % wrong)
+    return rows
+
+
+def places(rows):
+    return {r["identity"]: r["address"] for r in rows if r["address"]}
+
+
+def ask(world, *commands):
+    """Asks QEMU itself, through the control monitor."""
+    for folder, _, names in os.walk(os.path.join(world.folder, "state")):
+        if "control.qmp" in names:
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.connect(os.path.join(folder, "control.qmp"))
+                stream = connection.makefile("rw")
+                stream.readline()
+                for command in ({"execute": "qmp_capabilities"},) + commands:
+                    stream.write(json.dumps(command) + "\n")
+                    stream.flush()
+                    while True:
+                        answer = json.loads(stream.readline())
+                        if "event" not in answer:
+                            break
+                return answer.get("return")
+    raise running.Failed("there is no control monitor")
+
+
+def peripherals(world):
+    found = ask(world, {"execute": "qom-list", "arguments": {"path": "/machine/peripheral"}})
+    return sorted(p["name"] for p in found if p["type"].startswith("child<"))
+
+
+def back_ends(world):
+    nodes = ask(world, {"execute": "query-named-block-nodes"})
+    chardevs = ask(world, {"execute": "query-chardev"})
+    return (sorted(n["node-name"] for n in nodes),
+            sorted(c["label"] for c in chardevs if not c["label"].startswith(("compat_monitor", "events", "control"))))
+
+
+def every_kind(machine):
+    with World() as world:
+        start(world, machine, [usb(), "<memballoon model='none'/>"],
+              "  <maxMemory slots='4' unit='MiB'>1024</maxMemory>\n  <cpu><numa><cell id='0' cpus='0' memory='256' unit='MiB'/></numa></cpu>\n")
+        kinds = [nic(0, "virtio"), nic(1, "e1000e" if machine == "q35" else "e1000"), disk(world, "vdb"), disk(world, "sda"),
+                 usb_disk(world, "sdx"), rng(), channel(0), "<input type='tablet' bus='usb'/>", "<input type='keyboard' bus='virtio'/>",
+                 "<controller type='scsi' index='3' model='virtio-scsi'/>", "<controller type='virtio-serial' index='2'/>",
+                 "<redirdev bus='usb' type='tcp'><source mode='bind' host='127.0.0.1' service='0'/></redirdev>"]
+        if machine == "pc":
+            kinds.append("<watchdog model='i6300esb' action='none'/>")
+        kinds.append("<memory model='dimm'><target><size unit='MiB'>128</size><node>0</node></target></memory>")
+        for xml in kinds:
+            before = places(verified(world))
+            attach(world, xml)
+            after = places(verified(world))
+            check(all(after.get(k) == v for k, v in before.items()), "%s: something moved: %s %s" % (xml, before, after))
+            check(len(after) > len(before), "%s: nothing came: %s" % (xml, after))
+
+
+def refused(machine):
+    """What QEMU cannot plug is refused with a reason, and nothing changes."""
+    with World() as world:
+        start(world, machine, [])
+        before = verified(world), peripherals(world)
+        for xml, status in (("<video><model type='vga'/></video>", 4), ("<sound model='ich6'/>", 4), ("<memballoon model='virtio'/>", 4),
+                            (disk(world, "hda"), 4), ("<controller type='pci' model='%s'/>"
+                                                      % ("pcie-root-port" if machine == "q35" else "pci-bridge"), 4),
+                            ("<interface type='user'><model type='virtio'/><address type='pci' bus='0' slot='9' function='1'/></interface>", 4),
+                            ("<nonsense/>", 4), ("<disk", 4)):
+            answer = world.run("attach-device", "guest", "-", text=xml)
+            check(answer.returncode in (1, 4, 5) and answer.stderr.startswith("berth: "),
+                  "%s: exit status %d: %s" % (xml, answer.returncode, answer.stderr))
+        check((verified(world), peripherals(world)) == before, "a refused device left something")
+
+
+def scsi_one_by_one(machine):
+    """Four SCSI disks plugged one by one are where they are after a cold start, and where a definition with all has them."""
+    names = ["sda", "sdb", "sdi", "sdj"]
+    with World() as world, World() as other:
+        start(world, machine, [])
+        for name in names:
+            attach(world, disk(world, name), "--live", "--config")
+        hot = places(verified(world))
+        world.berth("destroy", "guest")
+        world.berth("start", "guest", "--paused")
+        cold = places(verified(world))
+        check(hot == cold, "hot %s\ncold %s" % (hot, cold))
+        start(other, machine, [disk(other, name) for name in names])
+        fresh = places(verified(other))
+        for name in names:
+            key = "target=scsi:" + name
+            check(hot[key] == fresh[key], "%s: plugged at %s, defined at %s" % (name, hot[key], fresh[key]))
+
+
+def unplug_without_guest():
+    """SCSI and USB disks go at once, also from a guest that does not run; their back ends go, too, and their places are kept."""
+    with World() as world:
+        start(world, "pc", [usb()])
+        nothing = peripherals(world), back_ends(world)
+        sda, sdb = disk(world, "sda"), disk(world, "sdb")
+        attach(world, sda)
+        place = places(verified(world))["target=scsi:sda"]
+        detach(world, sda)
+        check("target=scsi:sda" not in places(verified(world)), "the disk is still recorded")
+        check(back_ends(world) == nothing[1], "back ends were left: %s" % (back_ends(world),))
+        check(peripherals(world) == sorted(nothing[0] + ["scsi0"]), "QEMU has %s" % peripherals(world))
+        attach(world, sdb)
+        attach(world, sda)
+        check(places(verified(world))["target=scsi:sda"] == place, "it came back elsewhere")
+        world.berth("detach-device-alias", "guest", "scsi0-0-0-1")
+        check(world.run("detach-device-alias", "guest", "scsi0-0-0-1").returncode == 3, "a device went twice")
+        check(world.run("detach-device", "guest", "-", text=sdb).returncode == 3, "a device went twice")
+        check(world.run("detach-device-alias", "guest", "scsi0").returncode == 5, "a controller went from under its disk")
+
+
+def silent_guest():
+    """A guest that says nothing: the request is on record, its place is taken, and a reset ends it."""
+    with World() as world:
+        start(world, "pc", [nic(0)])
+        attach(world, nic(1))
+        answer = world.run("detach-device", "guest", "-", "--timeout", "1", text=nic(1))
+        check(answer.returncode == 1 and "has not let go" in answer.stderr, "%d: %s" % (answer.returncode, answer.stderr))
+        check(len([r for r in verified(world) if r["device"] == "interface"]) == 2, "its place is not taken any more")
+        answer = world.run("attach-device", "guest", "-", text=nic(1))
+        check(answer.returncode == 5, "the same device came again: %d: %s" % (answer.returncode, answer.stderr))
+        attach(world, nic(3))
+        ask(world, {"execute": "system_reset"})
+        deadline = time.monotonic() + 10
+        while len(peripherals(world)) > 3 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        time.sleep(1.5)
+        rows = [r["identity"] for r in verified(world) if r["device"] == "interface"]
+        check(len(rows) == len([p for p in peripherals(world) if p.startswith("net")]), "rows: %s" % rows)
+
+
+def scopes():
+    """--live, --config, --current and --persistent mean what they mean to virsh."""
+    with World() as world:
+        world.berth("define", "-", text=machine_domain("pc", []))
+        check(world.run("attach-device", "guest", "-", "--live", text=nic(0)).returncode == 2, "--live without a running guest")
+        attach(world, nic(0))
+        check("52:54:00:00:01:00" in world.berth("dumpxml", "guest"), "the definition does not have it")
+        world.berth("start", "guest", "--paused")
+        attach(world, nic(1))
+        check("52:54:00:00:01:01" not in world.berth("dumpxml", "guest"), "the definition has it")
+        attach(world, nic(2), "--config")
+        live = places(verified(world))
+        check("mac=52:54:00:00:01:02" not in live, "the running guest has it")
+        attach(world, nic(3), "--persistent")
+        attach(world, nic(2))
+        live = places(verified(world))
+        world.berth("define", "-", text=world.berth("dumpxml", "guest").replace("<devices>", "<devices>\n    " + nic(1)))
+        check(world.run("attach-device", "guest", "-", "--current", "--live", text=nic(4)).returncode == 2, "--current --live")
+        detach(world, nic(0), "--config")
+        world.berth("destroy", "guest")
+        world.berth("start", "guest", "--paused")
+        cold = places(verified(world))
+        for number in (1, 2, 3):
+            key = "mac=52:54:00:00:01:%02x" % number
+            check(live[key] == cold[key], "%s: %s while it ran, %s after" % (key, live[key], cold[key]))
+        check("mac=52:54:00:00:01:00" not in cold, "the detached device is still there")
+
+
+def live_only_ends():
+    """What only the running guest has is forgotten when it ends."""
+    with World() as world:
+        start(world, "pc", [nic(0)])
+        attach(world, nic(1))
+        place = places(verified(world))["mac=52:54:00:00:01:01"]
+        attach(world, nic(2), "--config")
+        world.berth("destroy", "guest")
+        attach(world, nic(3))
+        world.berth("start", "guest", "--paused")
+        rows = places(verified(world))
+        check("mac=52:54:00:00:01:01" not in rows, "it came back by itself")
+        check(rows["mac=52:54:00:00:01:02"] != place, "a place that was taken was given away")
+        check(rows["mac=52:54:00:00:01:03"] == place, "the place is still kept: %s" % rows)
+
+
+def no_room():
+    """When no port is free, the error says how to get one, and nothing changes."""
+    with World() as world:
+        world.berth("define", "-", text=domain("q35", [nic(0, "virtio")]))
+        world.berth("start", "guest", "--paused")
+        attach(world, nic(4, "virtio"))
+        before = verified(world), peripherals(world)
+        answer = world.run("attach-device", "guest", "-", text=nic(8, "virtio"))
+        check(answer.returncode == 1 and "ports" in answer.stderr, "%d: %s" % (answer.returncode, answer.stderr))
+        check((verified(world), peripherals(world)) == before, "something changed")
+
+
+def many_at_once(count):
+    """Processes attach and detach at once: no place twice, nothing lost."""
+    with World() as world:
+        start(world, "pc", [usb(), "<controller type='scsi' index='0' model='virtio-scsi'/>", "<controller type='virtio-serial' index='0'/>"])
+        devices = [disk(world, "sd" + c) for c in "abcdefghijklmnop"[:count // 2]] + [channel(n) for n in range(count - count // 2)]
+        script = "for round in 1 2 3; do %s attach-device guest $1 && %s detach-device guest $1 || exit 1; done; %s attach-device guest $1" % (
+            (BERTH,) * 3)
+        jobs = []
+        for number, xml in enumerate(devices):
+            path = world.file("device%d.xml" % number, xml)
+            jobs.append(subprocess.Popen(["sh", "-c", script, "sh", path], env=world.environment, stdout=subprocess.PIPE,
+                                         stderr=subprocess.PIPE, text=True))
+        for job in jobs:
+            _, errors = job.communicate(timeout=120)
+            check(job.returncode == 0, "exit status %d: %s" % (job.returncode, errors))
+        rows = [r for r in verified(world) if r["device"] in ("disk", "channel")]
+        check(len(rows) == count, "%d of %d devices are there" % (len(rows), count))
+        check(len({r["address"] for r in rows}) == count, "an address twice: %s" % rows)
+
+
+def killed(number):
+    """Commands killed with -9 at random instants: the next one sees the truth."""
+    chance = random.Random(SEED * 1000 + number)
+    with World() as world:
+        start(world, "pc", [usb(), "<controller type='scsi' index='0' model='virtio-scsi'/>"])
+        clean = peripherals(world), back_ends(world)
+        xml = [disk(world, "sda"), channel(0), usb_disk(world, "sdx"), disk(world, "sdb")]
+        files = [world.file("device%d.xml" % n, x) for n, x in enumerate(xml)]
+        for _ in range(25):
+            path = chance.choice(files)
+            job = subprocess.Popen([BERTH, chance.choice(["attach-device", "detach-device"]), "guest", path], env=world.environment,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(chance.random() * 0.06)
+            job.kill()
+            job.wait()
+            rows = [r["id"] for r in verified(world) if r["device"] in ("disk", "channel")]
+            there = [p for p in peripherals(world) if p not in clean[0] and not p.startswith("virtio-serial")]
+            check(sorted(rows) == sorted(there), "seed %d: recorded %s, QEMU has %s" % (SEED, rows, there))
+        for path in files:
+            world.run("detach-device", "guest", path)
+        check(back_ends(world) == clean[1], "back ends were left: %s" % (back_ends(world),))
+        check(not [r for r in verified(world) if r["device"] in ("disk", "channel")], "a device was left")
+
+
+def without_supervisor():
+    """The supervisor killed with -9: devices still come and go."""
+    with World() as world:
+        start(world, "pc", [usb(), "<controller type='scsi' index='0' model='virtio-scsi'/>"])
+        with open("/proc/%d/stat" % qemus(world)[0]) as stat:
+            os.kill(int(stat.read().rsplit(")", 1)[1].split()[1]), signal.SIGKILL)
+        attach(world, disk(world, "sda"))
+        detach(world, disk(world, "sda"))
+        check("target=scsi:sda" not in places(verified(world)), "it is still recorded")
+
+
+def real_guest(machine):
+    """A Linux guest lets go of PCI devices; afterwards a cold start has the rest where it was."""
+    with World() as world:
+        more = ("  <os><type arch='x86_64' machine='%s'>hvm</type><kernel>%s/vmlinuz</kernel><initrd>%s/initramfs.gz</initrd>"
+                "<cmdline>console=ttyS1 berth.stay</cmdline></os>\n" % (machine, GUEST, GUEST))
+        serial = os.path.join(world.folder, "serial.log")
+        text = machine_domain(machine, ["<serial type='file'><source path='%s'/></serial>" % serial, nic(0, "virtio")])
+        start_os, end_os = text.index("  <os>"), text.index("</os>\n") + 6
+        world.berth("define", "-", text=text[:start_os] + more + text[end_os:])
+        world.berth("start", "guest")
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            if os.path.exists(serial) and "BERTH-GUEST end" in open(serial, errors="replace").read():
+                break
+            time.sleep(0.5)
+        else:
+            raise running.Failed("the guest did not come up")
+        chance = random.Random(SEED)
+        pool = [nic(n, "virtio") for n in range(1, 5)] + [disk(world, "vd" + c) for c in "bcd"] + [rng(), disk(world, "sda")]
+        there, rounds = {}, 24
+        for _ in range(rounds):
+            at = chance.randrange(len(pool))
+            if at in there:
+                detach(world, pool[at], "--live", "--config", "--timeout", "30")
+                del there[at]
+            else:
+                attach(world, pool[at], "--live", "--config")
+                there[at] = True
+            verified(world)
+        hot = places(verified(world))
+        world.berth("destroy", "guest")
+        world.berth("start", "guest", "--paused")
+        cold = places(verified(world))
+        check(hot == cold, "hot %s\ncold %s" % (hot, cold))
+
+
+def tests():
+    for machine in ("pc", "q35"):
+        yield "%s: a device of every kind is plugged" % machine, every_kind, (machine,)
+        yield "%s: what cannot be plugged is refused" % machine, refused, (machine,)
+        yield "%s: SCSI disks plugged one by one are where a definition has them" % machine, scsi_one_by_one, (machine,)
+    yield "devices that need no guest go at once", unplug_without_guest, ()
+    yield "a silent guest", silent_guest, ()
+    yield "live, config, current, persistent", scopes, ()
+    yield "a device of the running guest alone ends with it", live_only_ends, ()
+    yield "no free port is an error that helps", no_room, ()
+    yield "8 processes at once", many_at_once, (8,)
+    yield "devices without a supervisor", without_supervisor, ()
+    for number in range(4):
+        yield "commands killed with -9 (%d)" % number, killed, (number,)
+    for machine in ("pc", "q35"):
+        yield "%s: a real guest lets go of devices" % machine, real_guest, (machine,)
+
+
+def main():
+    todo = list(tests())
+    print("1..%d" % len(todo))
+    failed = 0
+    for number, (name, test, arguments) in enumerate(todo, 1):
+        why = None
+        if QEMU is None:
+            why = "no qemu-system-x86_64"
+        elif test is real_guest and not (GUEST and os.path.exists(os.path.join(GUEST, "vmlinuz"))):
+            why = "no guest kernel (tools/guest-image.py fetches one)"
+        if why:
+            print("ok %d - %s # SKIP %s" % (number, name, why))
+            continue
+        try:
+            test(*arguments)
+            print("ok %d - %s" % (number, name), flush=True)
+        except (running.Failed, subprocess.TimeoutExpired, ValueError, KeyError, IndexError, OSError) as problem:
+            failed += 1
+            print("not ok %d - %s\n# %s: %s" % (number, name, type(problem).__name__, str(problem).replace("\n", "\n# ")), flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
