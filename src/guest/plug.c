@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "guest/plug.h"
 
+#include <string.h>
+
 #include "emit/emit.h"
 #include "guest/control.h"
+
+#define RELEASE_TRIES 50
+#define RELEASE_STEP_US 20000ul
 
 /* How each object is taken back (QEMU QMP reference). */
 static const struct {
@@ -45,13 +50,24 @@ static gboolean give(BerthQmp *qmp, const BerthQemuObject *object, GError **erro
                  error);
 }
 
+/* A device that QEMU does not list any more holds its back ends until QEMU has cleaned up behind it; DEVICE_DELETED comes then. */
+static void take_back_once_free(BerthQmp *qmp, const char *command, JsonObject *arguments) {
+  for (guint tries = 0; tries < RELEASE_TRIES; tries++) {
+    g_autoptr(GError) failure = NULL;
+    if (execute(qmp, command, arguments, &failure) ||
+        (strstr(failure->message, "in use") == NULL && strstr(failure->message, "busy") == NULL))
+      return;
+    g_usleep(RELEASE_STEP_US);
+  }
+}
+
 static void take_back(BerthQmp *qmp, const BerthQemuObject *object) {
   for (gsize i = 0; i < G_N_ELEMENTS(takers); i++) {
     if (takers[i].form != object->form || !json_object_has_member(object->props, takers[i].member))
       continue;
     g_autoptr(JsonObject) arguments = json_object_new();
     json_object_set_string_member(arguments, takers[i].argument, json_object_get_string_member(object->props, takers[i].member));
-    execute(qmp, takers[i].command, arguments, NULL);
+    take_back_once_free(qmp, takers[i].command, arguments);
   }
 }
 

@@ -23,7 +23,7 @@ struct BerthLibWatch {
   const BerthStoreRun *run;
   BerthProcess *qemu;
   BerthQmp *events;
-  const char *state; /* as recorded last */
+  const char *state;  /* as recorded last */
   GPtrArray *leaving; /* ids of devices that have gone, but whose leaving is not recorded yet */
 };
 

@@ -34,7 +34,7 @@ struct BerthQmp {
   GByteArray *unsent;
   GQueue events;        /* JsonObject */
   GHashTable *expected; /* id -> JsonObject reply, NULL while it is on its way */
-  guint64 first_id, next_id;
+  guint64 next_id;
   gboolean negotiated;
   gboolean greeted;
   GError *broken;
@@ -70,7 +70,7 @@ static gboolean accept_reply(BerthQmp *qmp, JsonObject *message) {
     return why != NULL ? break_off(qmp, g_steal_pointer(&why)) : break_off_with(qmp, "sent a reply without id");
   }
   /* QEMU also tells a new client what became of the last command of one that went away without waiting. */
-  if (!qmp->negotiated && (id < qmp->first_id || id >= qmp->next_id))
+  if (!qmp->negotiated && id >= qmp->next_id)
     return TRUE;
   if (id >= qmp->next_id)
     return break_off_with(qmp, "sent a reply to a command that was never given");
@@ -420,8 +420,6 @@ BerthQmp *berth_qmp_new(GIOStream *stream, const char *name, guint timeout_ms, G
   qmp->received = g_byte_array_new();
   qmp->unsent = g_byte_array_new();
   g_queue_init(&qmp->events);
-  /* So that a reply to another client's command is not taken for one of this client's. */
-  qmp->first_id = qmp->next_id = g_random_int();
   qmp->expected = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, reply_free);
   if (!negotiate(qmp, timeout_ms, error))
     return NULL;
