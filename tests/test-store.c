@@ -209,6 +209,60 @@ static void set_schema(const World *world, int schema) {
   sqlite3_close(db);
 }
 
+/* A store as the first berth wrote it: its tables, a guest that runs. */
+static const char first_schema[] =
+    "CREATE TABLE guests (uuid TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE revisions (guest TEXT NOT NULL REFERENCES guests (uuid) ON DELETE CASCADE,"
+    "  number INTEGER NOT NULL CHECK (number > 0), made TEXT NOT NULL, command TEXT NOT NULL, machine TEXT NOT NULL,"
+    "  document BLOB NOT NULL, record TEXT NOT NULL, PRIMARY KEY (guest, number)) STRICT;"
+    "CREATE TABLE runs (guest TEXT PRIMARY KEY REFERENCES guests (uuid) ON DELETE CASCADE, state TEXT NOT NULL,"
+    "  since TEXT NOT NULL, pid INTEGER NOT NULL, start_time INTEGER NOT NULL, supervisor INTEGER NOT NULL,"
+    "  supervisor_start_time INTEGER NOT NULL, run_dir TEXT NOT NULL, revision INTEGER NOT NULL, document BLOB, record TEXT) "
+    "STRICT;"
+    "INSERT INTO guests VALUES ('" UUID "', 'old');"
+    "INSERT INTO revisions VALUES ('" UUID "', 1, '2026-01-01T00:00:00Z', 'define', 'pc', x'3c612f3e', '{}');"
+    "INSERT INTO runs VALUES ('" UUID "', 'running', '2026-01-02T00:00:00Z', 7, 8, 9, 10, '/run', 1, x'3c612f3e', '{}');"
+    "PRAGMA user_version = 1;";
+
+static void test_first_schema(World *world, gconstpointer data) {
+  g_autoptr(GError) error = NULL;
+  sqlite3 *db = NULL;
+  g_mkdir_with_parents(world->dir, 0700);
+  g_assert_cmpint(sqlite3_open(world->file, &db), ==, SQLITE_OK);
+  g_assert_cmpint(sqlite3_exec(db, first_schema, NULL, NULL, NULL), ==, SQLITE_OK);
+  sqlite3_close(db);
+  g_autoptr(BerthStore) store = reopen(world);
+  g_autoptr(BerthStoreGuest) guest = berth_store_guest(store, "old", &error);
+  g_assert_no_error(error);
+  g_assert_cmpint(guest->run.pid, ==, 7);
+  g_autoptr(GPtrArray) none = berth_store_changes(store, UUID, &error);
+  g_assert_no_error(error);
+  g_assert_cmpuint(none->len, ==, 0);
+
+  const BerthStoreChange change = {.device = (char *)"net1",
+                                   .state = (char *)BERTH_STORE_UNPLUGGING,
+                                   .since = (char *)"2026-01-03T00:00:00Z",
+                                   .pid = 7,
+                                   .start_time = 8};
+  BerthStoreWrite *write = berth_store_write_begin(store, &error);
+  g_assert_no_error(error);
+  g_assert_true(berth_store_write_change(write, UUID, &change, &error));
+  g_assert_true(berth_store_write_commit(write, &error));
+  g_autoptr(GPtrArray) one = berth_store_changes(store, UUID, &error);
+  g_assert_no_error(error);
+  g_assert_cmpuint(one->len, ==, 1);
+  g_assert_cmpstr(((BerthStoreChange *)g_ptr_array_index(one, 0))->device, ==, "net1");
+
+  /* Another run knows nothing of it. */
+  BerthStoreRun next = guest->run;
+  next.pid = 70;
+  write = berth_store_write_begin(store, &error);
+  g_assert_true(berth_store_write_run(write, UUID, &next, &error));
+  g_assert_true(berth_store_write_commit(write, &error));
+  g_autoptr(GPtrArray) gone = berth_store_changes(store, UUID, &error);
+  g_assert_cmpuint(gone->len, ==, 0);
+}
+
 static void test_newer(World *world, gconstpointer data) {
   g_autoptr(GError) error = NULL;
   BerthStore *store = reopen(world);
@@ -382,6 +436,7 @@ static const struct {
     {"/store/run-survives-reopening", test_run},
     {"/store/removed-with-all", test_removed},
     {"/store/rolled-back-leaves-nothing", test_rolled_back},
+    {"/store/first-schema-is-brought-up-to-date", test_first_schema},
     {"/store/newer-schema-is-left-alone", test_newer},
     {"/store/newer-schema-meanwhile", test_newer_meanwhile},
     {"/store/cut-short-first-write", test_cut_short},
