@@ -92,8 +92,9 @@ typedef enum { BERTH_CHANGE_LIVE = 1 << 0, BERTH_CHANGE_CONFIG = 1 << 1, BERTH_C
  * berth_attach_device:
  * @xml: a device's element (<disk>, <interface> …)
  * @file: what messages call it
- * @flags: BERTH_CHANGE_LIVE: the running guest (BERTH_ERROR_USAGE if it does not run); BERTH_CHANGE_CONFIG: its definition, from the
- *   next start on; BERTH_CHANGE_PERSISTENT: the definition, and the guest if it runs; 0: the guest if it runs, else its definition
+ * @flags: BERTH_CHANGE_LIVE: the running guest (BERTH_ERROR_USAGE if it does not run); BERTH_CHANGE_CONFIG: its definition, from
+ * the next start on; BERTH_CHANGE_PERSISTENT: the definition, and the guest if it runs; 0: the guest if it runs, else its
+ * definition
  *
  * Adds a device. Both get it at the same place; one that only the running guest has keeps its place reserved until the guest ends,
  * so that a definition with the same device in it gets the same place. A controller that the device needs is added by the rules of
@@ -107,7 +108,8 @@ BERTH_API gboolean berth_attach_device(Berth *berth, const char *guest, GBytes *
  * @timeout_ms: how long to wait for the guest to let go
  *
  * Removes a device; its place is kept for it. Errors: BERTH_ERROR_NOT_FOUND, BERTH_ERROR_USAGE (several are like that),
- * BERTH_ERROR_REFUSED_BY_GUEST, BERTH_ERROR_FAILED: the guest said nothing, and the request stands until it obeys, is reset or ends.
+ * BERTH_ERROR_REFUSED_BY_GUEST, BERTH_ERROR_FAILED: the guest said nothing, and the request stands until it obeys, is reset or
+ * ends.
  */
 BERTH_API gboolean berth_detach_device(Berth *berth, const char *guest, GBytes *xml, const char *file, guint flags,
                                        guint timeout_ms, GError **error);

@@ -78,7 +78,8 @@ static gboolean assign(BerthAssignment *assignment, GError **error) {
   if (!count_buses(&pci, &n, error))
     return FALSE;
   /* The buses of a running guest are what they are. */
-  gboolean placed = assignment->running ? berth_families_pci_place_devices(&pci, n, error) : berth_families_pci_climb(&pci, n, error);
+  gboolean placed =
+      assignment->running ? berth_families_pci_place_devices(&pci, n, error) : berth_families_pci_climb(&pci, n, error);
   if (!placed)
     return FALSE;
   mark_multifunction(&pci);

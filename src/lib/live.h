@@ -45,7 +45,8 @@ gboolean berth_lib_live_commit(Berth *berth, const char *uuid, const BerthStoreR
 gboolean berth_lib_live_note(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *id, const char *state,
                              GBytes *xml, GError **error);
 
-/* The device @id has gone from QEMU: under the guest's lock, removes its back ends and records it, if its unplug had been requested. */
+/* The device @id has gone from QEMU: under the guest's lock, removes its back ends and records it, if its unplug had been
+ * requested. */
 gboolean berth_lib_live_gone(Berth *berth, BerthQmp *qmp, const char *uuid, const char *id, GError **error);
 /* The guest has said that it keeps the device @id: whoever waits for it is told. */
 gboolean berth_lib_live_refused(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *id, GError **error);

@@ -42,8 +42,8 @@ typedef struct BerthFamily {
   /* Whether @device may be at @address by the rules of automatic placement, the rest of the guest left aside: asked before a
    * recorded place is given to a device whose kind changed. NULL: always. */
   gboolean (*fits)(const BerthInventory *inventory, const BerthDevice *device, const BerthAddress *address);
-  /* Why @device, which has its address, can neither be plugged into a running guest there nor unplugged; NULL: it can. (transfer full)
-   * The member NULL: it always can. */
+  /* Why @device, which has its address, can neither be plugged into a running guest there nor unplugged; NULL: it can. (transfer
+   * full) The member NULL: it always can. */
   char *(*immovable)(const BerthInventory *inventory, const BerthDevice *device);
   /* Adds the address properties of @device ("bus", "addr", "multifunction" …) to @props (addressing §9.2). NULL: none. */
   void (*properties)(const BerthInventory *inventory, const BerthDevice *device, JsonObject *props);

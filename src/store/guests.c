@@ -192,8 +192,8 @@ gboolean berth_store_write_run(BerthStoreWrite *write, const char *uuid, const B
       (gint64)run->supervisor_start_time, run->run_dir != NULL ? run->run_dir : "", (gint64)run->revision, run->document,
       run->record);
   g_autoptr(sqlite3_stmt) forget =
-      berth_store_sql_query(store, error, "DELETE FROM changes WHERE guest = ? AND (pid <> ? OR start_time <> ?)", "sii", uuid, run->pid,
-                            (gint64)run->start_time);
+      berth_store_sql_query(store, error, "DELETE FROM changes WHERE guest = ? AND (pid <> ? OR start_time <> ?)", "sii", uuid,
+                            run->pid, (gint64)run->start_time);
   return change(store, replace, error) && change(store, forget, error);
 }
 
