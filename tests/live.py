@@ -318,7 +318,7 @@ def real_guest(machine):
         more = ("  <os><type arch='x86_64' machine='%s'>hvm</type><kernel>%s/vmlinuz</kernel><initrd>%s/initramfs.gz</initrd>"
                 "<cmdline>console=ttyS1 berth.stay</cmdline></os>\n" % (machine, GUEST, GUEST))
         serial = os.path.join(world.folder, "serial.log")
-        text = machine_domain(machine, ["<serial type='file'><source path='%s'/></serial>" % serial, nic(0, "virtio")])
+        text = machine_domain(machine, ["<serial type='file'><source path='%s'/></serial>" % serial, nic(0, "virtio"), scsi()])
         start_os, end_os = text.index("  <os>"), text.index("</os>\n") + 6
         world.berth("define", "-", text=text[:start_os] + more + text[end_os:])
         world.berth("start", "guest")
