@@ -248,10 +248,11 @@ def unknown_machine(world):
 def lost_machine(world):
     """The recorded machine is one that this QEMU no longer has."""
     world.ok("define", "-", text=domain(nic(1)))
-    older = FAKE.replace("@QEMU@", QEMU).replace("@EDIT@", "text = text.replace('pc-i440fx-7.2', 'pc-i440fx-1.0')")
+    machine = json.loads(world.ok("list", "--all", "--json"))["guests"][0]["machine"]
+    older = FAKE.replace("@QEMU@", QEMU).replace("@EDIT@", "text = text.replace('%s', 'pc-i440fx-1.0')" % machine)
     world.write("older", older, 0o755)
     world.environment["BERTH_QEMU"] = world.path("older")
-    world.fails(NOT_FOUND, "pc-i440fx-7.2", "start", "guest")
+    world.fails(NOT_FOUND, machine, "start", "guest")
     world.nothing_runs()
 
 
@@ -399,7 +400,7 @@ def definitions(world):
 
     world.ok("define", "-", text=domain(nic(2, "e1000")))
     history = json.loads(world.ok("history", "guest", "--json"))["history"]
-    check(len(history) == 2 and "52:54:00:00:00:01" in history[1]["went"] and not history[1]["came"], "history: %s", history)
+    check(len(history) == 2 and "52:54:00:00:00:01" in history[1]["went"][0] and not history[1]["came"], "history: %s", history)
     check(world.ok("dumpxml", "guest", "--revision", "1") == first, "the first revision is another one now")
     world.fails(NOT_FOUND, "revision 3", "dumpxml", "guest", "--revision", "3")
     world.ok("define", "a.xml")
@@ -642,6 +643,7 @@ TESTS = [
     ("QEMU never answers: an end in time", qemu_is_silent, True),
     ("QEMU dies when it is probed", probe_dies, False),
     ("QEMU talks garbage when it is probed", probe_talks_garbage, False),
+    ("a machine type that this QEMU no longer has", lost_machine, False),
     ("usage: help, suggestions, exit status 2", usage, False),
     ("a guest that is not there: exit status 3, no store made", no_guest, False),
     ("a guest that does not run", not_running, False),

@@ -76,7 +76,7 @@ static gboolean add_pci_root(BerthAssignment *assignment, GError **error) {
 
 /* What the last <graphics> that has a say does with sound; none without any (addressing §6.1). */
 static void add_audio(BerthAssignment *assignment) {
-  static const char *const types[][2] = {{"spice", "spice"}, {"sdl", "sdl"}, {"vnc", "none"}};
+  static const char *const types[][2] = {{"spice", "spice"}, {"vnc", "none"}};
   if (find(assignment->inventory, BERTH_AUDIO, NULL, NULL) != NULL)
     return;
   const char *type = find(assignment->inventory, BERTH_GRAPHICS, NULL, NULL) == NULL ? "none" : NULL;

@@ -71,7 +71,8 @@ void cli_print_notes(const BerthPlan *plan);
 
 /* A table on standard output: aligned columns, or with @json an object whose only member @name is an array of objects. */
 typedef struct CliTable CliTable;
-typedef enum { CLI_COLUMN_TEXT, CLI_COLUMN_NUMBER } CliColumnType;
+/* How a cell is written in JSON; LIST: its lines, FLAG: whether there is anything in it. */
+typedef enum { CLI_COLUMN_TEXT, CLI_COLUMN_NUMBER, CLI_COLUMN_LIST, CLI_COLUMN_FLAG } CliColumnType;
 typedef struct {
   const char *title; /* "NAME"; in JSON in lower case */
   CliColumnType type;

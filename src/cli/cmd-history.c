@@ -2,7 +2,7 @@
 #include "verbs.h"
 
 static const CliColumn columns[] = {{"REVISION", CLI_COLUMN_NUMBER}, {"WHEN", CLI_COLUMN_TEXT}, {"COMMAND", CLI_COLUMN_TEXT},
-                                    {"CAME", CLI_COLUMN_TEXT},       {"WENT", CLI_COLUMN_TEXT}, {0}};
+                                    {"CAME", CLI_COLUMN_LIST},       {"WENT", CLI_COLUMN_LIST}, {0}};
 
 static void add_line(CliTable *table, const char *number, const char *when, const char *command, const char *came,
                      const char *went) {

@@ -2,7 +2,7 @@
 #include "verbs.h"
 
 static const CliColumn columns[] = {
-    {"NAME", CLI_COLUMN_TEXT}, {"CANONICAL", CLI_COLUMN_TEXT}, {"DEPRECATED", CLI_COLUMN_TEXT}, {0}};
+    {"NAME", CLI_COLUMN_TEXT}, {"CANONICAL", CLI_COLUMN_TEXT}, {"DEPRECATED", CLI_COLUMN_FLAG}, {0}};
 
 gboolean cli_cmd_machines(Cli *cli, GStrv words, GError **error) {
   gboolean json = FALSE;

@@ -61,11 +61,23 @@ void cli_table_add(CliTable *table, const char *const *cells) {
   g_ptr_array_add(table->lines, g_strdupv((char **)cells));
 }
 
+static void add_list(JsonBuilder *builder, const char *cell) {
+  g_auto(GStrv) lines = g_strsplit(cell, "\n", -1);
+  json_builder_begin_array(builder);
+  for (char **line = lines; *line != NULL; line++)
+    json_builder_add_string_value(builder, *line);
+  json_builder_end_array(builder);
+}
+
 static void add_member(JsonBuilder *builder, const CliColumn *column, const char *cell) {
   g_autofree char *name = g_ascii_strdown(column->title, -1);
   json_builder_set_member_name(builder, name);
   if (column->type == CLI_COLUMN_TEXT)
     json_builder_add_string_value(builder, cell);
+  else if (column->type == CLI_COLUMN_LIST)
+    add_list(builder, cell);
+  else if (column->type == CLI_COLUMN_FLAG)
+    json_builder_add_boolean_value(builder, *cell != '\0');
   else if (*cell != '\0')
     json_builder_add_int_value(builder, g_ascii_strtoll(cell, NULL, 10));
   else

@@ -8,6 +8,8 @@
 
 /* QEMU's run state, "running", "paused", "prelaunch", "shutdown" … (QEMU QMP reference: RunState). (transfer full) */
 char *berth_guest_status(BerthQmp *qmp, GError **error);
+/* Sets what the balloon leaves the guest, in bytes. It takes effect once the guest has a driver for it. */
+gboolean berth_guest_balloon(BerthQmp *qmp, guint64 bytes, GError **error);
 /* Lets the vCPUs run. */
 gboolean berth_guest_cont(BerthQmp *qmp, GError **error);
 /* Presses the power button (ACPI); returns when it was pressed. */

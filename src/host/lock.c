@@ -12,6 +12,7 @@
 
 struct BerthLock {
   int fd;
+  char *path;
 };
 
 static int open_lock(const char *path, GError **error) {
@@ -65,12 +66,18 @@ BerthLock *berth_host_lock_take(const char *path, const char *what, guint timeou
   }
   BerthLock *lock = g_new(BerthLock, 1);
   lock->fd = fd;
+  lock->path = g_strdup(path);
   return lock;
+}
+
+void berth_host_lock_remove(BerthLock *lock) {
+  unlink(lock->path);
 }
 
 void berth_host_lock_free(BerthLock *lock) {
   if (lock == NULL)
     return;
   close(lock->fd);
+  g_free(lock->path);
   g_free(lock);
 }

@@ -13,5 +13,7 @@ typedef struct BerthLock BerthLock;
  * Errors: BUSY (somebody else has it), FAILED. (transfer full): berth_host_lock_free() releases it.
  */
 BerthLock *berth_host_lock_take(const char *path, const char *what, guint timeout_ms, GError **error);
+/* Removes the lock's file while it is held: for what is locked is gone, too. Those who wait for it take a new one. */
+void berth_host_lock_remove(BerthLock *lock);
 void berth_host_lock_free(BerthLock *lock);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthLock, berth_host_lock_free)

@@ -224,21 +224,11 @@ static gboolean fill_virtio(const BerthBuild *build, const BerthDevice *device, 
   return berth_kinds_map(build, device, map, props, error) && berth_kinds_virtio(build, device, props, error);
 }
 
-/* The host's device as it is: its MAC is set on the host, before QEMU starts. */
-static gboolean build_host_device(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
-  static const char *const emulated[] = {"driver/@queues", "driver/@iommu",  "driver/@ats", "driver/@packed",
-                                         "mtu/@size",      "driver/@txmode", NULL};
-  JsonObject *props = NULL;
-  if (!berth_kinds_only(build, device, emulated, FALSE, "an emulated NIC", error))
-    return FALSE;
-  props = berth_kinds_host_pci(build, device, kind->driver, error);
-  return props != NULL && fill_teaming(build, device, FALSE, props, error);
-}
-
 gboolean berth_kinds_build_interface(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
   static const BerthMap map[] = {{"mac/@address", "mac", BERTH_MAP_TEXT}, {NULL}};
   if (berth_model_device_is(device, "@type", "hostdev"))
-    return build_host_device(build, device, kind, error);
+    return berth_kinds_refuse(build, device, error,
+                              "its MAC is not set on the host's function by start yet; a <hostdev> can be started");
   const HostSide *host = find_host_side(device);
   const char *driver = find_driver(device, kind);
   gboolean virtio = driver != NULL && g_str_has_prefix(driver, "virtio-");

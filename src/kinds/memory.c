@@ -166,14 +166,17 @@ static gboolean has_balloon(const BerthInventory *inventory) {
 
 /* The hardware is all of <memory>. What the guest is asked to give back of it is said to the balloon while it runs, and needs one.
  */
-static gboolean check_current(const BerthBuild *build, guint64 kib, GError **error) {
+static gboolean check_current(BerthBuild *build, guint64 kib, GError **error) {
   const BerthXmlNode *current = berth_xml_node_child(root_of(build), "currentMemory");
   guint64 now = 0;
   if (current == NULL)
     return TRUE;
   if (!berth_kinds_kib(build, current, current->text, &now, error))
     return FALSE;
-  if (whole_mib(now) >= kib || has_balloon(build->inventory))
+  if (whole_mib(now) >= kib)
+    return TRUE;
+  build->qemu->balloon = now * 1024;
+  if (has_balloon(build->inventory))
     return TRUE;
   berth_xml_error(error, BERTH_ERROR_UNSUPPORTED, build->document, current,
                   "<currentMemory> less than <memory> needs a memory balloon");

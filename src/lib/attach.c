@@ -190,7 +190,6 @@ static gboolean finish_plan(Coming *coming, BerthDevice *device) {
 /* A controller that the device needs comes first, and stays, as it does when a definition needs it. */
 static gboolean plug_needed(Coming *coming, BerthDevice *needed, GError **error) {
   BerthLibLive *live = coming->live;
-  g_autofree char *id = g_strdup(needed->id);
   if (needed->element->id != BERTH_CONTROLLER || berth_kinds_immovable(needed) != NULL)
     return no_room(live, needed, error);
   if (!check_place(live, coming->plan, needed, error))

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "facts/facts.h"
+#include "families/families.h"
+#include "kinds/kinds.h"
 #include "lib/live.h"
 #include "lib/names.h"
 
@@ -107,6 +109,16 @@ static gboolean check_models(const Definition *definition, GError **error) {
   return TRUE;
 }
 
+/* A guest may be defined that cannot be started (yet, or with this QEMU), but not without a word. */
+static void note_start(const Definition *definition) {
+  const BerthPlan *plan = definition->plan;
+  g_autoptr(GError) refusal = NULL;
+  g_autoptr(BerthQemu) qemu =
+      definition->facts != NULL ? berth_kinds_build(plan->inventory, definition->facts, berth_families, "", &refusal) : NULL;
+  if (refusal != NULL)
+    g_ptr_array_insert(plan->notes, (gint)plan->notes->len - 1, g_strdup_printf("start will refuse it: %s", refusal->message));
+}
+
 static gboolean make_plan(Definition *definition, gboolean allow_move, GError **error) {
   g_autoptr(BerthRecord) record = NULL;
   if (definition->newest != NULL) {
@@ -134,7 +146,10 @@ static gboolean make_plan(Definition *definition, gboolean allow_move, GError **
   berth_lib_live_release(definition->plan->record);
   if (definition->uuid == NULL)
     definition->uuid = g_strdup(options.uuid);
-  return check_machine(definition, error) && check_models(definition, error);
+  if (!check_machine(definition, error) || !check_models(definition, error))
+    return FALSE;
+  note_start(definition);
+  return TRUE;
 }
 
 static gboolean put(BerthStoreWrite *write, Definition *definition, GError **error) {

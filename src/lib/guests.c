@@ -90,6 +90,9 @@ gboolean berth_undefine(Berth *berth, const char *guest, GError **error) {
   if (!berth_lib_settle(berth, found, NULL, error))
     return FALSE;
   g_autoptr(BerthStoreWrite) write = berth_store_write_begin(berth->store, error);
-  return write != NULL && berth_store_write_remove(write, found->uuid, error) &&
-         berth_store_write_commit(g_steal_pointer(&write), error);
+  if (write == NULL || !berth_store_write_remove(write, found->uuid, error) ||
+      !berth_store_write_commit(g_steal_pointer(&write), error))
+    return FALSE;
+  berth_host_lock_remove(lock);
+  return TRUE;
 }

@@ -25,6 +25,7 @@ typedef struct {
 typedef struct {
   char *binary;
   GPtrArray *objects; /* BerthQemuObject, owned, in the order QEMU must meet them */
+  guint64 balloon;    /* bytes that the guest is left with by its balloon before it runs; 0: all of them */
 } BerthQemu;
 
 BerthQemu *berth_model_qemu_new(const char *binary);
