@@ -115,7 +115,7 @@ static void note_start(const Definition *definition) {
   g_autoptr(GError) refusal = NULL;
   g_autoptr(BerthQemu) qemu =
       definition->facts != NULL ? berth_kinds_build(plan->inventory, definition->facts, berth_families, "", &refusal) : NULL;
-  if (refusal != NULL)
+  if (qemu == NULL && refusal != NULL)
     g_ptr_array_insert(plan->notes, (gint)plan->notes->len - 1, g_strdup_printf("start will refuse it: %s", refusal->message));
 }
 
