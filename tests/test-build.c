@@ -7,6 +7,7 @@
 #include <gio/gio.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "assign/engine.h"
 #include "document/document.h"
@@ -116,6 +117,11 @@ static void start_qemu(const char *folder, char **argv) {
   g_assert_true(g_subprocess_communicate_utf8(process, commands, NULL, &out, &err, &error));
   if (!g_subprocess_get_if_exited(process) || g_subprocess_get_exit_status(process) != 0)
     g_test_message("QEMU: %s", err);
+  /* A root without /dev/pts mounted has no terminals to give to a guest. */
+  if (err != NULL && strstr(err, "Failed to create PTY") != NULL && access("/dev/pts/ptmx", F_OK) != 0) {
+    g_test_skip("there is no /dev/pts here");
+    return;
+  }
   g_assert_true(g_subprocess_get_if_exited(process));
   g_assert_cmpint(g_subprocess_get_exit_status(process), ==, 0);
 }
