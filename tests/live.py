@@ -6,102 +6,15 @@
 
 GUEST: folder with vmlinuz and initramfs.gz (tools/guest-image.py) for what needs a guest that obeys.
 """
-import json
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import time
 
-import running
-from running import BERTH, QEMU, World, check, disk, domain, gone, nic, qemus
-
-GUEST = sys.argv[2] if len(sys.argv) > 2 else None
-SEED = int(os.environ.get("BERTH_TEST_SEED", "1"))
-PORTS = ["<controller type='pci' model='pcie-root'/>"] + ["<controller type='pci' model='pcie-root-port'/>"] * 12
-
-
-def machine_domain(machine, devices, more=""):
-    text = domain(machine, (PORTS if machine == "q35" else []) + devices)
-    return text.replace("  <memory unit='MiB'>64</memory>\n", "  <memory unit='MiB'>256</memory>\n" + more)
-
-
-def usb(model="qemu-xhci"):
-    return "<controller type='usb' index='0' model='%s'/>" % model
-
-
-def scsi(index=0):
-    return "<controller type='scsi' index='%d' model='virtio-scsi'/>" % index
-
-
-def rng():
-    return "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>"
-
-
-def channel(number):
-    return "<channel type='unix'><target type='virtio' name='org.example.%d'/></channel>" % number
-
-
-def usb_disk(world, name):
-    return disk(world, name).replace("bus='scsi'", "bus='usb'")
-
-
-def start(world, machine, devices, more=""):
-    world.berth("define", "-", text=machine_domain(machine, devices, more))
-    world.berth("start", "guest", "--paused")
-
-
-def attach(world, xml, *flags):
-    return world.berth("attach-device", "guest", "-", *flags, text=xml)
-
-
-def detach(world, xml, *flags):
-    return world.berth("detach-device", "guest", "-", *flags, text=xml)
-
-
-def verified(world):
-    """The rows of verify, all of which must be as recorded."""
-    rows = world.rows("verify", "guest")
-    wrong = [r for r in rows if r["state"] not in ("ok", "")]
-    check(not wrong, "not as recorded: %s" % wrong)
-    return rows
-
-
-def places(rows):
-    return {r["identity"]: r["address"] for r in rows if r["address"]}
-
-
-def ask(world, *commands):
-    """Asks QEMU itself, through the control monitor."""
-    for folder, _, names in os.walk(os.path.join(world.folder, "state")):
-        if "control.qmp" in names:
-            with socket.socket(socket.AF_UNIX) as connection:
-                connection.connect(os.path.join(folder, "control.qmp"))
-                stream = connection.makefile("rw")
-                stream.readline()
-                for command in ({"execute": "qmp_capabilities"},) + commands:
-                    stream.write(json.dumps(command) + "\n")
-                    stream.flush()
-                    while True:
-                        answer = json.loads(stream.readline())
-                        if "event" not in answer:
-                            break
-                return answer.get("return")
-    raise running.Failed("there is no control monitor")
-
-
-def peripherals(world):
-    found = ask(world, {"execute": "qom-list", "arguments": {"path": "/machine/peripheral"}})
-    return sorted(p["name"] for p in found if p["type"].startswith("child<"))
-
-
-def back_ends(world):
-    nodes = ask(world, {"execute": "query-named-block-nodes"})
-    chardevs = ask(world, {"execute": "query-chardev"})
-    return (sorted(n["node-name"] for n in nodes),
-            sorted(c["label"] for c in chardevs if not c["label"].startswith(("compat_monitor", "events", "control"))))
+from world import (BERTH, GUEST, SEED, Failed, Skip, World, ask, attach, back_ends, channel, check, detach, disk, domain,
+                   machine_domain, nic, parent_of, peripherals, places, qemus, rng, scsi, start, tap, usb, usb_disk, verified)
 
 
 def every_kind(machine):
@@ -305,8 +218,7 @@ def without_supervisor():
     """The supervisor killed with -9: devices still come and go."""
     with World() as world:
         start(world, "pc", [usb(), scsi()])
-        with open("/proc/%d/stat" % qemus(world)[0]) as stat:
-            os.kill(int(stat.read().rsplit(")", 1)[1].split()[1]), signal.SIGKILL)
+        os.kill(parent_of(qemus(world)[0]), signal.SIGKILL)
         attach(world, disk(world, "sda"))
         detach(world, disk(world, "sda"))
         check("target=scsi:sda" not in places(verified(world)), "it is still recorded")
@@ -314,6 +226,8 @@ def without_supervisor():
 
 def real_guest(machine):
     """A Linux guest lets go of PCI devices; afterwards a cold start has the rest where it was."""
+    if not (GUEST and os.path.exists(os.path.join(GUEST, "vmlinuz"))):
+        raise Skip("no guest kernel (tools/guest-image.py fetches one)")
     with World() as world:
         more = ("  <os><type arch='x86_64' machine='%s'>hvm</type><kernel>%s/vmlinuz</kernel><initrd>%s/initramfs.gz</initrd>"
                 "<cmdline>console=ttyS1 berth.stay</cmdline></os>\n" % (machine, GUEST, GUEST))
@@ -328,7 +242,7 @@ def real_guest(machine):
                 break
             time.sleep(0.5)
         else:
-            raise running.Failed("the guest did not come up")
+            raise Failed("the guest did not come up")
         chance = random.Random(SEED)
         pool = [nic(n, "virtio") for n in range(1, 5)] + [disk(world, "vd" + c) for c in "bcd"] + [rng(), disk(world, "sda")]
         there, rounds = {}, 24
@@ -366,27 +280,5 @@ def tests():
         yield "%s: a real guest lets go of devices" % machine, real_guest, (machine,)
 
 
-def main():
-    todo = list(tests())
-    print("1..%d" % len(todo))
-    failed = 0
-    for number, (name, test, arguments) in enumerate(todo, 1):
-        why = None
-        if QEMU is None:
-            why = "no qemu-system-x86_64"
-        elif test is real_guest and not (GUEST and os.path.exists(os.path.join(GUEST, "vmlinuz"))):
-            why = "no guest kernel (tools/guest-image.py fetches one)"
-        if why:
-            print("ok %d - %s # SKIP %s" % (number, name, why))
-            continue
-        try:
-            test(*arguments)
-            print("ok %d - %s" % (number, name), flush=True)
-        except (running.Failed, subprocess.TimeoutExpired, ValueError, KeyError, IndexError, OSError) as problem:
-            failed += 1
-            print("not ok %d - %s\n# %s: %s" % (number, name, type(problem).__name__, str(problem).replace("\n", "\n# ")), flush=True)
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(tap(tests()))

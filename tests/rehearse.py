@@ -8,16 +8,12 @@ No guest code runs; nothing that the documents name is there.
 """
 import json
 import os
-import shutil
 import signal
-import stat
 import subprocess
 import sys
-import tempfile
 import time
 
-BERTH = os.path.abspath(sys.argv[1])
-QEMU = shutil.which(os.environ.get("BERTH_QEMU", "qemu-system-x86_64"))
+from world import BERTH, MOVER, QEMU, World, alive, check, processes, tap, wait_for
 
 ABSENT = """
     <disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='/nowhere/a.qcow2'/><target dev='vda' bus='virtio'/>
@@ -42,76 +38,21 @@ HOST = """
 NICS = "".join("<interface type='user'><mac address='52:54:00:00:01:%02x'/><model type='%s'/></interface>" % (n, m)
                for n, m in enumerate(["virtio", "e1000", "e1000"]))
 
-MOVER = """#!/usr/bin/env python3
-import json, os, sys
-arguments = sys.argv[1:]
-for at, word in enumerate(arguments):
-    if arguments[at - 1] == "-device" and word.startswith("{"):
-        device = json.loads(word)
-        if device.get("id") == "net2":
-            device["addr"] = "0x9"
-            arguments[at] = json.dumps(device)
-os.execv(%r, [%r] + arguments)
-"""
 HANGS = """#!/bin/sh
 case "$*" in */rehearsal.*) echo $$ >%s; exec sleep 1000;; esac
 exec %s "$@"
 """
 
 
-class Failed(Exception):
-    pass
+def rehearsed(world, *words, **more):
+    return world.rows("rehearse", *words, **more)
 
 
-def check(condition, text):
-    if not condition:
-        raise Failed(text)
-
-
-class World:
-    def __enter__(self):
-        self.folder = tempfile.mkdtemp(prefix="berth-test-")
-        self.state = os.path.join(self.folder, "state")
-        self.environment = dict(os.environ, BERTH_STATE=self.state)
-        self.environment.pop("BERTH_QEMU", None)
-        return self
-
-    def __exit__(self, *_):
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def run(self, *words, text=None, qemu=None):
-        environment = dict(self.environment, BERTH_QEMU=qemu or QEMU)
-        return subprocess.run([BERTH] + list(words), env=environment, input=text, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              text=True, timeout=120)
-
-    def rows(self, *words, **more):
-        answer = self.run("rehearse", *words, "--json", **more)
-        check(answer.returncode == 0, "exit status %d: %s" % (answer.returncode, answer.stderr))
-        return json.loads(answer.stdout)["rehearsal"]
-
-    def script(self, name, text):
-        path = os.path.join(self.folder, name)
-        with open(path, "w") as out:
-            out.write(text)
-        os.chmod(path, stat.S_IRWXU)
-        return path
-
-    def processes(self):
-        found = []
-        for entry in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                with open("/proc/%s/cmdline" % entry, "rb") as line:
-                    if self.folder.encode() in line.read():
-                        found.append(int(entry))
-            except OSError:
-                pass
-        return found
-
-    def check_clean(self):
-        left = [os.path.join(at, name) for at, _, files in os.walk(self.state) for name in files if "cache" not in at]
-        check(not left, "left behind: %s" % left)
-        check(not os.path.exists(os.path.join(self.state, "run")), "the run folder is left behind")
-        check(not self.processes(), "processes are left: %s" % self.processes())
+def check_clean(world):
+    left = [os.path.join(at, name) for at, _, files in os.walk(world.state_folder) for name in files if "cache" not in at]
+    check(not left, "left behind: %s" % left)
+    check(not os.path.exists(os.path.join(world.state_folder, "run")), "the run folder is left behind")
+    check(not processes(world), "processes are left: %s" % processes(world))
 
 
 def domain(machine, devices, memory=64):
@@ -122,29 +63,29 @@ def domain(machine, devices, memory=64):
 
 def nothing_needs_to_be_there(machine):
     with World() as world:
-        rows = world.rows("-", text=domain(machine, ABSENT))
+        rows = rehearsed(world, "-", text=domain(machine, ABSENT))
         placed = [r for r in rows if r["address"]]
         wrong = [r for r in placed if r["state"] == "ok" and r["address"] != r["actual"]]
         check(not wrong and len(placed) > 12, "rows: %s" % rows)
         check(not [r for r in rows if r["state"] not in ("ok", "")], "rows: %s" % rows)
         disks = [r for r in rows if r["device"] in ("disk", "interface", "serial", "channel", "rng")]
         check(len(disks) == 9 and all(r["backend"].startswith("null") for r in disks), "back ends: %s" % disks)
-        world.check_clean()
+        check_clean(world)
 
 
 def the_hosts_devices_have_placeholders(machine):
     with World() as world:
-        rows = world.rows("-", text=domain(machine, HOST))
+        rows = rehearsed(world, "-", text=domain(machine, HOST))
         told = {r["backend"] for r in rows if r["device"] in ("hostdev", "vsock")}
         check(told == {"placeholder: vfio-pci", "placeholder: usb-host", "placeholder: vhost-vsock-pci"}, "told: %s" % told)
         check(all(r["state"] == "ok" for r in rows if r["device"] in ("hostdev", "vsock")), "rows: %s" % rows)
-        world.check_clean()
+        check_clean(world)
 
 
 def more_memory_than_the_host_has():
     with World() as world:
-        world.rows("-", text=domain("q35", "", memory=900 * 1024))
-        world.check_clean()
+        rehearsed(world, "-", text=domain("q35", "", memory=900 * 1024))
+        check_clean(world)
 
 
 def a_guest_by_name():
@@ -152,7 +93,7 @@ def a_guest_by_name():
         answer = world.run("define", "-", text=domain("q35", NICS))
         check(answer.returncode == 0, answer.stderr)
         before = world.run("dumpxml", "guest").stdout
-        rows = world.rows("guest")
+        rows = rehearsed(world, "guest")
         check(len([r for r in rows if r["device"] == "interface" and r["state"] == "ok"]) == 3, "rows: %s" % rows)
         check(world.run("dumpxml", "guest").stdout == before and world.run("domstate", "guest").stdout.strip() == "shut off",
               "the guest is not as it was")
@@ -161,24 +102,16 @@ def a_guest_by_name():
 
 def a_moved_device_is_told(machine):
     with World() as world:
-        answer = world.run("rehearse", "-", "--json", text=domain(machine, NICS), qemu=world.script("qemu", MOVER % (QEMU, QEMU)))
+        answer = world.run("rehearse", "-", "--json", text=domain(machine, NICS), qemu=world.file("qemu", MOVER % ("net2", {"addr": "0x9"}, QEMU, QEMU), 0o755))
         check(answer.returncode == 5, "exit status %d: %s" % (answer.returncode, answer.stderr))
         moved = [r["id"] for r in json.loads(answer.stdout)["rehearsal"] if r["state"] == "moved"]
         check(moved == ["net2"], "moved: %s" % moved)
-        world.check_clean()
+        check_clean(world)
 
 
 def hanging(world):
     pid = os.path.join(world.folder, "pid")
-    return pid, world.script("qemu", HANGS % (pid, QEMU))
-
-
-def alive(pid):
-    try:
-        with open("/proc/%d/stat" % pid) as line:
-            return line.read().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
+    return pid, world.file("qemu", HANGS % (pid, QEMU), 0o755)
 
 
 def read_pid(path):
@@ -194,7 +127,7 @@ def the_time_limit_holds():
         check(answer.returncode == 1 and "time limit" in answer.stderr, "%d: %s" % (answer.returncode, answer.stderr))
         check(time.monotonic() - begun < 20, "it took %.1f s" % (time.monotonic() - begun))
         check(not alive(read_pid(pid)), "QEMU is still there")
-        world.check_clean()
+        check_clean(world)
 
 
 def a_signal_leaves_nothing():
@@ -204,26 +137,24 @@ def a_signal_leaves_nothing():
                                    stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
         command.stdin.write(domain("q35", NICS))
         command.stdin.close()
-        deadline = time.monotonic() + 30
-        while not (os.path.exists(pid) and os.path.getsize(pid)) and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_for(lambda: os.path.exists(pid) and os.path.getsize(pid), 30, "QEMU comes up")
         command.send_signal(signal.SIGTERM)
         command.wait(60)
         check(not alive(read_pid(pid)), "QEMU is still there")
-        world.check_clean()
+        check_clean(world)
 
 
 def a_killed_rehearsal_is_swept_up():
     with World() as world:
-        slow = world.script("qemu", "#!/usr/bin/env python3\nimport os, sys, time\nos.execv(%r, [%r] + sys.argv[1:])\n" % (QEMU, QEMU))
+        slow = world.file("qemu", "#!/usr/bin/env python3\nimport os, sys, time\nos.execv(%r, [%r] + sys.argv[1:])\n" % (QEMU, QEMU), 0o755)
         # A process that is gone left a folder.
         gone = subprocess.Popen(["true"])
         gone.wait()
-        left = os.path.join(world.state, "run", "rehearsal.%d.1.00000000" % gone.pid)
+        left = os.path.join(world.state_folder, "run", "rehearsal.%d.1.00000000" % gone.pid)
         os.makedirs(left)
         with open(os.path.join(left, "qemu.log"), "w"):
             pass
-        world.rows("-", text=domain("q35", NICS), qemu=slow)
+        rehearsed(world, "-", text=domain("q35", NICS), qemu=slow)
         check(not os.path.exists(left), "the folder is still there")
 
 
@@ -232,7 +163,7 @@ def what_cannot_be_is_named():
         nic = "<interface type='user'><mac address='52:54:00:00:00:09'/><model type='nosuchcard'/></interface>"
         answer = world.run("rehearse", "-", text=domain("q35", nic))
         check(answer.returncode != 0 and "nosuchcard" in answer.stderr, "%d: %s" % (answer.returncode, answer.stderr))
-        world.check_clean()
+        check_clean(world)
 
 
 def tests():
@@ -248,22 +179,5 @@ def tests():
     yield "what cannot be rehearsed is named", what_cannot_be_is_named, ()
 
 
-def main():
-    todo = list(tests())
-    print("1..%d" % len(todo))
-    failed = 0
-    for number, (name, test, arguments) in enumerate(todo, 1):
-        if QEMU is None:
-            print("ok %d - %s # SKIP no qemu-system-x86_64" % (number, name))
-            continue
-        try:
-            test(*arguments)
-            print("ok %d - %s" % (number, name), flush=True)
-        except (Failed, subprocess.TimeoutExpired, ValueError, KeyError, IndexError, OSError) as problem:
-            failed += 1
-            print("not ok %d - %s\n# %s: %s" % (number, name, type(problem).__name__, str(problem).replace("\n", "\n# ")), flush=True)
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(tap(tests()))

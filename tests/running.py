@@ -6,125 +6,14 @@
 
 No guest code runs (start --paused), so this needs neither a kernel nor KVM.
 """
-import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
-BERTH = os.path.abspath(sys.argv[1])
-QEMU = shutil.which(os.environ.get("BERTH_QEMU", "qemu-system-x86_64"))
-SEED = int(os.environ.get("BERTH_TEST_SEED", "1"))
-
-NICS = ["virtio", "e1000", "rtl8139", "e1000e", "virtio", "vmxnet3"]
-
-
-class Failed(Exception):
-    pass
-
-
-def check(condition, text):
-    if not condition:
-        raise Failed(text)
-
-
-class World:
-    """A state folder of its own; what was started in it is ended at the end."""
-
-    def __init__(self, qemu=None):
-        self.folder = tempfile.mkdtemp(prefix="berth-test-")
-        self.environment = dict(os.environ, BERTH_STATE=os.path.join(self.folder, "state"))
-        if qemu:
-            self.environment["BERTH_QEMU"] = qemu
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        for guest in self.guests():
-            self.run("destroy", guest["name"])
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def run(self, *words, text=None):
-        return subprocess.run([BERTH] + list(words), env=self.environment, input=text, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, text=True, timeout=120)
-
-    def berth(self, *words, text=None):
-        answer = self.run(*words, text=text)
-        check(answer.returncode == 0, "berth %s: exit status %d: %s" % (" ".join(words), answer.returncode, answer.stderr))
-        return answer.stdout
-
-    def rows(self, *words):
-        return list(json.loads(self.berth(*words, "--json")).values())[0]
-
-    def guests(self):
-        answer = self.run("list", "--all", "--json")
-        return list(json.loads(answer.stdout).values())[0] if answer.returncode == 0 and answer.stdout.strip() else []
-
-    def state(self, name):
-        return self.berth("domstate", name).strip()
-
-    def file(self, name, text, mode=0o644):
-        path = os.path.join(self.folder, name)
-        with open(path, "w") as out:
-            out.write(text)
-        os.chmod(path, mode)
-        return path
-
-
-def nic(number, model=None):
-    return ("<interface type='user'><mac address='52:54:00:00:01:%02x'/><model type='%s'/></interface>"
-            % (number, model or NICS[number % len(NICS)]))
-
-
-def disk(world, name):
-    bus = {"vd": "virtio", "sd": "scsi", "hd": "ide"}[name[:2]]
-    path = os.path.join(world.folder, name + ".img")
-    with open(path, "wb") as image:
-        image.truncate(1 << 20)
-    return ("<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='%s'/><target dev='%s' bus='%s'/></disk>"
-            % (path, name, bus))
-
-
-def domain(machine, devices, name="guest"):
-    return ("<domain type='qemu'>\n  <name>%s</name>\n  <memory unit='MiB'>64</memory>\n  <os><type arch='x86_64' machine='%s'>hvm"
-            "</type></os>\n  <features><acpi/></features>\n  <devices>\n%s  </devices>\n</domain>\n"
-            % (name, machine, "".join("    %s\n" % d for d in devices)))
-
-
-def alive(pid):
-    """Whether a process runs (a zombie does not)."""
-    try:
-        with open("/proc/%d/stat" % pid) as stat:
-            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def qemus(world):
-    """The QEMU processes that hold the world's folder in their command line."""
-    found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                with open("/proc/%s/cmdline" % entry, "rb") as line:
-                    words = line.read().decode(errors="replace")
-            except OSError:
-                continue
-            if world.folder in words and "-nodefaults" in words and alive(int(entry)):
-                found.append(int(entry))
-    return found
-
-
-def gone(world, seconds=10):
-    deadline = time.monotonic() + seconds
-    while qemus(world) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return not qemus(world)
+from world import (BERTH, MOVER, QEMU, SEED, World, check, disk, domain, gone, nic, parent_of, qemus, tap)
 
 
 def everything_is_where_recorded(machine):
@@ -145,19 +34,6 @@ def everything_is_where_recorded(machine):
         world.berth("destroy", "guest")
         check(world.state("guest") == "shut off", "domstate says %s" % world.state("guest"))
         check(gone(world), "QEMU is still there")
-
-
-MOVER = """#!/usr/bin/env python3
-import json, os, sys
-arguments = sys.argv[1:]
-for at, word in enumerate(arguments):
-    if arguments[at - 1] == "-device" and word.startswith("{"):
-        device = json.loads(word)
-        if device.get("id") == %r:
-            device.update(%r)
-            arguments[at] = json.dumps(device)
-os.execv(%r, [%r] + arguments)
-"""
 
 
 def moved_is_refused(machine, models, moved, change):
@@ -212,8 +88,7 @@ def crash(machine, who):
                 time.sleep(0.05)
             check(world.state("guest") in ("shut off", "crashed"), "domstate says %s" % world.state("guest"))
         else:
-            with open("/proc/%s/stat" % pid) as stat:
-                parent = int(stat.read().rsplit(")", 1)[1].split()[1])
+            parent = parent_of(pid)
             with open("/proc/%d/cmdline" % parent, "rb") as line:
                 check(b"berth" in line.read(), "QEMU's parent is not the supervisor")
             os.kill(parent, signal.SIGKILL)
@@ -296,22 +171,5 @@ def tests():
         yield "random edits %d: nothing moves on QEMU" % number, random_edits, (number,)
 
 
-def main():
-    todo = list(tests())
-    print("1..%d" % len(todo))
-    failed = 0
-    for number, (name, test, arguments) in enumerate(todo, 1):
-        if QEMU is None:
-            print("ok %d - %s # SKIP no qemu-system-x86_64" % (number, name))
-            continue
-        try:
-            test(*arguments)
-            print("ok %d - %s" % (number, name), flush=True)
-        except (Failed, subprocess.TimeoutExpired, ValueError, KeyError, IndexError, OSError) as problem:
-            failed += 1
-            print("not ok %d - %s\n# %s: %s" % (number, name, type(problem).__name__, str(problem).replace("\n", "\n# ")), flush=True)
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(tap(tests()))
