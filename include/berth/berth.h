@@ -7,3 +7,4 @@
 #include <berth/file.h>
 #include <berth/plan.h>
 #include <berth/guest.h>
+#include <berth/move.h>

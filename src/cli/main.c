@@ -20,6 +20,7 @@ const CliVerb cli_verbs[] = {
     {"plan", STATELESS, "FILE [--record R | --previous OLD.xml] [--os ID]", "Show where every device goes, and why", cli_cmd_plan},
     {"command", STATELESS, "FILE|GUEST [--format shell|argv|json] [--os ID]", "Print the QEMU command line of a domain or guest",
      cli_cmd_command},
+    {"diff", STATELESS, "FILE|GUEST FILE|GUEST [--json]", "Show what a guest sees differently with one or the other", cli_cmd_diff},
     {"rehearse", STATELESS, "FILE|GUEST [--json] [--timeout SECONDS]", "Start QEMU with the hardware alone, and see where it is",
      cli_cmd_rehearse},
     {"define", DEFINITIONS, "FILE [--dry-run] [--allow-move] [--pcie-ports N] [--os ID]",
