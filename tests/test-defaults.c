@@ -193,13 +193,13 @@ static void test_consoles(void) {
 static void test_console_is_written_first(void) {
   g_auto(Guest) guest = plan("pc", "", "<serial type='pty'/><console type='pty'><target type='virtio'/></console>");
   g_assert_no_error(guest.error);
-  g_autoptr(GBytes) bytes = berth_document_write(guest.plan, FALSE);
+  g_autoptr(GBytes) bytes = berth_document_write(guest.plan, NULL);
   g_autofree char *text = g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
   const char *serial = strstr(text, "<target type='serial' port='0'/>"), *virtio = strstr(text, "<target type='virtio' port='1'/>");
   g_assert_true(serial != NULL && virtio != NULL && serial < virtio);
   g_auto(Guest) again = plan_text(text, NULL);
   g_assert_no_error(again.error);
-  g_autoptr(GBytes) second = berth_document_write(again.plan, FALSE);
+  g_autoptr(GBytes) second = berth_document_write(again.plan, NULL);
   g_assert_true(g_bytes_equal(bytes, second));
 }
 

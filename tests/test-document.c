@@ -46,8 +46,8 @@ static BerthDevice *add(BerthPlan *plan, BerthElementId element) {
   return device;
 }
 
-static void assert_written(const BerthPlan *plan, gboolean embed, const char *expected) {
-  g_autoptr(GBytes) bytes = berth_document_write(plan, embed);
+static void assert_written(const BerthPlan *plan, const char *expected) {
+  g_autoptr(GBytes) bytes = berth_document_write(plan, NULL);
   g_autofree char *text = g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
 
   g_assert_cmpstr(text, ==, expected);
@@ -103,7 +103,7 @@ static void nothing_assigned_changes_no_byte(void) {
   g_autoptr(BerthPlan) plan = plan_of("\xef\xbb\xbf<?xml version=\"1.0\"?>\r\n<!-- c --><domain\ttype=\"qemu\">\r\n<devices >\r\n"
                                       "<disk a='&#49;'><address type='pci' slot='010' /></disk><disk><address type=\"pci\"/></disk>"
                                       "<controller type='usb' index='0'/></devices>\r\n</domain>\r\n\r\n");
-  g_autoptr(GBytes) bytes = berth_document_write(plan, FALSE);
+  g_autoptr(GBytes) bytes = berth_document_write(plan, NULL);
 
   g_assert_true(bytes == plan->document->bytes);
 }
@@ -115,12 +115,11 @@ static void addresses_are_added(void) {
   for (guint i = 0; i < 3; i++)
     nth(plan, i)->address = berth_model_address_pci(0, 3 + i, 0);
   assert_written(
-      plan, FALSE,
-      "<domain>\n  <devices>\n    <disk>\n      <target dev=\"vda\"/>\n"
-      "      <address type=\"pci\" domain=\"0x0000\" bus=\"0x00\" slot=\"0x03\" function=\"0x0\"/>\n    </disk>\n    <disk>\n"
-      "      <address type=\"pci\" domain=\"0x0000\" bus=\"0x00\" slot=\"0x04\" function=\"0x0\"/>\n    </disk>\n"
-      "    <disk><target dev='vdc'/><address type=\"pci\" domain=\"0x0000\" bus=\"0x00\" slot=\"0x05\" function=\"0x0\"/>"
-      "</disk>\n  </devices>\n</domain>\n");
+      plan, "<domain>\n  <devices>\n    <disk>\n      <target dev=\"vda\"/>\n"
+            "      <address type=\"pci\" domain=\"0x0000\" bus=\"0x00\" slot=\"0x03\" function=\"0x0\"/>\n    </disk>\n    <disk>\n"
+            "      <address type=\"pci\" domain=\"0x0000\" bus=\"0x00\" slot=\"0x04\" function=\"0x0\"/>\n    </disk>\n"
+            "    <disk><target dev='vdc'/><address type=\"pci\" domain=\"0x0000\" bus=\"0x00\" slot=\"0x05\" function=\"0x0\"/>"
+            "</disk>\n  </devices>\n</domain>\n");
 }
 
 static void addresses_are_changed_where_they_differ(void) {
@@ -134,7 +133,7 @@ static void addresses_are_changed_where_they_differ(void) {
   berth_model_address_set(&nth(plan, 2)->address, BERTH_USB_BUS, 0);
   berth_model_address_set(&nth(plan, 2)->address, BERTH_USB_PORT, 0x01020000);
   nth(plan, 3)->address = (BerthAddress){.type = BERTH_ADDRESS_DRIVE, .given = 0xf, .value = {1, 2, 0, 3}};
-  assert_written(plan, FALSE,
+  assert_written(plan,
                  "<domain><devices><disk><address type='pci' slot='3' multifunction='on'/></disk>"
                  "<disk><address slot='0x04' type='pci' function='0x0' domain='0x0000' bus='0x00'/></disk>"
                  "<disk><address type='usb' port='1.2' bus='0'/></disk>"
@@ -157,35 +156,32 @@ static void values_and_devices_are_added(void) {
   berth_model_device_set(port, "target/@port", "0x8");
   port->address = berth_model_address_pci(0, 1, 0);
   assert_written(
-      plan, FALSE,
-      "<domain>\n  <name>g</name>\n  <uuid>c7a5fdbd</uuid>\n  <os><type machine='pc-q35-7.2'>hvm</type></os>\n  <devices>\n"
-      "    <interface>\n      <mac address='52:54:00:00:00:01'/>\n    </interface>\n    <controller type='usb' index='0'/>\n"
-      "    <!-- last -->\n    <controller type='pci' index='1' model='pcie-root-port'>\n"
-      "      <target chassis='1' port='0x8'/>\n"
-      "      <address type='pci' domain='0x0000' bus='0x00' slot='0x01' function='0x0'/>\n    </controller>\n"
-      "  </devices>\n</domain>\n");
+      plan, "<domain>\n  <name>g</name>\n  <uuid>c7a5fdbd</uuid>\n  <os><type machine='pc-q35-7.2'>hvm</type></os>\n  <devices>\n"
+            "    <interface>\n      <mac address='52:54:00:00:00:01'/>\n    </interface>\n    <controller type='usb' index='0'/>\n"
+            "    <!-- last -->\n    <controller type='pci' index='1' model='pcie-root-port'>\n"
+            "      <target chassis='1' port='0x8'/>\n"
+            "      <address type='pci' domain='0x0000' bus='0x00' slot='0x01' function='0x0'/>\n    </controller>\n"
+            "  </devices>\n</domain>\n");
 }
 
 static void missing_devices_are_made(void) {
   g_autoptr(BerthPlan) plan = plan_of("<domain>\r\n  <name>g</name>\r\n</domain>");
 
   berth_model_device_set(add(plan, BERTH_CONTROLLER), "@type", "usb");
-  assert_written(plan, FALSE,
-                 "<domain>\r\n  <name>g</name>\r\n  <devices>\r\n    <controller type='usb'/>\r\n  </devices>\r\n</domain>");
+  assert_written(plan, "<domain>\r\n  <name>g</name>\r\n  <devices>\r\n    <controller type='usb'/>\r\n  </devices>\r\n</domain>");
 }
 
-/* Writes @plan with its record and reads both back. */
-static BerthPlan *embedded_again(const BerthPlan *plan) {
-  g_autoptr(GBytes) bytes = berth_document_write(plan, TRUE);
+/* Writes @plan with @record and reads both back. */
+static BerthPlan *embedded_again(const BerthPlan *plan, const BerthRecord *record) {
+  g_autoptr(GBytes) bytes = berth_document_write(plan, record);
   g_autofree char *text = g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
   g_autoptr(GError) error = NULL;
   BerthPlan *again = plan_of(text);
 
-  again->record = berth_document_embedded(again->document, &error);
+  g_autoptr(BerthRecord) read = berth_document_embedded(again->document, &error);
   g_assert_no_error(error);
-  g_assert_nonnull(again->record);
-  g_autofree char *was = berth_record_to_json(plan->record);
-  g_autofree char *is = berth_record_to_json(again->record);
+  g_assert_nonnull(read);
+  g_autofree char *was = berth_record_to_json(record), *is = berth_record_to_json(read);
   g_assert_cmpstr(is, ==, was);
   return again;
 }
@@ -200,15 +196,15 @@ static void the_record_is_embedded_and_read_back(void) {
 
   for (guint i = 0; i < G_N_ELEMENTS(texts); i++) {
     g_autoptr(BerthPlan) plan = plan_of(texts[i]);
-    plan->record = berth_model_record_new();
-    plan->record->name = g_strdup("<g> & \"h\"");
-    plan->record->machine = g_strdup("pc-q35-7.2");
-    g_autoptr(BerthPlan) again = embedded_again(plan);
-    g_autoptr(GBytes) twice = berth_document_write(again, TRUE);
+    g_autoptr(BerthRecord) record = berth_model_record_new();
+    record->name = g_strdup("<g> & \"h\"");
+    record->machine = g_strdup("pc-q35-7.2");
+    g_autoptr(BerthPlan) again = embedded_again(plan, record);
+    g_autoptr(GBytes) twice = berth_document_write(again, record);
     g_assert_true(twice == again->document->bytes);
-    g_free(again->record->name);
-    again->record->name = g_strdup("other");
-    g_autoptr(BerthPlan) third = embedded_again(again);
+    g_free(record->name);
+    record->name = g_strdup("other");
+    g_autoptr(BerthPlan) third = embedded_again(again, record);
     g_assert_cmpuint(g_bytes_get_size(third->document->bytes), <, g_bytes_get_size(again->document->bytes));
   }
 }

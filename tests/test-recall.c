@@ -146,7 +146,7 @@ static void stages(Run *run, const BerthPlanOptions *options) {
     return;
   derive_macs(run->inventory);
   place_toy(&assignment);
-  run->record = berth_assign_remember(&assignment, recall, options);
+  run->record = berth_assign_remember(run->inventory, recall, options->now);
 }
 
 static Run run_with(const char *body, const BerthPlanOptions *options) {

@@ -116,7 +116,7 @@ BERTH_API void berth_plan_free(BerthPlan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthPlan, berth_plan_free)
 /** berth_plan_document: (transfer full): the domain with addresses; the very bytes of the input where nothing was assigned. */
 BERTH_API GBytes *berth_plan_document(const BerthPlan *plan);
-/** berth_plan_record: (transfer none): the new record. */
+/** berth_plan_record: (transfer none): the new record; made when it, or the rows, are asked for the first time. */
 BERTH_API const BerthRecord *berth_plan_record(const BerthPlan *plan);
 /** berth_plan_notes: (transfer none): warnings, one line each, NULL-terminated. */
 BERTH_API const char *const *berth_plan_notes(const BerthPlan *plan);

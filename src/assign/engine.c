@@ -89,8 +89,20 @@ BerthPlan *berth_assign_plan(const BerthInventory *inventory, const BerthTables 
   g_ptr_array_sort(copy->devices, by_element);
 
   BerthPlan *plan = g_new0(BerthPlan, 1);
-  plan->record = berth_assign_remember(&assignment, recall, options);
+  berth_assign_recall_end(recall);
+  plan->recall = g_steal_pointer(&recall);
   plan->inventory = g_steal_pointer(&copy);
   plan->notes = g_steal_pointer(&notes);
   return plan;
+}
+
+void berth_plan_free(BerthPlan *plan) {
+  if (plan == NULL)
+    return;
+  berth_assign_recall_free(plan->recall);
+  berth_model_inventory_free(plan->inventory);
+  if (plan->notes != NULL)
+    g_ptr_array_unref(plan->notes);
+  berth_xml_document_free(plan->document);
+  g_free(plan);
 }

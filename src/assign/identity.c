@@ -227,7 +227,7 @@ static void identify(BerthDevice *device, GHashTable *ordinals) {
     add_key(device, BERTH_KEY_DERIVED, g_strdup("mac"));
 }
 
-void berth_assign_identity_refresh(BerthInventory *inventory) {
+void berth_assign_identity_refresh(const BerthInventory *inventory) {
   g_autoptr(GHashTable) ordinals = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   for (guint i = 0; i < inventory->devices->len; i++)
     identify(g_ptr_array_index(inventory->devices, i), ordinals);

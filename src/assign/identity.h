@@ -5,4 +5,4 @@
 #include "model/identity.h"
 
 /* Computes device->keys of every device anew, as the inventory stands now, strongest first. */
-void berth_assign_identity_refresh(BerthInventory *inventory);
+void berth_assign_identity_refresh(const BerthInventory *inventory);

@@ -12,7 +12,9 @@ BerthRecall *berth_assign_recall_new(BerthAssignment *assignment, const BerthTab
   recall->assignment = assignment;
   recall->tables = tables;
   recall->options = options;
-  recall->record = assignment->record != NULL ? assignment->record : options->record;
+  const BerthRecord *record = assignment->record != NULL ? assignment->record : options->record;
+  recall->record = record != NULL ? berth_model_record_ref(record) : NULL;
+  recall->now = g_strdup(options->now);
   recall->entry_of = g_hash_table_new(NULL, NULL);
   recall->device_of = g_hash_table_new(NULL, NULL);
   recall->settled = g_hash_table_new(NULL, NULL);
@@ -23,12 +25,18 @@ BerthRecall *berth_assign_recall_new(BerthAssignment *assignment, const BerthTab
   return recall;
 }
 
+void berth_assign_recall_end(BerthRecall *recall) {
+  recall->assignment = NULL;
+  recall->tables = NULL;
+  recall->options = NULL;
+}
+
 void berth_assign_recall_free(BerthRecall *recall) {
   if (recall == NULL)
     return;
-  if (recall->assignment->record == recall->effective)
-    recall->assignment->record = recall->record;
+  berth_record_free(recall->record);
   berth_record_free(recall->effective);
+  berth_record_free(recall->made);
   g_hash_table_unref(recall->entry_of);
   g_hash_table_unref(recall->device_of);
   g_hash_table_unref(recall->settled);
@@ -36,6 +44,7 @@ void berth_assign_recall_free(BerthRecall *recall) {
   g_ptr_array_unref(recall->to_settle);
   g_hash_table_unref(recall->used);
   g_hash_table_unref(recall->controllers);
+  g_free(recall->now);
   g_free(recall);
 }
 
@@ -390,7 +399,7 @@ static void add_effective(BerthRecall *recall, const BerthRecordEntry *entry, gb
   BerthRecordEntry *copy = berth_model_record_entry_copy(entry);
   g_clear_pointer(&copy->gone, g_free);
   if (gone)
-    copy->gone = g_strdup(entry->gone != NULL ? entry->gone : recall->options->now != NULL ? recall->options->now : "now");
+    copy->gone = g_strdup(entry->gone != NULL ? entry->gone : recall->now != NULL ? recall->now : "now");
   g_ptr_array_add(recall->effective->entries, copy);
 }
 

@@ -152,8 +152,7 @@ static void remember_gone(BerthRecord *record, const BerthRecall *recall, GHashT
   }
 }
 
-BerthRecord *berth_assign_remember(const BerthAssignment *assignment, const BerthRecall *recall, const BerthPlanOptions *options) {
-  const BerthInventory *inventory = assignment->inventory;
+BerthRecord *berth_assign_remember(const BerthInventory *inventory, const BerthRecall *recall, const char *now) {
   BerthRecord *record = berth_model_record_new();
   g_autoptr(GHashTable) claims = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   const char *name = berth_model_device_get(inventory->domain, "name");
@@ -163,24 +162,31 @@ BerthRecord *berth_assign_remember(const BerthAssignment *assignment, const Bert
   record->arch = g_strdup(inventory->arch);
   record->machine = g_strdup(inventory->machine);
 
-  berth_assign_identity_refresh(assignment->inventory); /* MACs have been derived, controllers have been added */
+  berth_assign_identity_refresh(inventory); /* MACs have been derived, controllers have been added */
   /* Those that are known keep their order: a document that came out of berth may list its controllers in another one. */
   const GPtrArray *known = recall != NULL && recall->record != NULL ? recall->record->entries : NULL;
   for (guint i = 0; known != NULL && i < known->len; i++) {
     const BerthDevice *device = g_hash_table_lookup(recall->device_of, g_ptr_array_index(known, i));
     if (device != NULL)
-      remember_present(record, recall, device, claims, options->now);
+      remember_present(record, recall, device, claims, now);
   }
   for (guint i = 0; i < inventory->devices->len; i++) {
     const BerthDevice *device = g_ptr_array_index(inventory->devices, i);
     if (berth_assign_recall_entry(recall, device) == NULL)
-      remember_present(record, recall, device, claims, options->now);
+      remember_present(record, recall, device, claims, now);
   }
   if (recall != NULL && recall->record != NULL && recall->same_machine) {
-    remember_gone(record, recall, claims, TRUE, options->now);
-    remember_gone(record, recall, claims, FALSE, options->now);
+    remember_gone(record, recall, claims, TRUE, now);
+    remember_gone(record, recall, claims, FALSE, now);
   }
   return record;
+}
+
+BerthRecord *berth_assign_record(const BerthPlan *plan) {
+  BerthRecall *recall = plan->recall;
+  if (g_once_init_enter(&recall->made))
+    g_once_init_leave(&recall->made, berth_assign_remember(plan->inventory, recall, recall->now));
+  return recall->made;
 }
 
 BerthRecord *berth_assign_record_of(const BerthInventory *inventory, const BerthTables *tables, GError **error) {
@@ -199,5 +205,5 @@ BerthRecord *berth_assign_record_of(const BerthInventory *inventory, const Berth
   }
   if (!berth_assign_identify(&assignment, error))
     return NULL;
-  return berth_assign_remember(&assignment, NULL, &options);
+  return berth_assign_remember(copy, NULL, NULL);
 }

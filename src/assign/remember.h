@@ -3,6 +3,10 @@
 
 #include "assign/engine.h"
 
+/* The new record of @plan, made when it is asked for the first time; with it, the devices' keys are as they are recorded. Threads
+ * may ask at once. (transfer none) */
+BerthRecord *berth_assign_record(const BerthPlan *plan);
+
 /* What an earlier document with addresses remembers (--previous): its devices as they are, nothing placed. Controllers and hubs
  * count as added by berth, for nothing says who wrote them. Errors: BAD_INPUT (equal aliases or disk targets, bad controllers). */
 BerthRecord *berth_assign_record_of(const BerthInventory *inventory, const BerthTables *tables, GError **error);

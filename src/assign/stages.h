@@ -13,9 +13,10 @@ gboolean berth_assign_identify(BerthAssignment *assignment, GError **error);
 /* recall.c: matches devices and record entries key by key; gives matched devices without address their recorded place (if the
  * family says that they fit), brings back the controllers that berth had added, fills sticky values and uuid. Called again after
  * defaults.c has added devices: only what is unmatched is looked at. */
-typedef struct BerthRecall BerthRecall;
 BerthRecall *berth_assign_recall_new(BerthAssignment *assignment, const BerthTables *tables, const BerthPlanOptions *options);
 void berth_assign_recall_free(BerthRecall *recall);
+/* The plan is made: lets go of all that is borrowed. What the new record is made from stays. */
+void berth_assign_recall_end(BerthRecall *recall);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthRecall, berth_assign_recall_free)
 gboolean berth_assign_recall(BerthRecall *recall, GError **error);
 
@@ -57,4 +58,4 @@ void berth_assign_ids(BerthAssignment *assignment);
 
 /* remember.c: the new record: present devices in list order, then reservations (those of the old record that were not taken, and
  * devices that are gone now), oldest first. */
-BerthRecord *berth_assign_remember(const BerthAssignment *assignment, const BerthRecall *recall, const BerthPlanOptions *options);
+BerthRecord *berth_assign_remember(const BerthInventory *inventory, const BerthRecall *recall, const char *now);

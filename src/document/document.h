@@ -11,8 +11,8 @@
 BerthInventory *berth_document_read(const BerthXmlDocument *document, const BerthElement *elements, GError **error);
 
 /* The document with everything the plan set: values, addresses, added devices at the end of <devices> (made if missing); with
- * @embed the record in <metadata>. The very same bytes where nothing changes. (transfer full) */
-GBytes *berth_document_write(const BerthPlan *plan, gboolean embed);
+ * @embedded (NULL: none) in <metadata>. The very same bytes where nothing changes. (transfer full) */
+GBytes *berth_document_write(const BerthPlan *plan, const BerthRecord *embedded);
 
 /* The record in the domain's <metadata>; NULL without error if there is none. */
 BerthRecord *berth_document_embedded(const BerthXmlDocument *document, GError **error);

@@ -300,14 +300,14 @@ static void write_devices(BerthXmlEdits *edits, const BerthXmlDocument *document
     berth_xml_edits_add(edits, root, NULL, g_steal_pointer(&fresh));
 }
 
-GBytes *berth_document_write(const BerthPlan *plan, gboolean embed) {
+GBytes *berth_document_write(const BerthPlan *plan, const BerthRecord *embedded) {
   const BerthInventory *inventory = plan->inventory;
   const BerthXmlDocument *document = inventory->document;
   g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(document);
 
   write_domain(edits, inventory->domain);
-  if (embed && plan->record != NULL)
-    write_record(edits, document, plan->record);
+  if (embedded != NULL)
+    write_record(edits, document, embedded);
   write_devices(edits, document, inventory->devices);
   return berth_xml_edits_apply(edits);
 }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "assign/remember.h"
 #include "emit/emit.h"
 #include "facts/facts.h"
 #include "families/families.h"
@@ -55,7 +56,7 @@ static const char *binary_name(const BerthPlan *plan, const BerthEnv *env, const
 GBytes *berth_plan_command(const BerthPlan *plan, const BerthEnv *env, const BerthFacts *facts, BerthCommandFormat format,
                            GError **error) {
   g_return_val_if_fail((guint)format < G_N_ELEMENTS(formats), NULL);
-  const BerthRecord *record = plan->record;
+  const BerthRecord *record = berth_assign_record(plan);
   const char *folder = record->uuid != NULL ? record->uuid : record->name != NULL ? record->name : "guest";
   g_autofree char *run_dir = berth_lib_run_dir(env, folder);
   g_autoptr(BerthQemu) qemu = berth_kinds_build(plan->inventory, facts, berth_families, run_dir, error);

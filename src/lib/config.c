@@ -2,6 +2,7 @@
 /* Devices that come to and go from a stored definition. */
 #include "lib/live.h"
 
+#include "assign/remember.h"
 #include "document/document.h"
 #include "xml/splice.h"
 
@@ -35,7 +36,7 @@ static BerthPlan *plan_change(const BerthLibConfig *config, const BerthStoreGues
   if (plan == NULL)
     return NULL;
   plan->document = g_steal_pointer(&document);
-  berth_lib_live_release(plan->record);
+  berth_lib_live_release(berth_assign_record(plan));
   return plan;
 }
 
@@ -50,7 +51,7 @@ gboolean berth_lib_config_change(BerthStoreWrite *write, gpointer data, GError *
     return plan != NULL;
   g_autoptr(BerthStoreRevision) revision = g_new0(BerthStoreRevision, 1);
   revision->document = berth_plan_document(plan);
-  revision->record = berth_record_to_json(plan->record);
+  revision->record = berth_record_to_json(berth_assign_record(plan));
   revision->machine = g_strdup(plan->inventory->machine);
   revision->command = g_strdup(config->command);
   revision->made = g_strdup(now);

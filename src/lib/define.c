@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "assign/remember.h"
 #include "facts/facts.h"
 #include "families/families.h"
 #include "kinds/kinds.h"
@@ -143,7 +144,7 @@ static gboolean make_plan(Definition *definition, gboolean allow_move, GError **
   definition->plan = berth_lib_plan(definition->document, &options, error);
   if (definition->plan == NULL)
     return FALSE;
-  berth_lib_live_release(definition->plan->record);
+  berth_lib_live_release(berth_assign_record(definition->plan));
   if (definition->uuid == NULL)
     definition->uuid = g_strdup(options.uuid);
   if (!check_machine(definition, error) || !check_models(definition, error))
@@ -155,7 +156,7 @@ static gboolean make_plan(Definition *definition, gboolean allow_move, GError **
 static gboolean put(BerthStoreWrite *write, Definition *definition, GError **error) {
   g_autoptr(BerthStoreRevision) revision = g_new0(BerthStoreRevision, 1);
   revision->document = berth_plan_document(definition->plan);
-  revision->record = berth_record_to_json(definition->plan->record);
+  revision->record = berth_record_to_json(berth_assign_record(definition->plan));
   revision->machine = g_strdup(definition->plan->inventory->machine);
   revision->command = g_strdup("define");
   revision->made = g_strdup(definition->now);

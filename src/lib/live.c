@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lib/live.h"
 
+#include "assign/remember.h"
 #include "families/families.h"
 #include "guest/control.h"
 #include "guest/launch.h"
@@ -42,7 +43,7 @@ static gboolean rewrite(Berth *berth, BerthStoreWrite *write, const BerthStoreGu
   if (plan == NULL)
     return FALSE;
   g_autoptr(GBytes) document = berth_plan_document(plan);
-  g_autofree char *json = berth_record_to_json(plan->record);
+  g_autofree char *json = berth_record_to_json(berth_assign_record(plan));
   BerthStoreRun run = guest->run;
   run.document = document;
   run.record = json;

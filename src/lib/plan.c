@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lib/lib.h"
 
-#include "assign/engine.h"
+#include "assign/remember.h"
 #include "document/document.h"
 #include "families/families.h"
 #include "kinds/kinds.h"
@@ -23,11 +23,11 @@ BerthPlan *berth_plan_new(const BerthDomain *domain, const BerthPlanOptions *opt
 }
 
 GBytes *berth_plan_document(const BerthPlan *plan) {
-  return berth_document_write(plan, plan->embed);
+  return berth_document_write(plan, plan->embed ? berth_assign_record(plan) : NULL);
 }
 
 const BerthRecord *berth_plan_record(const BerthPlan *plan) {
-  return plan->record;
+  return berth_assign_record(plan);
 }
 
 const char *const *berth_plan_notes(const BerthPlan *plan) {
@@ -80,6 +80,7 @@ BerthRow *berth_lib_row_empty(void) {
 
 BerthRow *berth_lib_row_new(const BerthPlan *plan, const BerthDevice *device) {
   BerthRow *row = g_new0(BerthRow, 1);
+  berth_assign_record(plan); /* the device's keys */
   row->device = text(device->element->name);
   row->kind = device->element->variant != NULL ? device->element->variant(device) : text("");
   row->identity = text(identity(device));

@@ -8,20 +8,27 @@
 #define MAX_DEPTH 16
 
 BerthRecord *berth_model_record_new(void) {
-  BerthRecord *record = g_new0(BerthRecord, 1);
+  BerthRecord *record = g_atomic_rc_box_new0(BerthRecord);
   record->entries = g_ptr_array_new_with_free_func((GDestroyNotify)berth_model_record_entry_free);
   return record;
 }
 
-void berth_record_free(BerthRecord *record) {
-  if (record == NULL)
-    return;
+BerthRecord *berth_model_record_ref(const BerthRecord *record) {
+  return g_atomic_rc_box_acquire((BerthRecord *)record);
+}
+
+static void record_clear(gpointer data) {
+  BerthRecord *record = data;
   g_free(record->name);
   g_free(record->uuid);
   g_free(record->arch);
   g_free(record->machine);
   g_ptr_array_unref(record->entries);
-  g_free(record);
+}
+
+void berth_record_free(BerthRecord *record) {
+  if (record != NULL)
+    g_atomic_rc_box_release_full(record, record_clear);
 }
 
 static void set_clear(gpointer data) {

@@ -23,6 +23,7 @@ typedef struct {
   char *gone;    /* NULL: present. Otherwise a reservation: when the device went */
 } BerthRecordEntry;
 
+/* Counts its references: berth_model_record_ref(), berth_record_free(). */
 struct BerthRecord {
   char *name, *uuid, *arch, *machine; /* machine: the versioned name */
   GPtrArray *entries; /* BerthRecordEntry: the present (docs/record.md has the order), then the gone, oldest first */
@@ -30,6 +31,7 @@ struct BerthRecord {
 
 /* Parsing, printing and freeing are public: berth_record_parse(), berth_record_to_json(), berth_record_free(), in record.c. */
 BerthRecord *berth_model_record_new(void);
+BerthRecord *berth_model_record_ref(const BerthRecord *record);
 BerthRecordEntry *berth_model_record_entry_new(const char *element, const char *kind);
 void berth_model_record_entry_free(BerthRecordEntry *entry);
 BerthRecordEntry *berth_model_record_entry_copy(const BerthRecordEntry *entry);
