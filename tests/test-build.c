@@ -13,6 +13,7 @@
 #include "document/document.h"
 #include "emit/emit.h"
 #include "facts/facts.h"
+#include "facts/host.h"
 #include "families/families.h"
 #include "kinds/kinds.h"
 
@@ -48,11 +49,36 @@ static gboolean guest_init(Guest *guest, const char *xml, GError **error) {
   return guest->plan != NULL;
 }
 
+#define NOW 1700000000
+#define FIRMWARE(interface, file, variables, target, features)                                                                     \
+  "{\"interface-types\": [\"" interface "\"], \"mapping\": {\"device\": \"flash\", \"executable\": {\"filename\": \"" file         \
+  "\", \"format\": \"raw\"}, \"nvram-template\": {\"filename\": \"" variables                                                      \
+  "\", \"format\": \"raw\"}}, \"targets\": [{\"architecture\": \"x86_64\", \"machines\": [\"" target                               \
+  "\"]}], \"features\": [" features "]}"
+
+/* The host that every test is on. */
+static BerthHostFacts *host_new(void) {
+  static const char *const descriptors[] = {
+      FIRMWARE("uefi", "code-secure.fd", "vars-secure.fd", "pc-q35-*", "\"secure-boot\", \"requires-smm\", \"enrolled-keys\""),
+      FIRMWARE("uefi", "code.fd", "vars.fd", "pc-*", "\"acpi-s3\""),
+  };
+  BerthHostFacts *host = berth_facts_host_new("run", "state", NOW);
+  g_hash_table_insert(host->networks, g_strdup("default"), g_strdup("virbr0"));
+  g_hash_table_insert(host->scsi, g_strdup("0:0:0:4"), g_strdup("/dev/sg4"));
+  for (guint i = 0; i < G_N_ELEMENTS(descriptors); i++) {
+    BerthFirmware *firmware = berth_facts_firmware_parse("f.json", descriptors[i], -1);
+    g_assert_nonnull(firmware);
+    g_ptr_array_add(host->firmware, firmware);
+  }
+  return host;
+}
+
 static GStrv build(const char *xml, const BerthFacts *facts, GError **error) {
   g_auto(Guest) guest = {0};
   if (!guest_init(&guest, xml, error))
     return NULL;
-  g_autoptr(BerthQemu) qemu = berth_kinds_build(guest.plan->inventory, facts, berth_families, "run", error);
+  g_autoptr(BerthHostFacts) host = host_new();
+  g_autoptr(BerthQemu) qemu = berth_kinds_build(guest.plan->inventory, facts, berth_families, host, error);
   return qemu != NULL ? berth_emit_arguments(qemu, error) : NULL;
 }
 
@@ -356,13 +382,14 @@ static void one_device_alone_has_the_same_objects(void) {
       document_with("", "<interface type='user'><mac address='52:54:00:00:00:01'/><model type='virtio'/></interface>");
   g_auto(Guest) guest = {0};
   g_autoptr(GError) error = NULL;
+  g_autoptr(BerthHostFacts) host = host_new();
   guint position = 0;
   g_assert_true(guest_init(&guest, xml, &error));
   const BerthInventory *inventory = guest.plan->inventory;
   const BerthDevice *nic = berth_model_inventory_walk(inventory, BERTH_INTERFACE, &position);
-  g_autoptr(BerthQemu) qemu = berth_kinds_build_device(inventory, nic, NULL, berth_families, "run", &error);
+  g_autoptr(BerthQemu) qemu = berth_kinds_build_device(inventory, nic, NULL, berth_families, host, &error);
   g_assert_no_error(error);
-  g_autoptr(BerthQemu) whole = berth_kinds_build(inventory, NULL, berth_families, "run", &error);
+  g_autoptr(BerthQemu) whole = berth_kinds_build(inventory, NULL, berth_families, host, &error);
   g_auto(GStrv) alone = berth_emit_arguments(qemu, &error);
   g_auto(GStrv) all = berth_emit_arguments(whole, &error);
   g_assert_cmpuint(g_strv_length(alone), ==, 5);

@@ -67,7 +67,7 @@ BERTH_API BerthPlan *berth_plan_of_guest(Berth *berth, const char *guest, GError
 
 /** berth_guest_command: the command line of berth_start(), as berth_plan_command(). Without QEMU one that has everything is
  * assumed. */
-BERTH_API GBytes *berth_guest_command(Berth *berth, const char *guest, BerthCommandFormat format, GError **error);
+BERTH_API GBytes *berth_guest_command(Berth *berth, const char *guest, BerthCommandFormat format, char ***notes, GError **error);
 
 typedef enum { BERTH_RUN_PAUSED = 1 << 0 } BerthRunFlags;
 /**

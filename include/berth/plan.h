@@ -144,13 +144,16 @@ typedef enum { BERTH_COMMAND_SHELL, BERTH_COMMAND_ARGV, BERTH_COMMAND_JSON } Ber
 /**
  * berth_plan_command:
  * @facts: (nullable)
+ * @notes: (out) (optional) (transfer full): what of the document has no effect on QEMU, and what has to be there on this host, or
+ * has to be done, before the command can be run; NULL-terminated, one line each
  *
  * The QEMU command line of the planned guest, as berth start would use it, with the monitor sockets below @env's run folder.
  * Errors: BERTH_ERROR_UNSUPPORTED naming an element that changes the guest's hardware and its line.
- * Returns: (transfer full): SHELL: one line to paste, which also makes that folder; ARGV: NUL-separated; JSON: an array of strings.
+ * Returns: (transfer full): SHELL: one line to paste, which does before what start would do
+ * (makes that folder and files, starts helpers); ARGV: NUL-separated; JSON: an array of strings.
  */
 BERTH_API GBytes *berth_plan_command(const BerthPlan *plan, const BerthEnv *env, const BerthFacts *facts, BerthCommandFormat format,
-                                     GError **error);
+                                     char ***notes, GError **error);
 
 /**
  * berth_rehearse:

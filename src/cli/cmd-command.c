@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "verbs.h"
 
+#include <stdio.h>
+
 static const struct {
   const char *name;
   BerthCommandFormat format;
@@ -16,24 +18,33 @@ static gboolean find_format(const char *name, BerthCommandFormat *format, GError
   return FALSE;
 }
 
+static void print_notes(const GStrv notes) {
+  for (guint i = 0; notes[i] != NULL; i++)
+    fprintf(stderr, "berth: note: %s\n", notes[i]);
+}
+
 static gboolean of_file(Cli *cli, const char *file, const char *os, BerthCommandFormat format, GError **error) {
   const CliPlanWish wish = {.file = file, .os = os};
   g_auto(CliPlan) plan = {0};
   if (!cli_plan(cli, &wish, &plan, error))
     return FALSE;
-  g_autoptr(GBytes) command = berth_plan_command(plan.plan, cli->env, plan.facts, format, error);
+  g_auto(GStrv) notes = NULL;
+  g_autoptr(GBytes) command = berth_plan_command(plan.plan, cli->env, plan.facts, format, &notes, error);
   if (command == NULL)
     return FALSE;
   cli_print_notes(plan.plan);
+  print_notes(notes);
   cli_write(command);
   return TRUE;
 }
 
 static gboolean of_guest(Cli *cli, const char *guest, BerthCommandFormat format, GError **error) {
   g_autoptr(Berth) berth = cli_open(cli, error);
-  g_autoptr(GBytes) command = berth != NULL ? berth_guest_command(berth, guest, format, error) : NULL;
+  g_auto(GStrv) notes = NULL;
+  g_autoptr(GBytes) command = berth != NULL ? berth_guest_command(berth, guest, format, &notes, error) : NULL;
   if (command == NULL)
     return FALSE;
+  print_notes(notes);
   cli_write(command);
   return TRUE;
 }

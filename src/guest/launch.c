@@ -12,11 +12,13 @@
 
 #include "base/file.h"
 #include "emit/emit.h"
+#include "guest/prepare.h"
 
 #define MAX_WORDS 10
 #define POLL_MS 10
 /* How long a QEMU that closed its monitor may take to end, so that its own words can be told. */
 #define FAREWELL_MS 2000
+#define HELPERS_MS 10000
 
 char *berth_guest_events_path(const char *run_dir) {
   return g_build_filename(run_dir, "events.qmp", NULL);
@@ -85,14 +87,17 @@ GStrv berth_guest_arguments(const BerthQemu *qemu, const char *run_dir, GError *
 
 /* --- the run folder --------------------------------------------------------------------------------------------------- */
 
-/* Sockets that QEMU was told to make here: channels, displays. Of a folder that is not a guest's nothing else is touched. */
+/* Sockets that QEMU was told to make here: channels, displays; and secrets. Of a folder that is not a guest's nothing else is
+ * touched. */
 static void remove_sockets(const char *run_dir) {
   g_autoptr(GDir) folder = g_dir_open(run_dir, 0, NULL);
   const char *name;
   while (folder != NULL && (name = g_dir_read_name(folder)) != NULL) {
     struct stat file;
     g_autofree char *path = g_build_filename(run_dir, name, NULL);
-    if (g_str_has_suffix(name, ".sock") && lstat(path, &file) == 0 && S_ISSOCK(file.st_mode))
+    gboolean is_file = lstat(path, &file) == 0;
+    if (is_file && ((g_str_has_suffix(name, ".sock") && S_ISSOCK(file.st_mode)) ||
+                    (g_str_has_suffix(name, ".secret") && S_ISREG(file.st_mode))))
       g_unlink(path);
   }
 }
@@ -165,11 +170,18 @@ void berth_guest_bound_log(const char *run_dir) {
 
 /* --- start ------------------------------------------------------------------------------------------------------------ */
 
-static BerthProcess *spawn_qemu(const char *const *argv, const BerthLaunch *launch, GError **error) {
+/* @helpers: those of @qemu, which may be NULL. (transfer full, with *@helpers) */
+static BerthProcess *spawn_qemu(const char *const *argv, const BerthQemu *qemu, const BerthLaunch *launch, GPtrArray **helpers,
+                                GError **error) {
   int log = open_log(launch->run_dir, error);
   if (log < 0)
     return NULL;
+  if (qemu != NULL && (*helpers = berth_guest_prepare(qemu, log, HELPERS_MS, error)) == NULL) {
+    close(log);
+    return NULL;
+  }
   BerthSpawn spawn = {.argv = argv, .in = -1, .out = log, .err = log, .session = !launch->terminal};
+  spawn.environment = qemu != NULL ? qemu->environment : NULL;
   if (launch->terminal) {
     spawn.in = STDIN_FILENO;
     spawn.out = STDOUT_FILENO;
@@ -210,12 +222,13 @@ static void explain(BerthProcess *process, const BerthLaunch *launch, const char
   }
 }
 
-static BerthProcess *launch_in(const char *const *argv, const BerthLaunch *launch, BerthQmp **events, GError **error) {
+static BerthProcess *launch_in(const char *const *argv, const BerthQemu *qemu, const BerthLaunch *launch, GPtrArray **helpers,
+                               BerthQmp **events, GError **error) {
   guint timeout_ms = launch->timeout_ms != 0 ? launch->timeout_ms : BERTH_GUEST_LAUNCH_TIMEOUT_MS;
   gint64 until = g_get_monotonic_time() + (gint64)timeout_ms * 1000;
   g_autofree char *path = berth_guest_events_path(launch->run_dir);
   g_autoptr(GError) failure = NULL;
-  g_autoptr(BerthProcess) process = spawn_qemu(argv, launch, error);
+  g_autoptr(BerthProcess) process = spawn_qemu(argv, qemu, launch, helpers, error);
   if (process == NULL)
     return NULL;
   BerthQmp *qmp = await_monitor(process, path, until, &failure);
@@ -228,22 +241,29 @@ static BerthProcess *launch_in(const char *const *argv, const BerthLaunch *launc
   return g_steal_pointer(&process);
 }
 
-BerthProcess *berth_guest_launch_arguments(const char *const *argv, const BerthLaunch *launch, BerthQmp **events, GError **error) {
+static BerthProcess *launch_all(const char *const *argv, const BerthQemu *qemu, const BerthLaunch *launch, BerthQmp **events,
+                                GError **error) {
   gboolean made = FALSE;
+  GPtrArray *helpers = NULL;
   if (!prepare_run_dir(launch->run_dir, &made, error))
     return NULL;
-  BerthProcess *process = launch_in(argv, launch, events, error);
-  if (process == NULL) {
-    remove_files(launch->run_dir);
-    if (made)
-      g_rmdir(launch->run_dir);
+  BerthProcess *process = launch_in(argv, qemu, launch, &helpers, events, error);
+  if (process != NULL) {
+    g_clear_pointer(&helpers, g_ptr_array_unref); /* they end when QEMU does */
+    return process;
   }
-  return process;
+  berth_guest_end_helpers(helpers);
+  remove_files(launch->run_dir);
+  if (made)
+    g_rmdir(launch->run_dir);
+  return NULL;
+}
+
+BerthProcess *berth_guest_launch_arguments(const char *const *argv, const BerthLaunch *launch, BerthQmp **events, GError **error) {
+  return launch_all(argv, NULL, launch, events, error);
 }
 
 BerthProcess *berth_guest_launch(const BerthQemu *qemu, const BerthLaunch *launch, BerthQmp **events, GError **error) {
   g_auto(GStrv) argv = berth_guest_arguments(qemu, launch->run_dir, error);
-  if (argv == NULL)
-    return NULL;
-  return berth_guest_launch_arguments((const char *const *)argv, launch, events, error);
+  return argv != NULL ? launch_all((const char *const *)argv, qemu, launch, events, error) : NULL;
 }

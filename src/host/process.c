@@ -19,8 +19,6 @@
 #define P_PIDFD 3
 #endif
 
-extern char **environ;
-
 /* glibc has wrappers since 2.36 only. */
 static int open_pidfd(gint64 pid) {
   return (int)syscall(SYS_pidfd_open, (pid_t)pid, 0u);
@@ -83,6 +81,16 @@ static void reset_signals(posix_spawnattr_t *attributes, gboolean session) {
   posix_spawnattr_setflags(attributes, flags);
 }
 
+/* This process's environment with what @spawn adds. (transfer full) */
+static GStrv environment_of(const BerthSpawn *spawn) {
+  GStrv variables = g_get_environ();
+  for (guint i = 0; spawn->environment != NULL && i < spawn->environment->len; i++) {
+    g_auto(GStrv) pair = g_strsplit(g_ptr_array_index(spawn->environment, i), "=", 2);
+    variables = g_environ_setenv(variables, pair[0], pair[1], TRUE);
+  }
+  return variables;
+}
+
 static int spawn_program(const char *program, const BerthSpawn *spawn, pid_t *pid) {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
@@ -92,7 +100,8 @@ static int spawn_program(const char *program, const BerthSpawn *spawn, pid_t *pi
   redirect(&actions, spawn->out, STDOUT_FILENO, O_WRONLY);
   redirect(&actions, spawn->err, STDERR_FILENO, O_WRONLY);
   reset_signals(&attributes, spawn->session);
-  int failure = posix_spawn(pid, program, &actions, &attributes, (char *const *)spawn->argv, environ);
+  g_auto(GStrv) environment = environment_of(spawn);
+  int failure = posix_spawn(pid, program, &actions, &attributes, (char *const *)spawn->argv, environment);
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   return failure;

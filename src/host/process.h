@@ -16,7 +16,8 @@ typedef struct {
 
 /* What spawn needs. Descriptors are borrowed; -1 is /dev/null. Nothing else is inherited but what lacks FD_CLOEXEC. */
 typedef struct {
-  const char *const *argv; /* argv[0] is an absolute path, or a name looked up in PATH */
+  const char *const *argv;      /* argv[0] is an absolute path, or a name looked up in PATH */
+  const GPtrArray *environment; /* char *: "NAME=VALUE" besides or instead of this process's own; NULL: none */
   int in, out, err;
   gboolean session; /* in a session of its own: the terminal's Ctrl-C and hang-up do not reach it */
 } BerthSpawn;

@@ -116,19 +116,15 @@ static const char *binary_of(const BerthInventory *inventory, const BerthFacts *
 }
 
 static BerthBuild build_init(const BerthInventory *inventory, const BerthFacts *facts, const BerthFamily *families,
-                             const char *run_dir, BerthQemu *qemu) {
-  return (BerthBuild){.inventory = inventory,
-                      .document = inventory->document,
-                      .facts = facts,
-                      .families = families,
-                      .run_dir = run_dir,
-                      .qemu = qemu};
+                             const BerthHostFacts *host, BerthQemu *qemu) {
+  return (BerthBuild){
+      .inventory = inventory, .document = inventory->document, .facts = facts, .families = families, .host = host, .qemu = qemu};
 }
 
 BerthQemu *berth_kinds_build(const BerthInventory *inventory, const BerthFacts *facts, const BerthFamily *families,
-                             const char *run_dir, GError **error) {
+                             const BerthHostFacts *host, GError **error) {
   g_autoptr(BerthQemu) qemu = berth_model_qemu_new(binary_of(inventory, facts));
-  BerthBuild build = build_init(inventory, facts, families, run_dir, qemu);
+  BerthBuild build = build_init(inventory, facts, families, host, qemu);
   g_autoptr(GPtrArray) devices = berth_kinds_in_order(inventory);
   if (!berth_kinds_supported(inventory->document, error) || !berth_kinds_build_machine(&build, error))
     return NULL;
@@ -140,9 +136,9 @@ BerthQemu *berth_kinds_build(const BerthInventory *inventory, const BerthFacts *
 }
 
 BerthQemu *berth_kinds_build_device(const BerthInventory *inventory, const BerthDevice *device, const BerthFacts *facts,
-                                    const BerthFamily *families, const char *run_dir, GError **error) {
+                                    const BerthFamily *families, const BerthHostFacts *host, GError **error) {
   g_autoptr(BerthQemu) qemu = berth_model_qemu_new(binary_of(inventory, facts));
-  BerthBuild build = build_init(inventory, facts, families, run_dir, qemu);
+  BerthBuild build = build_init(inventory, facts, families, host, qemu);
   if (!berth_kinds_supported(inventory->document, error) || !berth_kinds_build_one(&build, device, error))
     return NULL;
   return g_steal_pointer(&qemu);

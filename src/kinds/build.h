@@ -5,6 +5,7 @@
 #include <berth/error.h>
 
 #include "facts/facts.h"
+#include "facts/host.h"
 #include "facts/machine.h"
 #include "kinds/kinds.h"
 #include "model/family.h"
@@ -125,6 +126,15 @@ gboolean berth_kinds_refuse(const BerthBuild *build, const BerthDevice *device, 
     G_GNUC_PRINTF(4, 5);
 /* @done, or TRUE where a rehearsal can do without what was refused; then @error is taken back. */
 gboolean berth_kinds_go_on(BerthBuild *build, gboolean done, GError **error);
+/* Says, in a note, what of the document at @node (NULL: the device's own) has no effect. */
+void berth_kinds_note(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, const char *format, ...)
+    G_GNUC_PRINTF(4, 5);
+/* What must be there before start: @path, or NULL where nothing can tell that it is. The rest says what is missing and what to do.
+ */
+void berth_kinds_need(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, const char *path, const char *format,
+                      ...) G_GNUC_PRINTF(5, 6);
+/* Has start set an environment variable of QEMU's. */
+void berth_kinds_setenv(BerthBuild *build, const char *name, const char *value);
 /* Adds "-global @name=@value" (both made by berth). */
 void berth_kinds_global(BerthBuild *build, const char *name, const char *value);
 

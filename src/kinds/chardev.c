@@ -56,7 +56,7 @@ static gboolean set_reconnect(BerthBuild *build, const BerthDevice *device, cons
 static gboolean fill_unix(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, JsonObject *data,
                           GError **error) {
   const char *path = berth_kinds_get(device, node, "source/@path");
-  g_autofree char *own = g_strdup_printf("%s/%s.sock", build->run_dir, device->id);
+  g_autofree char *own = g_strdup_printf("%s/%s.sock", build->host->run_dir, device->id);
   JsonObject *address = address_object(data, "addr", "unix");
   json_object_set_string_member(address, "path", path != NULL ? path : own);
   set_server(data, path == NULL || g_strcmp0(berth_kinds_get(device, node, "source/@mode"), "bind") == 0);

@@ -37,6 +37,41 @@ gboolean berth_kinds_refuse(const BerthBuild *build, const BerthDevice *device, 
   return FALSE;
 }
 
+/* "FILE:LINE: DEVICE: @text". (transfer full, as @text is) */
+static char *placed(const BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, char *text) {
+  g_autofree char *what = text;
+  g_autofree char *name = device != NULL ? berth_model_device_name(device) : NULL;
+  g_autoptr(GError) error = NULL;
+  berth_xml_error(&error, BERTH_ERROR_UNSUPPORTED, build->document,
+                  node != NULL     ? node
+                  : device != NULL ? device->node
+                                   : NULL,
+                  "%s%s%s", name != NULL ? name : "", name != NULL ? ": " : "", what);
+  return g_strdup(error->message);
+}
+
+void berth_kinds_note(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  g_ptr_array_add(build->qemu->notes, placed(build, device, node, g_strdup_vprintf(format, args)));
+  va_end(args);
+}
+
+void berth_kinds_need(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, const char *path, const char *format,
+                      ...) {
+  BerthQemuNeed *need = g_new0(BerthQemuNeed, 1);
+  va_list args;
+  va_start(args, format);
+  need->path = g_strdup(path);
+  need->message = placed(build, device, node, g_strdup_vprintf(format, args));
+  va_end(args);
+  g_ptr_array_add(build->qemu->needs, need);
+}
+
+void berth_kinds_setenv(BerthBuild *build, const char *name, const char *value) {
+  g_ptr_array_add(build->qemu->environment, g_strconcat(name, "=", value, NULL));
+}
+
 void berth_kinds_global(BerthBuild *build, const char *name, const char *value) {
   g_autofree char *text = g_strconcat(name, "=", value, NULL);
   berth_model_qemu_option(build->qemu, "-global", text);

@@ -27,7 +27,7 @@ static guint64 port_of(const BerthDevice *device, const char *path) {
 
 static void set_socket(const BerthBuild *build, const BerthDevice *device, JsonObject *props) {
   const char *path = berth_model_device_get(device, "listen/@socket");
-  g_autofree char *own = g_strconcat(build->run_dir, "/spice.sock", NULL);
+  g_autofree char *own = g_strconcat(build->host->run_dir, "/spice.sock", NULL);
   json_object_set_boolean_member(props, "unix", TRUE);
   json_object_set_string_member(props, "addr", path != NULL ? path : own);
 }

@@ -60,7 +60,7 @@ gboolean berth_kinds_build_vnc(BerthBuild *build, const BerthDevice *device, con
   if (berth_model_device_is(device, "listen/@type", "none"))
     display = g_strdup("none");
   else if (is_socket(device))
-    display = path != NULL ? g_strconcat("unix:", path, NULL) : g_strconcat("unix:", build->run_dir, "/vnc.sock", NULL);
+    display = path != NULL ? g_strconcat("unix:", path, NULL) : g_strconcat("unix:", build->host->run_dir, "/vnc.sock", NULL);
   else
     display = tcp_display(build, device, &choose, error);
   if (display == NULL)

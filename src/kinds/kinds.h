@@ -14,16 +14,16 @@ const BerthElement *berth_kinds_element(const char *name);
 const BerthKind *berth_kinds_classify(const BerthDevice *device);
 
 /* All QEMU objects of the guest: machine, memory, CPU … then each device through its kind, with the address properties its
- * family gives. @families ends with type NONE. @run_dir is where sockets go whose path the document leaves out (a channel, a VNC
- * display). Monitors and other things of the runner (-S, -nodefaults, -no-user-config, -sandbox) are not part of it.
+ * family gives. @families ends with type NONE. Sockets whose path the document leaves out (a channel, a VNC display) go to the run
+ * folder of @host. Monitors and other things of the runner (-S, -nodefaults, -no-user-config, -sandbox) are not part of it.
  * Errors: UNSUPPORTED, naming an element that changes the guest's hardware and that berth cannot start, with file and line. */
 typedef struct BerthFamily BerthFamily;
 BerthQemu *berth_kinds_build(const BerthInventory *inventory, const BerthFacts *facts, const BerthFamily *families,
-                             const char *run_dir, GError **error);
+                             const BerthHostFacts *host, GError **error);
 
 /* The objects of one device alone, for plugging it into a running guest; otherwise as berth_kinds_build(). */
 BerthQemu *berth_kinds_build_device(const BerthInventory *inventory, const BerthDevice *device, const BerthFacts *facts,
-                                    const BerthFamily *families, const char *run_dir, GError **error);
+                                    const BerthFamily *families, const BerthHostFacts *host, GError **error);
 
 /* The rows of one element, ending with a NULL variant; NULL: it has none. */
 const BerthKind *berth_kinds_of_element(BerthElementId element);

@@ -94,7 +94,7 @@ static void add_backend(BerthBuild *build, const char *id, guint64 bytes, const 
   if (memfd && backing->huge && backing->page > 0)
     json_object_set_int_member(props, "hugetlbsize", (gint64)backing->page);
   if (!memfd && backing->file)
-    json_object_set_string_member(props, "mem-path", build->run_dir);
+    json_object_set_string_member(props, "mem-path", build->host->run_dir);
   if (memfd || backing->file)
     json_object_set_boolean_member(props, "share", backing->shared);
   if (backing->prealloc || backing->huge)

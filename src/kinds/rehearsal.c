@@ -524,8 +524,9 @@ BerthRehearsal *berth_kinds_rehearse(const BerthInventory *inventory, const Bert
                                      GError **error) {
   g_autoptr(BerthRehearsal) rehearsal = g_new0(BerthRehearsal, 1);
   g_autoptr(GPtrArray) devices = berth_kinds_in_order(inventory);
+  const BerthHostFacts host = {.run_dir = ".", .state_dir = ".", .secrets_dir = "."};
   const BerthBuild build = {
-      .inventory = inventory, .document = inventory->document, .facts = facts, .families = families, .run_dir = "."};
+      .inventory = inventory, .document = inventory->document, .facts = facts, .families = families, .host = &host};
   guint hubs = 0;
   rehearsal->qemu = berth_model_qemu_new(facts != NULL ? facts->binary : "qemu-system-x86_64");
   rehearsal->backend = g_hash_table_new_full(NULL, NULL, NULL, g_free);

@@ -2,6 +2,7 @@
 #include "lib/live.h"
 
 #include "families/families.h"
+#include "guest/prepare.h"
 #include "kinds/kinds.h"
 #include "xml/splice.h"
 
@@ -135,9 +136,10 @@ static gboolean plug(Coming *coming, BerthLibLiveAlso also, gpointer data, GErro
   BerthLibLive *live = coming->live;
   const BerthStoreGuest *guest = live->guest;
   const char *id = coming->device->id;
+  g_autoptr(BerthHostFacts) host = berth_lib_host_facts(live->berth->env, guest->run.run_dir, coming->plan->inventory->document);
   g_autoptr(BerthQemu) objects =
-      berth_kinds_build_device(coming->plan->inventory, coming->device, live->facts, berth_families, guest->run.run_dir, error);
-  if (objects == NULL)
+      berth_kinds_build_device(coming->plan->inventory, coming->device, live->facts, berth_families, host, error);
+  if (objects == NULL || !berth_guest_check_needs(objects, error))
     return FALSE;
   drop_boot_index(objects, coming->device);
   if (!berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, BERTH_STORE_ATTACHING, coming->xml, error))

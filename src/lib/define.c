@@ -6,12 +6,14 @@
 #include "assign/remember.h"
 #include "facts/facts.h"
 #include "families/families.h"
+#include "guest/prepare.h"
 #include "kinds/kinds.h"
 #include "lib/live.h"
 #include "lib/names.h"
 
 /* A definition on its way into the store. */
 typedef struct {
+  const BerthEnv *env;
   const BerthXmlDocument *document;
   const BerthPlanOptions *options; /* NULL: none */
   const char *name;
@@ -113,11 +115,15 @@ static gboolean check_models(const Definition *definition, GError **error) {
 /* A guest may be defined that cannot be started (yet, or with this QEMU), but not without a word. */
 static void note_start(const Definition *definition) {
   const BerthPlan *plan = definition->plan;
+  if (definition->facts == NULL)
+    return;
   g_autoptr(GError) refusal = NULL;
-  g_autoptr(BerthQemu) qemu =
-      definition->facts != NULL ? berth_kinds_build(plan->inventory, definition->facts, berth_families, "", &refusal) : NULL;
-  if (qemu == NULL && refusal != NULL)
-    g_ptr_array_insert(plan->notes, (gint)plan->notes->len - 1, g_strdup_printf("start will refuse it: %s", refusal->message));
+  g_autofree char *run_dir = berth_lib_run_dir(definition->env, definition->uuid);
+  g_autoptr(BerthHostFacts) host = berth_lib_host_facts(definition->env, run_dir, definition->document);
+  g_autoptr(BerthQemu) qemu = berth_kinds_build(plan->inventory, definition->facts, berth_families, host, &refusal);
+  if (qemu != NULL && berth_guest_check_needs(qemu, &refusal))
+    return;
+  g_ptr_array_insert(plan->notes, (gint)plan->notes->len - 1, g_strdup_printf("start will refuse it: %s", refusal->message));
 }
 
 static gboolean make_plan(Definition *definition, gboolean allow_move, GError **error) {
@@ -190,7 +196,8 @@ static void forget_attempt(Definition *definition) {
 
 gboolean berth_define(Berth *berth, const BerthDomain *domain, guint flags, const BerthPlanOptions *options, BerthPlan **plan,
                       GError **error) {
-  g_auto(Definition) definition = {.document = domain->document, .options = options, .now = berth_base_env_timestamp(berth->env)};
+  g_auto(Definition) definition = {
+      .env = berth->env, .document = domain->document, .options = options, .now = berth_base_env_timestamp(berth->env)};
   definition.name = berth_lib_name_of(domain->document, error);
   if (definition.name == NULL || !berth_lib_uuid_of(domain->document, &definition.uuid, error) ||
       !find_facts(berth, &definition, error))

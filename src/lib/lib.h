@@ -5,6 +5,7 @@
 #include <berth/guest.h>
 
 #include "base/env.h"
+#include "facts/host.h"
 #include "guest/readback.h"
 #include "host/lock.h"
 #include "host/process.h"
@@ -43,6 +44,9 @@ BerthPlan *berth_lib_plan_stored(const char *what, GBytes *document, const char 
 BerthFacts *berth_lib_facts(const BerthEnv *env, const char *emulator, GError **error);
 /* Its absolute path. (transfer full) */
 char *berth_lib_binary(const BerthEnv *env, const char *emulator, GError **error);
+
+/* surroundings.c: what of the host the QEMU objects of @document's guest depend on, with its run folder. (transfer full) */
+BerthHostFacts *berth_lib_host_facts(const BerthEnv *env, const char *run_dir, const BerthXmlDocument *document);
 
 /* state.c. The lock of a guest: one start, destroy or question to its control monitor at a time. Errors: BUSY. */
 BerthLock *berth_lib_lock(const Berth *berth, const BerthStoreGuest *guest, GError **error);

@@ -85,10 +85,12 @@ gboolean berth_lib_live_note(Berth *berth, const char *uuid, const BerthStoreRun
 
 /* ---- what others have left ---- */
 
-static void drop_back_ends(BerthQmp *qmp, const BerthStoreGuest *guest, const BerthPlan *plan, const char *id) {
+static void drop_back_ends(const BerthEnv *env, BerthQmp *qmp, const BerthStoreGuest *guest, const BerthPlan *plan,
+                           const char *id) {
   const BerthDevice *device = berth_lib_live_device(plan, id);
+  g_autoptr(BerthHostFacts) host = berth_lib_host_facts(env, guest->run.run_dir, plan->inventory->document);
   g_autoptr(BerthQemu) objects =
-      device != NULL ? berth_kinds_build_device(plan->inventory, device, NULL, berth_families, guest->run.run_dir, NULL) : NULL;
+      device != NULL ? berth_kinds_build_device(plan->inventory, device, NULL, berth_families, host, NULL) : NULL;
   if (objects != NULL)
     berth_guest_unplug_back_ends(qmp, objects);
 }
@@ -97,7 +99,7 @@ static gboolean has_gone(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *gue
   g_autoptr(BerthPlan) plan = berth_lib_live_stored(guest, NULL, error);
   if (plan == NULL)
     return FALSE;
-  drop_back_ends(qmp, guest, plan, id);
+  drop_back_ends(berth->env, qmp, guest, plan, id);
   return berth_lib_live_commit(berth, guest->uuid, &guest->run, id, NULL, NULL, NULL, error);
 }
 
@@ -130,7 +132,7 @@ static gboolean never_came(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *g
   g_autoptr(GBytes) with = fragment != NULL ? berth_lib_live_add(guest->run.document, guest->name, fragment->root, NULL) : NULL;
   g_autoptr(BerthPlan) plan = with != NULL ? berth_lib_live_plan(guest->name, with, NULL, NULL, NULL, NULL) : NULL;
   if (plan != NULL)
-    drop_back_ends(qmp, guest, plan, change->device);
+    drop_back_ends(berth->env, qmp, guest, plan, change->device);
   return berth_lib_live_note(berth, guest->uuid, &guest->run, change->device, NULL, NULL, error);
 }
 

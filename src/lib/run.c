@@ -9,6 +9,7 @@
 #include "families/families.h"
 #include "guest/control.h"
 #include "guest/launch.h"
+#include "guest/prepare.h"
 #include "kinds/kinds.h"
 #include "lib/live.h"
 
@@ -68,9 +69,9 @@ static gboolean prepare(Berth *berth, Rise *rise, gboolean detached, GError **er
   if (facts == NULL)
     return FALSE;
   rise->plan = berth_lib_plan_stored(rise->guest->name, rise->revision->document, rise->revision->record, facts, error);
-  rise->qemu =
-      rise->plan != NULL ? berth_kinds_build(rise->plan->inventory, facts, berth_families, rise->run.run_dir, error) : NULL;
-  if (rise->qemu == NULL)
+  g_autoptr(BerthHostFacts) host = berth_lib_host_facts(berth->env, rise->run.run_dir, document);
+  rise->qemu = rise->plan != NULL ? berth_kinds_build(rise->plan->inventory, facts, berth_families, host, error) : NULL;
+  if (rise->qemu == NULL || !berth_guest_check_needs(rise->qemu, error))
     return FALSE;
   g_free(rise->qemu->binary);
   rise->qemu->binary = berth_lib_binary(berth->env, emulator, error);

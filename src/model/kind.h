@@ -12,6 +12,7 @@
 typedef struct BerthInventory BerthInventory;
 typedef struct BerthFacts BerthFacts;
 typedef struct BerthFamily BerthFamily;
+typedef struct BerthHostFacts BerthHostFacts;
 
 /* Order of elements in this enum is libvirt's generic device order (shared rule book: addressing §1.4). */
 typedef enum {
@@ -96,7 +97,7 @@ typedef struct {
   const BerthXmlDocument *document;
   const BerthFacts *facts;     /* NULL: assume a QEMU that has everything */
   const BerthFamily *families; /* ends with type NONE: asked for address properties */
-  const char *run_dir;         /* folder of sockets whose path the document leaves to berth */
+  const BerthHostFacts *host;  /* its folders, and what else only the host knows */
   BerthQemu *qemu;
   GString *forgiven; /* NULL: what cannot be done is an error; else a rehearsal, which says here what it does without */
 } BerthBuild;

@@ -11,11 +11,43 @@ static void object_free(gpointer data) {
   g_free(object);
 }
 
+static void need_free(gpointer data) {
+  BerthQemuNeed *need = data;
+
+  g_free(need->path);
+  g_free(need->message);
+  g_free(need);
+}
+
+static void file_free(gpointer data) {
+  BerthQemuFile *file = data;
+
+  g_free(file->path);
+  g_free(file->text);
+  g_free(file->from);
+  g_free(file);
+}
+
+static void helper_free(gpointer data) {
+  BerthQemuHelper *helper = data;
+
+  g_strfreev(helper->argv);
+  g_free(helper->socket);
+  g_free(helper->folder);
+  g_free(helper->message);
+  g_free(helper);
+}
+
 BerthQemu *berth_model_qemu_new(const char *binary) {
   BerthQemu *qemu = g_new0(BerthQemu, 1);
 
   qemu->binary = g_strdup(binary);
   qemu->objects = g_ptr_array_new_with_free_func(object_free);
+  qemu->environment = g_ptr_array_new_with_free_func(g_free);
+  qemu->needs = g_ptr_array_new_with_free_func(need_free);
+  qemu->files = g_ptr_array_new_with_free_func(file_free);
+  qemu->helpers = g_ptr_array_new_with_free_func(helper_free);
+  qemu->notes = g_ptr_array_new_with_free_func(g_free);
   return qemu;
 }
 
@@ -24,6 +56,11 @@ void berth_model_qemu_free(BerthQemu *qemu) {
     return;
   g_free(qemu->binary);
   g_ptr_array_unref(qemu->objects);
+  g_ptr_array_unref(qemu->environment);
+  g_ptr_array_unref(qemu->needs);
+  g_ptr_array_unref(qemu->files);
+  g_ptr_array_unref(qemu->helpers);
+  g_ptr_array_unref(qemu->notes);
   g_free(qemu);
 }
 

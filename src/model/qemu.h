@@ -22,10 +22,36 @@ typedef struct {
   JsonObject *props; /* in insertion order; "driver", "id", "qom-type" … as QMP spells them; NULL if none */
 } BerthQemuObject;
 
+/* What has to be there on the host before QEMU is started, but is neither QEMU's nor berth's to make. */
+typedef struct {
+  char *path;    /* where it is seen; NULL: nothing here can see it */
+  char *message; /* "FILE:LINE: DEVICE: what is missing; what to do" */
+} BerthQemuNeed;
+
+/* A file that start makes (mode 0600). */
+typedef struct {
+  char *path;
+  char *text; /* its content, and it goes with the run folder; NULL: a copy of @from, made once and kept */
+  char *from;
+} BerthQemuFile;
+
+/* A process in the foreground that serves a device and is started before QEMU; it ends by itself when QEMU closes its socket. */
+typedef struct {
+  GStrv argv;    /* argv[0]: a path, or a name that is looked for in PATH and where QEMU's helpers are */
+  char *socket;  /* it is ready once this is there */
+  char *folder;  /* made before it is started, mode 0700; NULL: none */
+  char *message; /* "FILE:LINE: DEVICE": what it is for */
+} BerthQemuHelper;
+
 typedef struct {
   char *binary;
-  GPtrArray *objects; /* BerthQemuObject, owned, in the order QEMU must meet them */
-  guint64 balloon;    /* bytes that the guest is left with by its balloon before it runs; 0: all of them */
+  GPtrArray *objects;     /* BerthQemuObject, owned, in the order QEMU must meet them */
+  GPtrArray *environment; /* char *: "NAME=VALUE" besides the starter's own */
+  GPtrArray *needs;       /* BerthQemuNeed */
+  GPtrArray *files;       /* BerthQemuFile */
+  GPtrArray *helpers;     /* BerthQemuHelper, in order */
+  GPtrArray *notes;       /* char *: what of the document has no effect, "FILE:LINE: …" */
+  guint64 balloon;        /* bytes that the guest is left with by its balloon before it runs; 0: all of them */
 } BerthQemu;
 
 BerthQemu *berth_model_qemu_new(const char *binary);

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What has to be there before QEMU is started. */
+#pragma once
+
+#include "host/process.h"
+#include "model/qemu.h"
+
+/* FALSE if the host lacks something that neither QEMU nor berth makes. Errors: UNSUPPORTED, with file and line of what needs it. */
+gboolean berth_guest_check_needs(const BerthQemu *qemu, GError **error);
+/* The messages of what is missing now. (transfer container full) */
+GPtrArray *berth_guest_missing(const BerthQemu *qemu);
+
+/*
+ * Makes the files and starts the helpers of @qemu; the run folder is there. Helpers write to @log.
+ * (transfer container full): BerthProcess, the helpers; berth_guest_end_helpers() ends and frees them. Errors: NOT_FOUND (no such
+ * program), FAILED (one ended or made no socket within @timeout_ms; a file); then those that were started have been ended.
+ */
+GPtrArray *berth_guest_prepare(const BerthQemu *qemu, int log, guint timeout_ms, GError **error);
+void berth_guest_end_helpers(GPtrArray *helpers);
