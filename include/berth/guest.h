@@ -40,12 +40,24 @@ typedef struct {
   char *since;    /* ISO 8601: when it got into that state, or was defined */
   guint revision; /* of the newest definition, from 1 */
   gint64 pid;     /* of QEMU; 0: not running */
+  /* Of what runs, else of the newest definition; berth_info() only: */
+  guint cpus;
+  guint64 max_memory, memory; /* KiB: of the hardware, and what the guest may use of it */
+  guint64 cpu_time;           /* milliseconds that QEMU has used */
 } BerthGuestInfo;
 BERTH_API void berth_guest_info_free(BerthGuestInfo *info);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthGuestInfo, berth_guest_info_free)
 /** berth_list: (transfer container full): BerthGuestInfo by name. */
 BERTH_API GPtrArray *berth_list(Berth *berth, GError **error);
 BERTH_API BerthGuestInfo *berth_info(Berth *berth, const char *guest, GError **error);
+/** berth_interfaces: (transfer container full): GStrv of target, type, source, model and MAC of each <interface>, "" where there is
+ * none; of what runs, or with @inactive (or if it does not run) of the newest definition. */
+BERTH_API GPtrArray *berth_interfaces(Berth *berth, const char *guest, gboolean inactive, GError **error);
+/** berth_disks: the same with type, device, target and source of each <disk>. */
+BERTH_API GPtrArray *berth_disks(Berth *berth, const char *guest, gboolean inactive, GError **error);
+/** berth_displays: (transfer full): where the displays of a running guest are: "vnc://127.0.0.1:0" (the display's number),
+ * "vnc+unix:///PATH", "spice://localhost:5900" (the port). BERTH_ERROR_USAGE if it does not run. */
+BERTH_API GStrv berth_displays(Berth *berth, const char *guest, GError **error);
 /** berth_dumpxml: @revision 0 is the newest. (transfer full) */
 BERTH_API GBytes *berth_dumpxml(Berth *berth, const char *guest, guint revision, GError **error);
 BERTH_API BerthRecord *berth_guest_record(Berth *berth, const char *guest, guint revision, GError **error);
@@ -82,10 +94,21 @@ typedef enum { BERTH_RUN_PAUSED = 1 << 0 } BerthRunFlags;
 BERTH_API gboolean berth_run(Berth *berth, const char *guest, guint flags, int ready, GError **error);
 /** berth_start: berth_run() in a supervisor of its own; returns when the guest runs. */
 BERTH_API gboolean berth_start(Berth *berth, const char *guest, guint flags, GError **error);
-/** berth_destroy: ends QEMU at once. BERTH_ERROR_USAGE if it does not run. */
-BERTH_API gboolean berth_destroy(Berth *berth, const char *guest, GError **error);
+typedef enum { BERTH_DESTROY_GRACEFUL = 1 << 0 } BerthDestroyFlags;
+/** berth_destroy: ends QEMU at once. BERTH_ERROR_USAGE if it does not run. With BERTH_DESTROY_GRACEFUL a QEMU that does not end
+ * when it is asked to is not killed: BERTH_ERROR_BUSY. */
+BERTH_API gboolean berth_destroy(Berth *berth, const char *guest, guint flags, GError **error);
 /** berth_shutdown: asks the guest to power down (ACPI); returns when it was asked. */
 BERTH_API gboolean berth_shutdown(Berth *berth, const char *guest, GError **error);
+/** berth_reboot: asks the guest to power down, and resets it once it has; returns when it was asked. A later berth_shutdown() takes
+ * the wish back. ACPI has no button for a reboot: this is what libvirt does, too. */
+BERTH_API gboolean berth_reboot(Berth *berth, const char *guest, GError **error);
+/** berth_reset: presses the reset button; the guest is not asked. */
+BERTH_API gboolean berth_reset(Berth *berth, const char *guest, GError **error);
+/** berth_suspend: halts the guest where it is; its memory stays. A guest that is halted stays so. */
+BERTH_API gboolean berth_suspend(Berth *berth, const char *guest, GError **error);
+/** berth_resume: lets it go on. BERTH_ERROR_USAGE if it runs. */
+BERTH_API gboolean berth_resume(Berth *berth, const char *guest, GError **error);
 
 typedef enum { BERTH_CHANGE_LIVE = 1 << 0, BERTH_CHANGE_CONFIG = 1 << 1, BERTH_CHANGE_PERSISTENT = 1 << 2 } BerthChangeFlags;
 /**

@@ -85,6 +85,18 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(CliTable, cli_table_free)
 void cli_table_add(CliTable *table, const char *const *cells);
 gboolean cli_table_print(CliTable *table, GError **error);
 
+/* A table of @lines (GStrv, a text for each of @columns), without its @first columns. */
+gboolean cli_print_lines(const char *name, const CliColumn *columns, const GPtrArray *lines, guint first, gboolean json,
+                         GError **error);
+#define CLI_INACTIVE_HELP "Of the definition, also if the guest runs"
+
+/* The whole of a verb whose only word is a guest: "Domain 'NAME' DONE". */
+typedef gboolean (*CliGuestCall)(Berth *berth, const char *guest, GError **error);
+gboolean cli_tell_guest(Cli *cli, GStrv words, CliGuestCall call, const char *done, GError **error);
+/* Whether berth has what shutdown or reboot --mode @mode asks for; NULL: not given. Errors: UNSUPPORTED. */
+#define CLI_POWER_MODE_HELP "How to ask: only acpi (the default), the power button"
+gboolean cli_power_mode(const char *mode, GError **error);
+
 /* Options of the verbs that attach and detach. */
 #define CLI_CHANGE_TIMEOUT_S 10
 typedef struct {

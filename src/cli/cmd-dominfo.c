@@ -1,9 +1,67 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "verbs.h"
 
-static const CliColumn columns[] = {
-    {"NAME", CLI_COLUMN_TEXT},  {"UUID", CLI_COLUMN_TEXT},    {"STATE", CLI_COLUMN_TEXT},      {"SINCE", CLI_COLUMN_TEXT},
-    {"PID", CLI_COLUMN_NUMBER}, {"MACHINE", CLI_COLUMN_TEXT}, {"REVISION", CLI_COLUMN_NUMBER}, {0}};
+#include <stdarg.h>
+
+/* virsh's words and order, with what only berth knows between them; and what JSON calls it. */
+static const struct {
+  const char *title;
+  CliColumn column;
+} lines[] = {
+    {"Id", {"PID", CLI_COLUMN_NUMBER}},
+    {"Name", {"NAME", CLI_COLUMN_TEXT}},
+    {"UUID", {"UUID", CLI_COLUMN_TEXT}},
+    {"OS Type", {"OS_TYPE", CLI_COLUMN_TEXT}},
+    {"State", {"STATE", CLI_COLUMN_TEXT}},
+    {"Since", {"SINCE", CLI_COLUMN_TEXT}},
+    {"CPU(s)", {"CPUS", CLI_COLUMN_NUMBER}},
+    {"CPU time", {"CPU_TIME", CLI_COLUMN_TEXT}},
+    {"Max memory", {"MAX_MEMORY", CLI_COLUMN_NUMBER}},
+    {"Used memory", {"USED_MEMORY", CLI_COLUMN_NUMBER}},
+    {"Persistent", {"PERSISTENT", CLI_COLUMN_FLAG}},
+    {"Machine", {"MACHINE", CLI_COLUMN_TEXT}},
+    {"Revision", {"REVISION", CLI_COLUMN_NUMBER}},
+};
+
+static void add(GPtrArray *cells, const char *format, ...) G_GNUC_PRINTF(2, 3);
+static void add(GPtrArray *cells, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  g_ptr_array_add(cells, g_strdup_vprintf(format, arguments));
+  va_end(arguments);
+}
+
+/* One for each line; "": does not apply. */
+static GPtrArray *cells_of(const BerthGuestInfo *info) {
+  GPtrArray *cells = g_ptr_array_new_with_free_func(g_free);
+  gboolean runs = info->pid != 0;
+  g_autofree char *pid = runs ? g_strdup_printf("%" G_GINT64_FORMAT, info->pid) : g_strdup("");
+  g_autofree char *cpu_time = runs ? g_strdup_printf("%.1fs", (double)info->cpu_time / 1000) : g_strdup("");
+  add(cells, "%s", pid);
+  add(cells, "%s", info->name);
+  add(cells, "%s", info->uuid);
+  add(cells, "hvm");
+  add(cells, "%s", info->state);
+  add(cells, "%s", info->since);
+  add(cells, "%u", info->cpus);
+  add(cells, "%s", cpu_time);
+  add(cells, "%" G_GUINT64_FORMAT " KiB", info->max_memory);
+  add(cells, "%" G_GUINT64_FORMAT " KiB", info->memory);
+  add(cells, "yes"); /* there are no others */
+  add(cells, "%s", info->machine);
+  add(cells, "%u", info->revision);
+  g_ptr_array_add(cells, NULL);
+  return cells;
+}
+
+static gboolean print_json(const char *const *cells, GError **error) {
+  CliColumn columns[G_N_ELEMENTS(lines) + 1] = {{0}};
+  for (gsize i = 0; i < G_N_ELEMENTS(lines); i++)
+    columns[i] = lines[i].column;
+  g_autoptr(CliTable) table = cli_table_new("guest", columns, TRUE);
+  cli_table_add(table, cells);
+  return cli_table_print(table, error);
+}
 
 gboolean cli_cmd_dominfo(Cli *cli, GStrv words, GError **error) {
   gboolean json = FALSE;
@@ -13,18 +71,13 @@ gboolean cli_cmd_dominfo(Cli *cli, GStrv words, GError **error) {
   g_autoptr(BerthGuestInfo) info = berth != NULL ? berth_info(berth, names[0], error) : NULL;
   if (info == NULL)
     return FALSE;
-  g_autofree char *pid = info->pid != 0 ? g_strdup_printf("%" G_GINT64_FORMAT, info->pid) : g_strdup("");
-  g_autofree char *revision = g_strdup_printf("%u", info->revision);
-  const char *const cells[] = {info->name, info->uuid, info->state, info->since, pid, info->machine, revision, NULL};
-  if (json) {
-    g_autoptr(CliTable) table = cli_table_new("guest", columns, TRUE);
-    cli_table_add(table, cells);
-    return cli_table_print(table, error);
-  }
-  for (gsize i = 0; cells[i] != NULL; i++) {
-    g_autofree char *tail = g_ascii_strdown(columns[i].title + 1, -1);
-    g_autofree char *title = g_strdup_printf("%c%s:", columns[i].title[0], tail);
-    cli_print("%-15s %s\n", title, cells[i]);
+  g_autoptr(GPtrArray) cells = cells_of(info);
+  if (json)
+    return print_json((const char *const *)cells->pdata, error);
+  for (gsize i = 0; i < G_N_ELEMENTS(lines); i++) {
+    const char *cell = g_ptr_array_index(cells, i);
+    g_autofree char *title = g_strconcat(lines[i].title, ":", NULL);
+    cli_print("%-15s %s\n", title, *cell != '\0' ? cell : "-");
   }
   return TRUE;
 }

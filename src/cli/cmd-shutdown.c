@@ -22,13 +22,18 @@ static gboolean wait_for_end(Berth *berth, const char *guest, int seconds, GErro
 
 gboolean cli_cmd_shutdown(Cli *cli, GStrv words, GError **error) {
   int seconds = 0;
-  const GOptionEntry entries[] = {{"timeout", 0, 0, G_OPTION_ARG_INT, &seconds, "Wait so long until it has ended", "SECONDS"}, {0}};
+  g_autofree char *mode = NULL;
+  const GOptionEntry entries[] = {
+      {"timeout", 0, 0, G_OPTION_ARG_INT, &seconds, "Wait so long until it has ended", "SECONDS"},
+      {"mode", 0, 0, G_OPTION_ARG_STRING, &mode, CLI_POWER_MODE_HELP, "acpi"},
+      {0},
+  };
   g_auto(GStrv) names = cli_parse(cli, words, entries, 1, 1, error);
   if (names != NULL && seconds < 0) {
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE, "timeout %d: it cannot be negative", seconds);
     return FALSE;
   }
-  g_autoptr(Berth) berth = names != NULL ? cli_open(cli, error) : NULL;
+  g_autoptr(Berth) berth = names != NULL && cli_power_mode(mode, error) ? cli_open(cli, error) : NULL;
   if (berth == NULL || !berth_shutdown(berth, names[0], error))
     return FALSE;
   if (seconds > 0)

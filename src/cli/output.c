@@ -132,6 +132,25 @@ static gboolean print_columns(const CliTable *table) {
   return done;
 }
 
+/* A gap in a table is a dash, as in virsh; in JSON it is an empty text. */
+static char *cell_text(const char *text, gboolean json) {
+  return g_strdup(*text == '\0' && !json ? "-" : text);
+}
+
+gboolean cli_print_lines(const char *name, const CliColumn *columns, const GPtrArray *lines, guint first, gboolean json,
+                         GError **error) {
+  g_autoptr(CliTable) table = cli_table_new(name, columns + first, json);
+  for (guint i = 0; i < lines->len; i++) {
+    const char *const *line = g_ptr_array_index(lines, i);
+    g_autoptr(GPtrArray) cells = g_ptr_array_new_with_free_func(g_free);
+    for (guint n = first; line[n] != NULL; n++)
+      g_ptr_array_add(cells, cell_text(line[n], json));
+    g_ptr_array_add(cells, NULL);
+    cli_table_add(table, (const char *const *)cells->pdata);
+  }
+  return cli_table_print(table, error);
+}
+
 gboolean cli_table_print(CliTable *table, GError **error) {
   if (table->json)
     print_json(table);

@@ -28,6 +28,21 @@ gboolean berth_guest_cont(BerthQmp *qmp, GError **error) {
   return tell(qmp, "cont", error);
 }
 
+gboolean berth_guest_stop(BerthQmp *qmp, GError **error) {
+  return tell(qmp, "stop", error);
+}
+
+gboolean berth_guest_reset(BerthQmp *qmp, GError **error) {
+  return tell(qmp, "system_reset", error);
+}
+
+gboolean berth_guest_keep_on_shutdown(BerthQmp *qmp, gboolean keep, GError **error) {
+  g_autoptr(JsonObject) arguments = json_object_new();
+  json_object_set_string_member(arguments, "shutdown", keep ? "pause" : "poweroff");
+  g_autoptr(JsonNode) answer = berth_qmp_execute(qmp, "set-action", arguments, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
+  return answer != NULL;
+}
+
 gboolean berth_guest_powerdown(BerthQmp *qmp, GError **error) {
   return tell(qmp, "system_powerdown", error);
 }

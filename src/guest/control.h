@@ -10,9 +10,15 @@
 char *berth_guest_status(BerthQmp *qmp, GError **error);
 /* Sets what the balloon leaves the guest, in bytes. It takes effect once the guest has a driver for it. */
 gboolean berth_guest_balloon(BerthQmp *qmp, guint64 bytes, GError **error);
+/* Halts the vCPUs. */
+gboolean berth_guest_stop(BerthQmp *qmp, GError **error);
 /* Lets the vCPUs run. */
 gboolean berth_guest_cont(BerthQmp *qmp, GError **error);
 /* Presses the power button (ACPI); returns when it was pressed. */
 gboolean berth_guest_powerdown(BerthQmp *qmp, GError **error);
+/* Presses the reset button; returns when it was pressed. */
+gboolean berth_guest_reset(BerthQmp *qmp, GError **error);
+/* Whether QEMU stays when the guest powers down (in the state "shutdown"), or ends. */
+gboolean berth_guest_keep_on_shutdown(BerthQmp *qmp, gboolean keep, GError **error);
 /* Ends QEMU. A connection that closes instead of answering is success, too. */
 gboolean berth_guest_quit(BerthQmp *qmp, GError **error);

@@ -28,18 +28,30 @@ static int signal_pidfd(int pidfd, int number) {
   return (int)syscall(SYS_pidfd_send_signal, pidfd, number, NULL, 0u);
 }
 
-/* Field 22; field 2, the program's name, is in parentheses and may hold anything. 0: no such process. */
-guint64 berth_host_process_start_time(gint64 pid) {
+/* Fields of /proc/PID/stat from the third on, as fields[1] …; field 2, the program's name, is in parentheses and may hold anything.
+ * NULL: there is no such process. */
+static GStrv stat_of(gint64 pid) {
   g_autofree char *path = g_strdup_printf("/proc/%" G_GINT64_FORMAT "/stat", pid);
   g_autofree char *stat = NULL;
   if (!g_file_get_contents(path, &stat, NULL, NULL))
-    return 0;
+    return NULL;
   const char *rest = strrchr(stat, ')');
-  if (rest == NULL)
+  g_auto(GStrv) fields = rest != NULL ? g_strsplit(rest + 1, " ", 24) : NULL;
+  return fields != NULL && g_strv_length(fields) > 20 ? g_steal_pointer(&fields) : NULL;
+}
+
+guint64 berth_host_process_start_time(gint64 pid) {
+  g_auto(GStrv) fields = stat_of(pid);
+  return fields != NULL ? g_ascii_strtoull(fields[20], NULL, 10) : 0;
+}
+
+guint64 berth_host_process_cpu_time(gint64 pid) {
+  g_auto(GStrv) fields = stat_of(pid);
+  long ticks = sysconf(_SC_CLK_TCK);
+  if (fields == NULL || ticks <= 0)
     return 0;
-  g_auto(GStrv) fields = g_strsplit(rest + 1, " ", 24);
-  /* fields[0] is empty, fields[1] is field 3. */
-  return g_strv_length(fields) > 20 ? g_ascii_strtoull(fields[20], NULL, 10) : 0;
+  /* utime and stime, fields 14 and 15. */
+  return (g_ascii_strtoull(fields[12], NULL, 10) + g_ascii_strtoull(fields[13], NULL, 10)) * 1000 / (guint64)ticks;
 }
 
 static BerthProcess *process_new(gint64 pid, int pidfd, guint64 start_time) {

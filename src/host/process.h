@@ -35,6 +35,8 @@ BerthProcess *berth_host_process_spawn(const BerthSpawn *spawn, GError **error);
 BerthProcess *berth_host_process_open(gint64 pid, guint64 start_time, GError **error);
 /* When the process @pid started, as BerthProcess.start_time; 0: there is no such process. */
 guint64 berth_host_process_start_time(gint64 pid);
+/* What it has used of the processors so far, in milliseconds; 0: there is no such process. */
+guint64 berth_host_process_cpu_time(gint64 pid);
 void berth_host_process_free(BerthProcess *process);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthProcess, berth_host_process_free)
 

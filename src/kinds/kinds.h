@@ -25,6 +25,9 @@ BerthQemu *berth_kinds_build(const BerthInventory *inventory, const BerthFacts *
 BerthQemu *berth_kinds_build_device(const BerthInventory *inventory, const BerthDevice *device, const BerthFacts *facts,
                                     const BerthFamily *families, const BerthHostFacts *host, GError **error);
 
+/* What the domain's <memory> or <currentMemory> says, in KiB; 0: it says nothing, or nothing that makes sense. */
+guint64 berth_kinds_memory_kib(const BerthXmlDocument *document, const char *element);
+
 /* The rows of one element, ending with a NULL variant; NULL: it has none. */
 const BerthKind *berth_kinds_of_element(BerthElementId element);
 

@@ -47,6 +47,13 @@ gboolean berth_kinds_kib(const BerthBuild *build, const BerthXmlNode *node, cons
   return TRUE;
 }
 
+guint64 berth_kinds_memory_kib(const BerthXmlDocument *document, const char *element) {
+  const BerthBuild build = {.document = document};
+  const BerthXmlNode *node = berth_xml_node_child(document->root, element);
+  guint64 kib = 0;
+  return node != NULL && berth_kinds_kib(&build, node, node->text, &kib, NULL) ? kib : 0;
+}
+
 /* "3", "0-5" or "^4" into @member. */
 static gboolean apply_range(const char *text, GByteArray *member) {
   gboolean in = text[0] != '^';

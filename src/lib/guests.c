@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lib/lib.h"
 
+#include "kinds/kinds.h"
+
 Berth *berth_open(const BerthEnv *env, GError **error) {
   BerthStore *store = berth_store_open(env->state_dir, error);
   if (store == NULL)
@@ -52,9 +54,25 @@ GPtrArray *berth_list(Berth *berth, GError **error) {
   return infos;
 }
 
+/* Those that are on: the domain format's default is one, and all of them. */
+static guint cpus_of(const BerthXmlDocument *document) {
+  const char *all = berth_xml_node_get(document->root, "vcpu"), *on = berth_xml_node_get(document->root, "vcpu/@current");
+  guint64 n = on != NULL ? g_ascii_strtoull(on, NULL, 10) : all != NULL ? g_ascii_strtoull(all, NULL, 10) : 1;
+  return (guint)CLAMP(n, 1, G_MAXUINT);
+}
+
 BerthGuestInfo *berth_info(Berth *berth, const char *guest, GError **error) {
   g_autoptr(BerthStoreGuest) found = berth_store_guest(berth->store, guest, error);
-  return found != NULL ? info_of(berth, found) : NULL;
+  g_autoptr(BerthXmlDocument) document = found != NULL ? berth_lib_document_of(berth, found, FALSE, error) : NULL;
+  if (document == NULL)
+    return NULL;
+  BerthGuestInfo *info = info_of(berth, found);
+  info->cpus = cpus_of(document);
+  info->max_memory = berth_kinds_memory_kib(document, "memory");
+  guint64 current = berth_kinds_memory_kib(document, "currentMemory");
+  info->memory = current != 0 && current < info->max_memory ? current : info->max_memory;
+  info->cpu_time = info->pid != 0 ? berth_host_process_cpu_time(info->pid) : 0;
+  return info;
 }
 
 static BerthStoreRevision *revision_of(Berth *berth, const char *guest, guint revision, GError **error) {

@@ -54,6 +54,8 @@ BerthLock *berth_lib_lock(const Berth *berth, const BerthStoreGuest *guest, GErr
 BerthLock *berth_lib_lock_now(const Berth *berth, const BerthStoreGuest *guest);
 /* Finds a guest and takes its lock; the guest is as it is under the lock. */
 BerthStoreGuest *berth_lib_guest_locked(Berth *berth, const char *guest, BerthLock **lock, GError **error);
+/* A running guest, its lock and its control monitor. Errors: USAGE: it does not run. (transfer full) */
+BerthStoreGuest *berth_lib_running_guest(Berth *berth, const char *guest, BerthLock **lock, BerthQmp **control, GError **error);
 /* (transfer full): the folder of sockets and logs of a guest that is to be started. */
 char *berth_lib_run_dir(const BerthEnv *env, const char *uuid);
 /* QEMU, if it is still there; NULL without error otherwise. */
@@ -69,6 +71,14 @@ const char *berth_lib_state_word(const char *status);
 gboolean berth_lib_settle(Berth *berth, BerthStoreGuest *guest, const char *state, GError **error);
 /* Records a new state if @run is still what runs; an end ("shut off", "crashed") removes its files first. */
 gboolean berth_lib_record_state(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *state, GError **error);
+
+/* summary.c: what runs, else (or @inactive) the newest definition. (transfer full) */
+BerthXmlDocument *berth_lib_document_of(Berth *berth, const BerthStoreGuest *guest, gboolean inactive, GError **error);
+
+/* power.c: whether the guest is to be reset, not ended, when it powers down … */
+gboolean berth_lib_reboot_wished(const char *run_dir);
+/* … which it has: QEMU, which stayed, is reset and runs on. */
+gboolean berth_lib_reboot_now(BerthQmp *qmp, const char *run_dir, GError **error);
 
 /* supervise.c. From new on, SIGINT, SIGTERM and SIGHUP wait for run, which ends the guest for them; so none can leave a QEMU behind
  * that nobody has recorded. Free gives the signals back. */

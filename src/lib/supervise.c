@@ -70,10 +70,18 @@ static gboolean on_after_reset(gpointer user_data) {
   return G_SOURCE_REMOVE;
 }
 
+/* A guest that was asked to reboot has powered down: QEMU stays for that (berth_reboot()). One that cannot be reset ends. */
+static void on_powerdown(BerthLibWatch *watch) {
+  if (berth_lib_reboot_wished(watch->run->run_dir) && !berth_lib_reboot_now(watch->events, watch->run->run_dir, NULL))
+    berth_guest_quit(watch->events, NULL);
+}
+
 static void on_event(BerthQmp *qmp, const char *event, JsonObject *data, gpointer user_data) {
   BerthLibWatch *watch = user_data;
   if (g_str_equal(event, "GUEST_PANICKED"))
     watch->panicked = TRUE;
+  if (g_str_equal(event, "SHUTDOWN"))
+    on_powerdown(watch);
   on_unplug(watch, event, data);
   if (g_str_equal(event, "RESET"))
     attach(watch, g_timeout_source_new(RESET_MS), on_after_reset);

@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "verbs.h"
+
+gboolean cli_cmd_resume(Cli *cli, GStrv words, GError **error) {
+  return cli_tell_guest(cli, words, berth_resume, "resumed", error);
+}

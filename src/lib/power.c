@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a user does to a running guest as a whole: the power button, the reset button, stop and go, the plug. */
+#include "lib/lib.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "guest/control.h"
+#include "guest/launch.h"
+
+#define CONNECT_MS 3000
+#define QUIT_MS 5000
+#define GRACE_MS 15000
+#define STEP_US 10000ul
+#define RESET_STEPS 500
+
+/* A running guest under its lock. */
+typedef struct {
+  BerthLock *lock;
+  BerthProcess *qemu;
+  BerthStoreGuest *guest;
+  BerthQmp *control;
+} Power;
+
+static void power_clear(Power *power) {
+  g_clear_pointer(&power->control, berth_qmp_free);
+  g_clear_pointer(&power->guest, berth_store_guest_free);
+  g_clear_pointer(&power->qemu, berth_host_process_free);
+  g_clear_pointer(&power->lock, berth_host_lock_free);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Power, power_clear)
+
+/* USAGE if it does not run. */
+static gboolean take(Power *power, Berth *berth, const char *guest, GError **error) {
+  power->guest = berth_lib_guest_locked(berth, guest, &power->lock, error);
+  if (power->guest == NULL)
+    return FALSE;
+  power->qemu = berth_lib_run_process(&power->guest->run);
+  if (power->qemu == NULL && berth_lib_settle(berth, power->guest, NULL, error))
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE, "guest '%s': is not running", power->guest->name);
+  return power->qemu != NULL;
+}
+
+static BerthQmp *connect_control(const BerthStoreGuest *guest, GError **error) {
+  g_autofree char *path = berth_guest_control_path(guest->run.run_dir);
+  return berth_qmp_connect(path, CONNECT_MS, error);
+}
+
+/* The same with its monitor. */
+static gboolean take_control(Power *power, Berth *berth, const char *guest, GError **error) {
+  if (!take(power, berth, guest, error))
+    return FALSE;
+  power->control = connect_control(power->guest, error);
+  return power->control != NULL;
+}
+
+/* Records what QEMU says it does now, so that the next command need not wait for the supervisor. */
+static gboolean note_state(Berth *berth, const Power *power, GError **error) {
+  g_autofree char *status = berth_guest_status(power->control, error);
+  return status != NULL &&
+         berth_lib_record_state(berth, power->guest->uuid, &power->guest->run, berth_lib_state_word(status), error);
+}
+
+BerthStoreGuest *berth_lib_running_guest(Berth *berth, const char *guest, BerthLock **lock, BerthQmp **control, GError **error) {
+  g_auto(Power) power = {0};
+  if (!take_control(&power, berth, guest, error))
+    return NULL;
+  *lock = g_steal_pointer(&power.lock);
+  *control = g_steal_pointer(&power.control);
+  return g_steal_pointer(&power.guest);
+}
+
+/* ---- stop and go ---- */
+
+gboolean berth_suspend(Berth *berth, const char *guest, GError **error) {
+  g_auto(Power) power = {0};
+  return take_control(&power, berth, guest, error) && berth_guest_stop(power.control, error) && note_state(berth, &power, error);
+}
+
+gboolean berth_resume(Berth *berth, const char *guest, GError **error) {
+  g_auto(Power) power = {0};
+  if (!take_control(&power, berth, guest, error))
+    return FALSE;
+  g_autofree char *status = berth_guest_status(power.control, error);
+  if (status == NULL)
+    return FALSE;
+  if (g_str_equal(status, "running")) {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE, "guest '%s': is running already", power.guest->name);
+    return FALSE;
+  }
+  return berth_guest_cont(power.control, error) && note_state(berth, &power, error);
+}
+
+gboolean berth_reset(Berth *berth, const char *guest, GError **error) {
+  g_auto(Power) power = {0};
+  return take_control(&power, berth, guest, error) && berth_guest_reset(power.control, error);
+}
+
+/* ---- reboot: the power button, and a reset once the guest has powered down ---- */
+
+/* A file of the run, so that it outlives a supervisor and ends with the run. */
+static gboolean wish(const BerthStoreGuest *guest, GError **error) {
+  g_autofree char *path = berth_guest_reboot_path(guest->run.run_dir);
+  int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd >= 0) {
+    close(fd);
+    return TRUE;
+  }
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "guest '%s': %s: %s", guest->name, path, g_strerror(errno));
+  return FALSE;
+}
+
+gboolean berth_lib_reboot_wished(const char *run_dir) {
+  g_autofree char *path = berth_guest_reboot_path(run_dir);
+  return access(path, F_OK) == 0;
+}
+
+/* Takes the wish back: a guest that powers down ends. */
+static gboolean forget(BerthQmp *qmp, const char *run_dir, GError **error) {
+  g_autofree char *path = berth_guest_reboot_path(run_dir);
+  if (g_unlink(path) != 0)
+    return TRUE;
+  return berth_guest_keep_on_shutdown(qmp, FALSE, error);
+}
+
+gboolean berth_reboot(Berth *berth, const char *guest, GError **error) {
+  g_auto(Power) power = {0};
+  if (!take_control(&power, berth, guest, error))
+    return FALSE;
+  if (wish(power.guest, error) && berth_guest_keep_on_shutdown(power.control, TRUE, error) &&
+      berth_guest_powerdown(power.control, error))
+    return TRUE;
+  forget(power.control, power.guest->run.run_dir, NULL);
+  return FALSE;
+}
+
+/* Waits until QEMU is in @status, or (@not) is not. */
+static gboolean await_status(BerthQmp *qmp, const char *status, gboolean not, GError **error) {
+  for (guint i = 0; i < RESET_STEPS; i++) {
+    g_autofree char *now = berth_guest_status(qmp, error);
+    if (now == NULL)
+      return FALSE;
+    if (g_str_equal(now, status) != not )
+      return TRUE;
+    g_usleep(STEP_US);
+  }
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "QEMU stays %s \"%s\"", not ? "in" : "out of", status);
+  return FALSE;
+}
+
+gboolean berth_lib_reboot_now(BerthQmp *qmp, const char *run_dir, GError **error) {
+  /* The event comes before the vCPUs have stopped, and "cont" is refused until the reset has been done. */
+  return await_status(qmp, "shutdown", FALSE, error) && berth_guest_reset(qmp, error) &&
+         await_status(qmp, "shutdown", TRUE, error) && forget(qmp, run_dir, error) && berth_guest_cont(qmp, error);
+}
+
+/* ---- the end ---- */
+
+gboolean berth_shutdown(Berth *berth, const char *guest, GError **error) {
+  g_auto(Power) power = {0};
+  /* Who asked for a reboot before wants an end now. */
+  return take_control(&power, berth, guest, error) && forget(power.control, power.guest->run.run_dir, error) &&
+         berth_guest_powerdown(power.control, error);
+}
+
+/* Asks QEMU to end, which writes back what it caches. */
+static gboolean quit(const Power *power, guint timeout_ms, GError **error) {
+  g_autoptr(BerthQmp) control = connect_control(power->guest, NULL);
+  if (control == NULL || !berth_guest_quit(control, NULL))
+    berth_host_process_kill(power->qemu, SIGTERM, NULL);
+  return berth_host_process_wait(power->qemu, (int)timeout_ms, error);
+}
+
+gboolean berth_destroy(Berth *berth, const char *guest, guint flags, GError **error) {
+  g_auto(Power) power = {0};
+  if (!take(&power, berth, guest, error))
+    return FALSE;
+  gboolean graceful = (flags & BERTH_DESTROY_GRACEFUL) != 0;
+  if (!quit(&power, graceful ? GRACE_MS : QUIT_MS, NULL)) {
+    if (graceful) {
+      g_set_error(error, BERTH_ERROR, BERTH_ERROR_BUSY, "guest '%s': QEMU was asked to end and still runs; destroy kills it",
+                  power.guest->name);
+      return FALSE;
+    }
+    if (!berth_host_process_end(power.qemu, error))
+      return FALSE;
+  }
+  return berth_lib_settle(berth, power.guest, "shut off", error);
+}
