@@ -294,6 +294,8 @@ gboolean berth_families_pci_reserve(BerthPci *pci, BerthDevice *device, guint fl
   }
   if (bus->used[slot] == 0 && (flags & BERTH_PCI_AGGREGATE))
     bus->aggregate |= 1u << slot;
+  if (bus->used[slot] == 0 && !berth_families_pci_slot_free(bus, slot))
+    g_array_set_size(pci->cursors, 0); /* it was only kept: now others may share it */
   bus->used[slot] |= bit;
   bus->busy |= 1u << slot;
   if (device != NULL)

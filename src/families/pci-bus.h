@@ -57,6 +57,13 @@ typedef enum {
   BERTH_PCI_SHARE_ANY,     /* whoever: they cannot be unplugged one by one any more */
 } BerthPciSharing;
 
+/* Where the search for places of one sort goes on: every bus before @bus is full for them, and stays so while a pass lasts. */
+typedef struct {
+  guint flags; /* BerthPciFlags */
+  BerthPciSharing sharing;
+  guint bus;
+} BerthPciCursor;
+
 /* One rung of the ladder that is climbed where libvirt finds no room (pci-grow.c). */
 typedef struct {
   BerthPciSharing sharing;
@@ -68,6 +75,7 @@ typedef struct {
   gboolean express;         /* bus 0 is a pcie-root */
   gboolean planning;        /* pass 1: the table may grow, what a search finds is not stored */
   GPtrArray *buses;         /* BerthPciBus, by number */
+  GArray *cursors;          /* BerthPciCursor, of this pass: as many as there are sorts of devices */
   GHashTable *owners;       /* place → BerthDevice; the machine's own places are not in it */
   GArray *clients;          /* BerthPciClient */
   GHashTable *known;        /* set of places of the bridges that the record knows; empty without a record */

@@ -22,24 +22,23 @@ typedef struct {
   BerthRule rule;
 } Place;
 typedef struct {
-  GHashTable *places; /* BerthDevice → Place */
-  guint notes;
+  Place *places; /* of the first devices of the list: those that are added come behind them */
+  guint devices, notes;
 } Start;
 
 static void start_clear(Start *start) {
-  g_clear_pointer(&start->places, g_hash_table_unref);
+  g_free(start->places);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Start, start_clear)
 
 static void start_init(Start *start, const BerthAssignment *assignment) {
   const GPtrArray *devices = assignment->inventory->devices;
-  start->places = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+  start->places = g_new(Place, devices->len);
+  start->devices = devices->len;
   start->notes = assignment->notes != NULL ? assignment->notes->len : 0;
   for (guint i = 0; i < devices->len; i++) {
-    BerthDevice *device = devices->pdata[i];
-    Place *place = g_new(Place, 1);
-    *place = (Place){device->address, device->rule};
-    g_hash_table_insert(start->places, device, place);
+    const BerthDevice *device = devices->pdata[i];
+    start->places[i] = (Place){device->address, device->rule};
   }
 }
 
@@ -49,9 +48,7 @@ static void rewind_places(const BerthAssignment *assignment, const Start *start)
   static const Place none = {.rule = BERTH_RULE_NONE};
   for (guint i = 0; i < devices->len; i++) {
     BerthDevice *device = devices->pdata[i];
-    const Place *place = g_hash_table_lookup(start->places, device);
-    if (place == NULL)
-      place = &none;
+    const Place *place = i < start->devices ? &start->places[i] : &none;
     device->address = place->address;
     device->rule = place->rule;
   }
@@ -66,9 +63,7 @@ static void rewind_all(BerthPci *pci, const Start *start) {
   g_hash_table_remove_all(pci->owners);
   g_hash_table_remove_all(pci->siblings);
   g_array_set_size(pci->clients, 0);
-  for (guint i = devices->len; i > 0; i--)
-    if (!g_hash_table_contains(start->places, devices->pdata[i - 1]))
-      g_ptr_array_remove_index(devices, i - 1);
+  g_ptr_array_set_size(devices, (gint)start->devices);
   rewind_places(pci->assignment, start);
 }
 

@@ -29,15 +29,16 @@ static gint by_service(gconstpointer a, gconstpointer b) {
 }
 
 /* Where @device, number @i of the list, is in line, as an even or odd number: a controller that grew comes right before the first
- * one of a greater index that did not, as libvirt would insert it, though berth appends it. */
-static guint position_of(const GPtrArray *devices, guint i) {
+ * one of a greater index that did not, as libvirt would insert it, though berth appends it. @settled: where those that did not are
+ * in the list. */
+static guint position_of(const GPtrArray *devices, guint i, gboolean grown, const GArray *settled) {
   const BerthDevice *device = devices->pdata[i];
-  if (device->origin != BERTH_ORIGIN_GROWN || berth_families_pci_model_of(device) == NULL)
+  if (!grown)
     return 2 * i + 1;
-  for (guint k = 0; k < devices->len; k++) {
-    const BerthDevice *other = devices->pdata[k];
-    if (other->origin != BERTH_ORIGIN_GROWN && other->index > device->index && berth_families_pci_model_of(other) != NULL)
-      return 2 * k;
+  for (guint k = 0; k < settled->len; k++) {
+    guint at = g_array_index(settled, guint, k);
+    if (((const BerthDevice *)devices->pdata[at])->index > device->index)
+      return 2 * at;
   }
   return 2 * devices->len;
 }
@@ -45,11 +46,18 @@ static guint position_of(const GPtrArray *devices, guint i) {
 /* Who takes part: devices that are served, and whatever has a PCI address. */
 static void collect_clients(BerthPci *pci) {
   const GPtrArray *devices = pci->assignment->inventory->devices;
+  g_autoptr(GArray) settled = g_array_new(FALSE, FALSE, sizeof(guint));
   g_array_set_size(pci->clients, 0);
+  for (guint i = 0; i < devices->len; i++) {
+    const BerthDevice *device = devices->pdata[i];
+    if (device->origin != BERTH_ORIGIN_GROWN && berth_families_pci_model_of(device) != NULL)
+      g_array_append_val(settled, i);
+  }
   for (guint i = 0; i < devices->len; i++) {
     BerthDevice *device = devices->pdata[i];
     const BerthPciModel *model = berth_families_pci_model_of(device);
-    BerthPciClient client = {device, berth_families_pci_flags(device, pci->express), 0, position_of(devices, i)};
+    gboolean grown = model != NULL && device->origin == BERTH_ORIGIN_GROWN;
+    BerthPciClient client = {device, berth_families_pci_flags(device, pci->express), 0, position_of(devices, i, grown, settled)};
     if (pci->assignment->running && berth_families_pci_wanting(&device->address))
       client.flags |= BERTH_PCI_HOTPLUG;
     if (model != NULL)
@@ -121,6 +129,7 @@ static gboolean misplaced_builtin(const BerthPci *pci, const BerthDevice *device
 /* The table with every address that is there already. */
 static gboolean build_table(BerthPci *pci, guint n, GError **error) {
   g_ptr_array_set_size(pci->buses, 0);
+  g_array_set_size(pci->cursors, 0);
   g_hash_table_remove_all(pci->owners);
   g_hash_table_remove_all(pci->siblings);
   collect_clients(pci);

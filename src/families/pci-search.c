@@ -106,12 +106,17 @@ static gboolean settled(const BerthDevice *device) {
   return FALSE;
 }
 
+/* Whether @device may have a function of a slot that others have. */
+static gboolean may_share(const BerthDevice *device, BerthPciSharing sharing) {
+  return sharing != BERTH_PCI_SHARE_NONE && device != NULL && (sharing == BERTH_PCI_SHARE_ANY || settled(device)) &&
+         berth_families_pci_ich9_function(device) < 0;
+}
+
 gboolean berth_families_pci_shareable(const BerthPci *pci, const BerthDevice *device, guint number, guint slot,
                                       BerthPciSharing sharing) {
   const BerthPciBus *bus = berth_families_pci_bus(pci, number);
   gboolean all = sharing == BERTH_PCI_SHARE_ANY;
-  if (sharing == BERTH_PCI_SHARE_NONE || device == NULL || (!all && !settled(device)) ||
-      berth_families_pci_ich9_function(device) >= 0)
+  if (!may_share(device, sharing))
     return FALSE;
   if ((bus->used[slot] & 1) == 0 || bus->held[slot] != 0 || (bus->kept >> slot & 1))
     return FALSE;
@@ -146,8 +151,7 @@ static gboolean pick_slot(const BerthPci *pci, guint number, const Wish *wish, B
     for (guint function = first; function < (is_free ? first + 1 : 8); function++) {
       if (((bus->used[slot] | bus->held[slot]) >> function & 1) || (gint)(slot * 8 + function) <= after)
         continue;
-      address->value[BERTH_PCI_SLOT] = slot;
-      address->value[BERTH_PCI_FUNCTION] = function;
+      *address = berth_model_address_pci(number, slot, function);
       return TRUE;
     }
   }
@@ -167,8 +171,21 @@ static gboolean rooted(const BerthPci *pci, guint number) {
   return FALSE;
 }
 
+static BerthPciCursor *cursor_of(const BerthPci *pci, const Wish *wish) {
+  for (guint i = 0; i < pci->cursors->len; i++) {
+    BerthPciCursor *cursor = &g_array_index(pci->cursors, BerthPciCursor, i);
+    if (cursor->flags == wish->flags && cursor->sharing == wish->sharing)
+      return cursor;
+  }
+  const BerthPciCursor fresh = {.flags = wish->flags, .sharing = wish->sharing};
+  g_array_append_val(pci->cursors, fresh);
+  return &g_array_index(pci->cursors, BerthPciCursor, pci->cursors->len - 1);
+}
+
 static gboolean pick(const BerthPci *pci, const Wish *wish, BerthAddress *address) {
-  for (guint number = 0; number < pci->buses->len; number++) {
+  gboolean particular = wish->quiet || wish->sane || wish->rooted; /* not every bus is for every device of the sort */
+  BerthPciCursor none = {0}, *cursor = particular ? &none : cursor_of(pci, wish);
+  for (guint number = cursor->bus; number < pci->buses->len; number++) {
     const BerthPciBus *bus = berth_families_pci_bus(pci, number);
     if (!berth_families_pci_accepts(bus->accepts, number, wish->flags, FALSE))
       continue;
@@ -176,10 +193,12 @@ static gboolean pick(const BerthPci *pci, const Wish *wish, BerthAddress *addres
         (wish->sane && below(pci, wish->device, number, wish->safe)) ||
         (wish->rooted && ((gint64)number >= wish->device->index || !rooted(pci, number))))
       continue;
-    *address = berth_model_address_pci(number, 0, 0);
-    if (pick_slot(pci, number, wish, address))
+    if (pick_slot(pci, number, wish, address)) {
+      cursor->bus = number;
       return TRUE;
+    }
   }
+  cursor->bus = pci->buses->len;
   return FALSE;
 }
 
@@ -224,6 +243,7 @@ static gboolean pick_held(BerthPci *pci, const Wish *wish, BerthAddress *address
       continue;
     }
     bus->held[slot] &= (guint8) ~(1u << function);
+    g_array_set_size(pci->cursors, 0);
     *address = berth_model_address_pci(number, slot, function);
     note_given(pci, entry, wish);
     return TRUE;
@@ -235,7 +255,7 @@ static gboolean pick_held(BerthPci *pci, const Wish *wish, BerthAddress *address
 static gboolean pick_shared(const BerthPci *pci, Wish *wish, BerthPciSharing sharing, BerthAddress *address) {
   if (pci->rung == NULL || sharing > pci->rung->sharing || wish->function >= 0)
     return FALSE;
-  wish->sharing = sharing;
+  wish->sharing = may_share(wish->device, sharing) ? sharing : BERTH_PCI_SHARE_NONE;
   gboolean found = pick(pci, wish, address);
   wish->sharing = BERTH_PCI_SHARE_NONE;
   return found;

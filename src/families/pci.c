@@ -13,6 +13,7 @@
 
 static void pci_clear(BerthPci *pci) {
   g_clear_pointer(&pci->buses, g_ptr_array_unref);
+  g_clear_pointer(&pci->cursors, g_array_unref);
   g_clear_pointer(&pci->owners, g_hash_table_unref);
   g_clear_pointer(&pci->clients, g_array_unref);
   g_clear_pointer(&pci->known, g_hash_table_unref);
@@ -73,6 +74,7 @@ static gboolean assign(BerthAssignment *assignment, GError **error) {
   pci.known = g_hash_table_new(NULL, NULL);
   pci.siblings = g_hash_table_new(NULL, NULL);
   pci.clients = g_array_new(FALSE, FALSE, sizeof(BerthPciClient));
+  pci.cursors = g_array_new(FALSE, FALSE, sizeof(BerthPciCursor));
   recall_bridges(&pci);
   guint n = 0;
   if (!count_buses(&pci, &n, error))
