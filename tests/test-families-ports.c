@@ -55,6 +55,37 @@ static void channels_overflow_into_new_controllers(void) {
   is_at(only, "virtio-serial 1:0:1");
 }
 
+/* Asked of libvirt 12.8. A guest is a word, a letter a device: n and z are consoles, without address and with controller 0 but no
+ * port, c a channel. @ports: of controller 0. */
+static void consoles_that_name_a_controller_get_a_port(void) {
+  static const struct {
+    const char *devices, *ports, *places;
+  } rows[] = {
+      {"zz", NULL, "0:0:0 0:0:1"},    {"nzc", NULL, "- 0:0:0 0:0:1"},   {"znzc", NULL, "0:0:0 - 0:0:2 0:0:3"},
+      {"czn", NULL, "0:0:2 0:0:0 -"}, {"znnc", "1", "0:0:0 - - 1:0:1"}, {"zznc", "2", "0:0:0 0:0:1 - 1:0:1"},
+  };
+  for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+    g_auto(Guest) guest;
+    guest_init(&guest);
+    berth_model_device_set(controller(&guest, "virtio-serial", "0", NULL), "@ports", rows[i].ports);
+    g_auto(GStrv) places = g_strsplit(rows[i].places, " ", -1);
+    BerthDevice *devices[8];
+    for (guint n = 0; rows[i].devices[n] != '\0'; n++) {
+      devices[n] = add(&guest, rows[i].devices[n] == 'c' ? BERTH_CHANNEL : BERTH_CONSOLE, NULL);
+      if (rows[i].devices[n] == 'z')
+        at(devices[n], BERTH_ADDRESS_VIRTIO_SERIAL, 0, 0, 0, 0);
+    }
+    must(&guest, BERTH_ADDRESS_VIRTIO_SERIAL);
+    for (guint n = 0; places[n] != NULL; n++) {
+      g_autofree char *place = g_strconcat("virtio-serial ", places[n], NULL);
+      if (g_str_equal(places[n], "-"))
+        g_assert_cmpint(devices[n]->address.type, ==, BERTH_ADDRESS_NONE);
+      else
+        is_at(devices[n], place);
+    }
+  }
+}
+
 static void bad_virtio_serial_ports_are_refused(void) {
   static const struct {
     guint64 controller, port, second;
@@ -342,6 +373,7 @@ int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   TEST(channels_count_from_one);
   TEST(channels_overflow_into_new_controllers);
+  TEST(consoles_that_name_a_controller_get_a_port);
   TEST(bad_virtio_serial_ports_are_refused);
   TEST(a_gone_channel_keeps_its_port);
   TEST(a_recalled_port_without_controller_is_let_go);

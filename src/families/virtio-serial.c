@@ -83,8 +83,16 @@ static gboolean keep(Ports *ports, BerthDevice *device, GError **error) {
   return FALSE;
 }
 
-/* The lowest vacant port from 1. Ports only fill up, so the search goes on where it ended. */
-static gboolean next_port(Ports *ports, Controller *controller, BerthAddress *place) {
+/* Channels have ports from 1, consoles from 0. */
+static guint64 first_port(const BerthDevice *device) {
+  return device->element->id == BERTH_CONSOLE ? 0 : 1;
+}
+
+/* The lowest vacant port, not below @from (0 or 1). Ports only fill up, so the search goes on where it ended. */
+static gboolean next_port(Ports *ports, Controller *controller, guint64 from, BerthAddress *place) {
+  *place = port_at(controller->index, 0, 0);
+  if (from == 0 && controller->ports > 0 && berth_families_places_vacant(ports->places, place))
+    return TRUE;
   for (; controller->next < controller->ports; controller->next++) {
     *place = port_at(controller->index, 0, controller->next);
     if (berth_families_places_vacant(ports->places, place))
@@ -99,21 +107,22 @@ static gboolean exists(const BerthAddress *place, gpointer data) {
          place->value[BERTH_VSERIAL_PORT] < controller->ports;
 }
 
-static gboolean place_on(Ports *ports, BerthDevice *channel, GError **error) {
-  guint64 index = channel->address.value[BERTH_VSERIAL_CONTROLLER];
+static gboolean place_on(Ports *ports, BerthDevice *device, GError **error) {
+  guint64 index = device->address.value[BERTH_VSERIAL_CONTROLLER];
   Controller *controller = find(ports, index);
   BerthAddress place;
   if (controller == NULL) {
-    berth_families_error(error, BERTH_ERROR_BAD_INPUT, ports->assignment->inventory, channel,
+    berth_families_error(error, BERTH_ERROR_BAD_INPUT, ports->assignment->inventory, device,
                          "there is no virtio-serial controller %" G_GUINT64_FORMAT, index);
     return FALSE;
   }
-  if (!next_port(ports, controller, &place) && !berth_families_places_kept(ports->places, exists, controller, &place)) {
-    berth_families_error(error, BERTH_ERROR_NO_ROOM, ports->assignment->inventory, channel,
+  if (!next_port(ports, controller, first_port(device), &place) &&
+      !berth_families_places_kept(ports->places, exists, controller, &place)) {
+    berth_families_error(error, BERTH_ERROR_NO_ROOM, ports->assignment->inventory, device,
                          "no port of virtio-serial controller %" G_GUINT64_FORMAT " is free", index);
     return FALSE;
   }
-  return berth_families_places_put(ports->places, channel, &place, BERTH_RULE_FIRST, error);
+  return berth_families_places_put(ports->places, device, &place, BERTH_RULE_FIRST, error);
 }
 
 static void grow(Ports *ports, guint64 index) {
@@ -131,22 +140,46 @@ static void grow(Ports *ports, guint64 index) {
   g_array_sort(ports->controllers, by_index);
 }
 
-static gboolean place(Ports *ports, BerthDevice *channel, GError **error) {
+/* The lowest vacant port on the first controller that has one; where none has, a new controller's. */
+static BerthAddress find_port(Ports *ports, guint64 from) {
   BerthAddress address;
   for (guint i = 0; i < ports->controllers->len; i++)
-    if (next_port(ports, &g_array_index(ports->controllers, Controller, i), &address))
-      return berth_families_places_put(ports->places, channel, &address, BERTH_RULE_FIRST, error);
+    if (next_port(ports, &g_array_index(ports->controllers, Controller, i), from, &address))
+      return address;
   guint64 unused = 0;
   while (unused < ports->controllers->len && g_array_index(ports->controllers, Controller, unused).index == unused)
     unused++;
   grow(ports, unused);
   /* The ports of a controller that is gone may be kept for its channels: the first that is not. */
-  if (!next_port(ports, find(ports, unused), &address))
-    address = port_at(unused, 0, 1);
+  return next_port(ports, find(ports, unused), from, &address) ? address : port_at(unused, 0, from);
+}
+
+static gboolean place(Ports *ports, BerthDevice *channel, GError **error) {
+  BerthAddress address = find_port(ports, first_port(channel));
   return berth_families_places_put(ports->places, channel, &address, BERTH_RULE_FIRST, error);
 }
 
+/*
+ * A console that names no controller gets no address: QEMU gives it a port at start. libvirt 12.8 still looks for one, and unless
+ * that is port 0 nobody else gets it (asked of it: a console with controller='0', one without address, a channel: ports 0, none, 2;
+ * without the first one: none, 1).
+ */
+static gboolean pass_by(Ports *ports, BerthDevice *console, GError **error) {
+  BerthAddress address = find_port(ports, first_port(console));
+  if (address.value[BERTH_VSERIAL_PORT] > 0 &&
+      !berth_families_places_put(ports->places, console, &address, BERTH_RULE_FIRST, error))
+    return FALSE;
+  console->address = (BerthAddress){.type = BERTH_ADDRESS_NONE};
+  console->rule = BERTH_RULE_NONE;
+  return TRUE;
+}
+
+static gboolean is_unplaced(const BerthDevice *device) {
+  return is_mine(device) && port_of(device) == 0;
+}
+
 gboolean berth_families_vserial_assign(BerthAssignment *assignment, GError **error) {
+  static const BerthElementId elements[] = {BERTH_CONSOLE, BERTH_CHANNEL};
   g_auto(Ports) ports = {0};
   ports_init(&ports, assignment);
   const GPtrArray *devices = assignment->inventory->devices;
@@ -156,14 +189,13 @@ gboolean berth_families_vserial_assign(BerthAssignment *assignment, GError **err
     if (port_of(device) > 0 && !keep(&ports, device, error))
       return FALSE;
   }
-  /* Consoles without port stay so: QEMU gives them one at start, and channels do not mind them. */
-  BerthDevice *channel;
-  for (guint i = 0; (channel = berth_model_inventory_walk(assignment->inventory, BERTH_CHANNEL, &i)) != NULL;) {
-    if (!is_mine(channel) || port_of(channel) > 0)
-      continue;
-    gboolean chosen = channel->address.type == BERTH_ADDRESS_VIRTIO_SERIAL; /* the controller at least */
-    if (!(chosen ? place_on(&ports, channel, error) : place(&ports, channel, error)))
-      return FALSE;
+  BerthDevice *device;
+  for (gsize e = 0; e < G_N_ELEMENTS(elements); e++) {
+    for (guint i = 0; (device = berth_model_inventory_walk(assignment->inventory, elements[e], &i)) != NULL;) {
+      gboolean chosen = device->address.type == BERTH_ADDRESS_VIRTIO_SERIAL; /* the controller at least */
+      if (is_unplaced(device) && !(chosen ? place_on : elements[e] == BERTH_CONSOLE ? pass_by : place)(&ports, device, error))
+        return FALSE;
+    }
   }
   return TRUE;
 }
