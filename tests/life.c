@@ -83,19 +83,30 @@ static const BerthDevice *planned_device(const Stage *stage, const TestDevice *w
   return NULL;
 }
 
-static gboolean tells_of_shifts(const BerthPlan *plan) {
-  const char *const *notes = berth_plan_notes(plan);
-  for (guint i = 0; notes[i] != NULL; i++)
-    if (strstr(notes[i], "bus numbers shift") != NULL)
+/* Whether a note has all of @words (ends with NULL). */
+static gboolean tells(const BerthPlan *plan, const char *const *words) {
+  for (const char *const *note = berth_plan_notes(plan); *note != NULL; note++) {
+    guint found = 0;
+    while (words[found] != NULL && strstr(*note, words[found]) != NULL)
+      found++;
+    if (words[found] == NULL)
       return TRUE;
+  }
   return FALSE;
+}
+
+/* What cannot hold is told: which numbers shift, and what the guest no longer sees since nobody is at function 0 of its slot. */
+static gboolean tells_of_new_bus(const BerthPlan *plan, const BerthDevice *device) {
+  g_autofree char *name = berth_model_device_name(device);
+  const char *const shift[] = {"bus numbers shift", NULL}, *const hidden[] = {"will not see", name, NULL};
+  return tells(plan, device->guest_bus >= 0 ? shift : hidden);
 }
 
 static char *compare(const Stage *first, const Stage *second, const BerthDevice *was, const BerthDevice *is) {
   if (was->address.type == BERTH_ADDRESS_NONE || was->address.given == 0)
     return NULL;
   gboolean stays = was->address.type == is->address.type && berth_model_address_equal(&was->address, &is->address);
-  if (stays && (was->guest_bus == is->guest_bus || tells_of_shifts(second->plan)))
+  if (stays && (was->guest_bus == is->guest_bus || tells_of_new_bus(second->plan, is)))
     return NULL;
   g_autofree char *name = berth_model_device_name(is), *from = berth_model_address_to_string(&was->address);
   g_autofree char *to = berth_model_address_to_string(&is->address), *json = berth_record_to_json(berth_plan_record(first->plan));

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-/* Behind the key classes, for telling apart what has equal keys: the same kind. */
-#define SAME_KIND BERTH_N_MATCHED_KEYS
+/* Behind the key classes: the same kind, for telling apart what has equal keys, and the same kind at the same place. */
+enum { SAME_KIND = BERTH_N_MATCHED_KEYS, SAME_PLACE };
 
 typedef struct {
   GPtrArray *devices, *entries;
@@ -115,7 +115,7 @@ static void group_devices(BerthRecall *recall, GHashTable *groups, GPtrArray *or
     BerthDevice *device = g_ptr_array_index(devices, d);
     if (!unmatched_device(recall, device))
       continue;
-    if (key_class == SAME_KIND) {
+    if (key_class >= SAME_KIND) {
       g_autofree char *variant = device->element->variant(device);
       add_device(groups, order, variant, device);
       continue;
@@ -133,9 +133,9 @@ static void group_entries(BerthRecall *recall, GHashTable *groups, const GPtrArr
     BerthRecordEntry *entry = g_ptr_array_index(entries, e);
     if (!unmatched_entry(recall, entry))
       continue;
-    if (key_class == SAME_KIND)
+    if (key_class >= SAME_KIND)
       add_entry(groups, entry->kind, entry);
-    for (guint i = 0; key_class != SAME_KIND && i < entry->keys->len; i++) {
+    for (guint i = 0; key_class < SAME_KIND && i < entry->keys->len; i++) {
       const char *text = g_ptr_array_index(entry->keys, i);
       if (berth_model_key_class_of(text) == key_class)
         add_entry(groups, text, entry);
@@ -165,8 +165,10 @@ static void match_class(BerthRecall *recall, const GPtrArray *devices, const GPt
 static void settle(BerthRecall *recall, const GPtrArray *devices, const GPtrArray *entries, guint key_class) {
   if (devices->len == 0 || entries->len == 0)
     return;
-  if (devices->len > 1 || entries->len > 1)
+  if (devices->len > 1 || entries->len > 1 || key_class == SAME_PLACE)
     pair_placed(recall, devices, entries, berth_model_key_class_weak(key_class));
+  if (key_class == SAME_PLACE)
+    return;
   if (devices->len > 1 || entries->len > 1)
     for (guint c = key_class + 1; c <= SAME_KIND; c++)
       match_class(recall, devices, entries, c);
@@ -207,7 +209,12 @@ static void match_class(BerthRecall *recall, const GPtrArray *devices, const GPt
     settle_group(recall, g_ptr_array_index(order, i), key_class);
 }
 
+/* Where nothing but their order tells devices of a kind apart, a written address says more. */
 void berth_assign_match(BerthRecall *recall) {
-  for (guint c = 0; c < BERTH_N_MATCHED_KEYS; c++)
-    match_class(recall, recall->assignment->inventory->devices, recall->record->entries, c);
+  const GPtrArray *devices = recall->assignment->inventory->devices, *entries = recall->record->entries;
+  for (guint c = 0; c < BERTH_N_MATCHED_KEYS; c++) {
+    if (c == BERTH_KEY_NETWORK)
+      match_class(recall, devices, entries, SAME_PLACE);
+    match_class(recall, devices, entries, c);
+  }
 }
