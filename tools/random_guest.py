@@ -9,24 +9,32 @@ import random
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 VIRTIO = ("virtio", "virtio", "virtio-transitional", "virtio-non-transitional")
-MACHINES = (("pc", 40), ("q35", 45), ("pc-i440fx-9.0", 3), ("pc-q35-9.0", 3), ("isapc", 5), ("microvm", 4))
+MACHINES = (("pc", 36), ("q35", 41), ("pc-i440fx-9.0", 3), ("pc-q35-9.0", 3), ("pc-i440fx-6.2", 2), ("pc-i440fx-7.2", 2), ("pc-q35-6.2", 2),
+            ("pc-q35-7.2", 2), ("isapc", 5), ("microvm", 4))
 NETS = ("virtio", "virtio", "virtio-transitional", "virtio-non-transitional", "e1000", "e1000e", "igb", "rtl8139", "vmxnet3",
-        "pcnet", "ne2k_pci", "i82551", "tulip", "E1000", "82545em", "Am79C970A", "vlance", "made-up", None)
-SOUNDS = ("es1370", "ac97", "ich6", "ich9", "usb", "sb16", "pcspk", "virtio")
-VIDEOS = ("vga", "cirrus", "vmvga", "qxl", "virtio", "bochs", "ramfb", "none", None)
-PRIMARY_ONLY = ("vga", "cirrus", "vmvga", "bochs", "ramfb", "none", None)
+        "pcnet", "ne2k_pci", "i82551", "tulip", "E1000", "82545em", "Am79C970A", "Am79C973", "82540EM", "82543GC", "vlance", "vmxnet", "vmxnet2",
+        "netfront", "lan9118", "scm91c111", "usb-net", "made-up", None)
+NET_TYPES = ("user", "user", "user", "bridge", "network", "ethernet", "direct", "hostdev", "hostdev", "vhostuser", "vdpa", "mcast", "server",
+             "client", "udp", "null", "internal")
+SOUNDS = ("es1370", "ac97", "ich6", "ich9", "usb", "sb16", "pcspk", "virtio", "ich7")
+VIDEOS = ("vga", "cirrus", "vmvga", "qxl", "virtio", "bochs", "ramfb", "none", "default", None)
+PRIMARY_ONLY = ("vga", "cirrus", "vmvga", "bochs", "ramfb", "none", "default", None)
+ODD_VIDEOS = ("xen", "vbox", "parallels", "gop")
 SCSI = ("virtio-scsi", "virtio-scsi", "virtio-transitional", "virtio-non-transitional", "lsilogic", "lsisas1068", "lsisas1078",
         "vmpvscsi", "am53c974", "dc390", "auto", None)
+ODD_SCSI = ("buslogic", "ncr53c90", "ibmvscsi")
 USB = ("piix3-uhci", "piix4-uhci", "ehci", "nec-xhci", "qemu-xhci", "pci-ohci", "ich9-ehci1", "ich9-uhci1", "ich9-uhci2",
        "ich9-uhci3", None)
+ODD_USB = ("none", "none", "vt82c686b-uhci", "default", "qusb1")
 PCI_ON_PC = ("pci-bridge", "pci-bridge", "pci-expander-bus")
 PCI_ON_Q35 = ("pcie-root-port", "pcie-root-port", "pcie-root-port", "pci-bridge", "dmi-to-pci-bridge", "pcie-to-pci-bridge",
               "pcie-switch-upstream-port", "pcie-switch-downstream-port", "pcie-expander-bus")
-DISK_BUSES = (("virtio", 6), ("scsi", 4), ("sata", 3), ("ide", 2), ("usb", 2), ("fdc", 1), (None, 2))
-PREFIX = {"virtio": "vd", "scsi": "sd", "sata": "sd", "ide": "hd", "usb": "sd", "fdc": "fd"}
+DISK_BUSES = (("virtio", 6), ("scsi", 4), ("sata", 3), ("ide", 2), ("usb", 2), ("fdc", 1), ("nvme", 1), (None, 2))
+PREFIX = {"virtio": "vd", "scsi": "sd", "sata": "sd", "ide": "hd", "usb": "sd", "fdc": "fd", "nvme": "nvme", "sd": "sd", "xen": "xvd", "uml": "ubd"}
 DEFAULT_BUS = {"vd": "virtio", "sd": "scsi", "hd": "ide", "fd": "fdc"}
 INPUTS = (("mouse", "ps2"), ("keyboard", "ps2"), ("mouse", "usb"), ("keyboard", "usb"), ("tablet", "usb"), ("mouse", "virtio"),
-          ("keyboard", "virtio"), ("tablet", "virtio"), ("tablet", None), ("mouse", None), ("keyboard", None))
+          ("keyboard", "virtio"), ("tablet", "virtio"), ("tablet", None), ("mouse", None), ("keyboard", None),
+          ("passthrough", "virtio"), ("passthrough", None), ("evdev", None))
 
 
 def weighted(rng, pairs):
@@ -62,6 +70,7 @@ class Guest:
         self.addressing = rng.choice((0, 0, 0.1, 0.3, 0.7)) if not self.sober else rng.choice((0, 0, 0, 0.1, 0.3))
         self.ps2_off = rng.random() < 0.05
         self.slots = rng.choice((0, 0, 4, 16)) if self.machine != "isapc" else 0
+        self.spice = rng.random() < 0.3
         self.numbers = {}
         self.used = set()
         self.devices = []
@@ -77,6 +86,10 @@ class Guest:
     def odd(self, probability):
         """something that may not fit: never in a sober guest, often in a wild one"""
         return not self.sober and self.chance(probability * (3 if self.wild else 1))
+
+    def spice_only(self, *values):
+        """what needs spice graphics: of a guest that has them (or not, in odd guests)"""
+        return values if self.spice or self.odd(0.05) else ()
 
     def count(self, what):
         """0, 1, 2 ... for each name"""
@@ -123,7 +136,7 @@ class Guest:
     def drive_address(self, bus):
         if not self.chance(self.addressing):
             return self.wrong_address()
-        limits = {"ide": (1, 2, 2), "fdc": (1, 1, 2), "sata": (3, 1, 6), "scsi": (3, 1, 7)}.get(bus, (2, 2, 8))
+        limits = {"ide": (1, 2, 2), "fdc": (1, 1, 2), "sata": (3, 1, 6), "scsi": (3, 1, 7), "nvme": (3, 1, 2)}.get(bus, (2, 2, 8))
         if self.odd(0.1):
             limits = (4, 3, 20)
         if self.odd(0.05):
@@ -215,10 +228,13 @@ class Guest:
 
 def disk(g):
     bus = weighted(g.rng, DISK_BUSES) if g.pci or g.odd(0.1) else "fdc"
+    if g.odd(0.02):
+        bus = g.pick(("sd", "xen", "uml"))
     if bus == "ide" and g.q35 and not g.odd(0.1):
         bus = "sata"
     device = "floppy" if bus == "fdc" else g.pick(("disk", "disk", "disk", "cdrom"))
-    if bus in ("virtio",) and device == "cdrom" and not g.odd(0.05):
+    lun = bus == "scsi" and g.chance(0.05)
+    if bus in ("virtio", "nvme") and device == "cdrom" and not g.odd(0.05):
         device = "disk"
     prefix = PREFIX.get(bus) or g.pick(("vd", "sd", "vd" if g.q35 else "hd"))
     if bus is None and prefix == "vd":
@@ -228,29 +244,57 @@ def disk(g):
     most = {"ide": 4, "fdc": 2, "hd": 4}.get(bus or prefix, 26)
     if g.odd(0.05) or (bus in ("virtio", "scsi", "sata") and g.chance(0.05)):
         most = 60
-    name = g.fresh("target", lambda: target_name(prefix, g.rng.randrange(most)))
+    name = g.fresh("target", lambda: target_name(prefix, g.rng.randrange(most)) if prefix != "nvme" else "nvme%dn%d" % (
+        g.rng.randrange(3), g.rng.randrange(1, 4)))
     if name is None:
         return []
     if g.odd(0.004):
         name = g.pick(("vda1", "xyz", "nvme0n1", "sd", "vdA"))
     effective = bus or DEFAULT_BUS[prefix]
+    serial = "<serial>%s</serial>" % (g.pick(("one", "two")) if effective == "nvme" else name) if g.chance(0.9 if effective == "nvme" else 0.1) and effective not in ("sd", "xen", "uml") else ""
     model = g.pick(VIRTIO) if effective == "virtio" and g.chance(0.3) else None
-    if effective in ("ide", "sata", "scsi", "fdc"):
+    if effective in ("ide", "sata", "scsi", "fdc", "nvme"):
         where = g.drive_address(effective)
     else:
         where = g.usb_address() if effective == "usb" else g.pci_address()
-    return ("<disk type='file' device='%s'%s><driver name='qemu' type='raw'/><source file='/images/%s'/><target dev='%s'%s/>%s%s</disk>"
-            % (device, attributes(model=model), name, name, attributes(bus=bus), "<readonly/>" if device == "cdrom" else "", where))
+    kind, source = disk_source(g, name)
+    if lun:
+        kind, device, source = "block", "lun", "<source dev='/dev/%s'/>" % name
+    removable = attributes(removable="on") if effective == "usb" and g.chance(0.2) else ""
+    return ("<disk type='%s' device='%s'%s><driver name='qemu' type='raw'/>%s<target dev='%s'%s%s/>%s%s%s</disk>"
+            % (kind, device, attributes(model=model), source, name, attributes(bus=bus), removable,
+               "<readonly/>" if device == "cdrom" else "", serial, where))
+
+
+def disk_source(g, name):
+    """-> (the disk's type, its <source>)"""
+    return g.pick((("file", "<source file='/images/%s'/>" % name),) * 4 + (
+        ("block", "<source dev='/dev/%s'/>" % name), ("volume", "<source pool='p' volume='%s'/>" % name),
+        ("network", "<source protocol='nbd' name='%s'><host name='localhost' port='10809'/></source>" % name),
+        ("nvme", "<source type='pci' managed='yes' namespace='1'><address domain='0' bus='0x01' slot='0' function='0'/></source>")))
 
 
 def interface(g):
-    kind = g.pick(("user", "user", "bridge", "network", "ethernet", "direct", "hostdev"))
-    source = {"bridge": "<source bridge='br0'/>", "network": "<source network='net0'/>", "direct": "<source dev='eth0' mode='bridge'/>",
-              "hostdev": "<source><address type='pci' domain='0' bus='0x%02x' slot='0x%02x' function='0'/></source>"
-                         % (g.rng.randrange(3, 200), g.count("host pci") % 32)}.get(kind, "")
+    kind = g.pick(NET_TYPES)
+    inner = {"bridge": "<source bridge='br0'/>", "network": "<source network='net0'/>", "direct": "<source dev='eth0' mode='bridge'/>",
+             "vhostuser": "<source type='unix' path='/run/v%d' mode='client'/>" % g.count("vhostuser"), "vdpa": "<source dev='/dev/vhost-vdpa-0'/>",
+             "mcast": "<source address='230.0.0.1' port='5558'/>", "server": "<source address='127.0.0.1' port='5558'/>",
+             "client": "<source address='127.0.0.1' port='5558'/>",
+             "udp": "<source address='127.0.0.1' port='11115'><local address='127.0.0.1' port='11116'/></source>",
+             "internal": "<source name='n'/>",
+             "hostdev": "<source><address type='pci' domain='0' bus='0x%02x' slot='0x%02x' function='0'/></source>"
+                        % (g.rng.randrange(3, 200), g.count("host pci") % 32)}.get(kind, "")
     model = g.pick(NETS) if kind != "hostdev" else None
+    if kind in ("vhostuser", "vdpa") and not g.odd(0.2):
+        model = g.pick(VIRTIO)
     mac = "<mac address='52:54:00:00:%02x:%02x'/>" % divmod(g.count("mac") % 65536, 256) if g.chance(0.5) else ""
-    return "<interface type='%s'>%s%s%s%s</interface>" % (kind, mac, source, "<model type='%s'/>" % model if model else "", g.pci_address())
+    where = g.usb_address() if model == "usb-net" else g.pci_address()
+    inner += "<model type='%s'/>" % model if model else ""
+    if g.chance(0.1):
+        inner += "<alias name='ua-n%d'/>" % g.count("alias")
+    if g.chance(0.05):
+        inner += "<acpi index='%d'/>" % (g.count("acpi") + 1)
+    return "<interface type='%s'>%s%s%s</interface>" % (kind, mac, inner, where)
 
 
 def sound(g):
@@ -269,7 +313,14 @@ def video(g):
 
 
 def graphics(g):
-    return "<graphics type='%s'/>" % g.pick(("vnc", "vnc", "spice"))
+    if g.count("graphics") > 1 and not g.odd(0.1):
+        return []
+    egl = ("<graphics type='egl-headless'/>",) if g.spice or g.odd(0.1) else ()
+    return g.pick(("<graphics type='vnc'/>",) * 3 + ("<graphics type='sdl' display=':0'/>", "<graphics type='dbus'/>") + egl)
+
+
+def audio(g):
+    return "<audio id='%d' type='%s'/>" % (g.count("audio") + 1, g.pick(("none", "none", "spice", "pulseaudio", "file", "alsa", "oss", "jack")))
 
 
 def hostdev_pci(g):
@@ -286,6 +337,16 @@ def hostdev_usb(g):
 def hostdev_scsi(g):
     return ("<hostdev mode='subsystem' type='scsi'><source><adapter name='scsi_host%d'/><address bus='0' target='0' unit='%d'/></source>%s</hostdev>"
             % (g.rng.randrange(4), g.count("host scsi"), g.drive_address("scsi")))
+
+
+def hostdev_iscsi(g):
+    return ("<hostdev mode='subsystem' type='scsi'><source protocol='iscsi' name='iqn.2013-07.com.example:t%d%s'><host name='example.com' port='3260'/>"
+            "</source>%s</hostdev>" % (g.count("iscsi"), g.pick(("", "/0", "/1")), g.drive_address("scsi")))
+
+
+def hostdev_usb_place(g):
+    return ("<hostdev mode='subsystem' type='usb'><source><address bus='%d' device='%d'/></source>%s</hostdev>"
+            % (g.rng.randrange(1, 5), g.count("host usb place") + 1, g.usb_address()))
 
 
 def hostdev_mdev(g):
@@ -306,11 +367,17 @@ def index_of(g, kind):
 
 
 def controller_scsi(g):
-    return "<controller type='scsi'%s>%s</controller>" % (attributes(index=index_of(g, "scsi"), model=g.pick(SCSI)), g.pci_address())
+    return "<controller type='scsi'%s>%s</controller>" % (attributes(
+        index=index_of(g, "scsi"), model=g.pick(SCSI if not g.odd(0.03) else ODD_SCSI)), g.pci_address())
 
 
 def controller_sata(g):
     return "<controller type='sata'%s>%s</controller>" % (attributes(index=index_of(g, "sata")), g.pci_address())
+
+
+def controller_nvme(g):
+    serial = "<serial>%s</serial>" % g.pick(("one", "two")) if g.chance(0.7) else ""
+    return "<controller type='nvme'%s>%s%s</controller>" % (attributes(index=index_of(g, "nvme")), serial, g.pci_address())
 
 
 def controller_ide(g):
@@ -338,7 +405,7 @@ def controller_serial(g):
 
 
 def controller_usb(g):
-    model = g.pick(USB)
+    model = g.pick(USB) if not g.odd(0.03) else g.pick(ODD_USB)
     index = g.fresh("index usb", lambda: g.rng.randrange(3))
     if g.chance(0.3):
         index = None
@@ -401,16 +468,23 @@ def controller_pci(g):
 
 
 def channel(g):
-    kind = g.pick(("unix", "pty", "null", "guestfwd"))
+    kind = g.pick(("unix", "pty", "null", "guestfwd", "file", "tcp") + g.spice_only("spicevmc", "spiceport") + ("qemu-vdagent",) * g.odd(0.1))
     if kind == "guestfwd":
         return "<channel type='pty'><target type='guestfwd' address='10.0.2.%d' port='4600'/></channel>" % (g.count("guestfwd") % 250 + 1)
-    source = "<source mode='bind' path='/run/c%d'/>" % g.count("channel") if kind == "unix" else ""
-    name = attributes(name="com.example.%d" % g.count("port") if g.chance(0.8) else None)
+    source = {"unix": "<source mode='bind' path='/run/c%d'/>" % g.count("channel"), "file": "<source path='/var/log/c'/>",
+              "tcp": "<source mode='connect' host='localhost' service='4000'/><protocol type='raw'/>",
+              "spiceport": "<source channel='org.example.%d'/>" % g.count("spiceport")}.get(kind, "")
+    text = "com.example.%d" % g.count("port") if g.chance(0.8) else None
+    if kind in ("spicevmc", "qemu-vdagent"):
+        text = g.pick(("com.redhat.spice.0", None)) if kind == "spicevmc" else "com.redhat.spice.0"
+    name = attributes(name=text)
+    if g.odd(0.02):
+        return "<channel type='unix'><target type='xen' name='x'/></channel>"
     return "<channel type='%s'>%s<target type='virtio'%s/>%s</channel>" % (kind, source, name, g.port_address())
 
 
 def console(g):
-    kind = g.pick(("serial", "virtio", "virtio", None))
+    kind = g.pick(("serial", "virtio", "virtio", None)) if not g.odd(0.03) else g.pick(("xen", "sclp", "uml"))
     if kind != "virtio" and (g.numbers.get("console", -1) >= 0) and not g.odd(0.1):
         kind = "virtio"
     g.count("console")
@@ -421,6 +495,8 @@ def console(g):
 
 
 def serial(g):
+    if g.odd(0.02):
+        return "<serial type='pty'><target type='%s'/></serial>" % g.pick(("spapr-vio-serial", "sclp-serial", "made-up"))
     kind = g.pick((None, "isa-serial", "pci-serial", "usb-serial", "isa-debug") if g.pci or g.odd(0.1) else (None, "isa-serial"))
     if kind in (None, "isa-serial") and g.count("isa serial") > 3 and not g.odd(0.1):
         kind = "pci-serial"
@@ -440,7 +516,9 @@ def smartcard(g):
     if g.count("smartcard") > 0 and not g.odd(0.2):
         return []
     where = "<address type='ccid' controller='%d' slot='%d'/>" % (g.odd(0.2), g.odd(0.2)) if g.chance(g.addressing) else g.wrong_address()
-    return g.pick(("<smartcard mode='host'>%s</smartcard>", "<smartcard mode='passthrough' type='pty'>%s</smartcard>")) % where
+    certificates = "".join("<certificate>cert%d</certificate>" % n for n in range(3))
+    return g.pick(g.spice_only("<smartcard mode='passthrough' type='spicevmc'>%s</smartcard>") + (
+        "<smartcard mode='host'>%s</smartcard>", "<smartcard mode='passthrough' type='pty'>%s</smartcard>", "<smartcard mode='host-certificates'>" + certificates + "%s</smartcard>")) % where
 
 
 def input_device(g):
@@ -448,7 +526,12 @@ def input_device(g):
     if bus == "ps2" and g.ps2_off and not g.odd(0.1):
         bus = "usb"
     where = {"usb": g.usb_address, "virtio": g.pci_address, "ps2": g.wrong_address}.get(bus, str)()
-    return "<input type='%s'%s>%s</input>" % (kind, attributes(bus=bus), where)
+    if kind == "passthrough" and bus is None:
+        where = g.pci_address()
+    source = {"passthrough": "<source evdev='/dev/input/event%d'/>", "evdev": "<source dev='/dev/input/event%d'/>"}.get(kind)
+    source = source % g.count("event") if source else ""
+    model = g.pick(VIRTIO) if bus == "virtio" and g.chance(0.5) and (g.odd(0.2) or g.sober is False and g.chance(0.1)) else None
+    return "<input type='%s'%s>%s%s</input>" % (kind, attributes(bus=bus, model=model), source, where)
 
 
 def filesystem(g):
@@ -456,6 +539,10 @@ def filesystem(g):
     if g.chance(0.3):
         return ("<filesystem type='mount'><driver type='virtiofs'/><source dir='/srv/%s'/><target dir='%s'/>%s</filesystem>"
                 % (name, name, g.pci_address()))
+    if g.chance(0.2):
+        driver = "<driver type='%s'%s/>" % (g.pick(("path", "handle")) if g.odd(0.2) else "path", attributes(wrpolicy=g.pick((None, "immediate"))))
+        return ("<filesystem type='mount' accessmode='passthrough'>%s<source dir='/srv/%s'/><target dir='%s'/>%s</filesystem>"
+                % (driver, name, name, g.pci_address()))
     return ("<filesystem type='mount' accessmode='mapped'%s><source dir='/srv/%s'/><target dir='%s'/>%s</filesystem>"
             % (attributes(model=g.pick(VIRTIO) if g.chance(0.3) else None), name, name, g.pci_address()))
 
@@ -464,8 +551,10 @@ def watchdog(g):
     model = g.pick(("i6300esb", "ib700" if not g.q35 else "itco"))
     if g.count("watchdog " + model) > 0 and not g.odd(0.1):
         return []
+    if g.odd(0.03):
+        model = g.pick(("diag288", "itco", "ib700"))
     where = g.pci_address() if model == "i6300esb" else g.wrong_address()
-    return "<watchdog model='%s' action='reset'>%s</watchdog>" % (model, where)
+    return "<watchdog model='%s'%s>%s</watchdog>" % (model, attributes(action=g.pick((None, "reset", "poweroff", "none", "dump"))), where)
 
 
 def memballoon(g):
@@ -477,7 +566,9 @@ def memballoon(g):
 
 
 def rng_device(g):
-    return "<rng model='%s'><backend model='random'>/dev/urandom</backend>%s</rng>" % (g.pick(VIRTIO), g.pci_address())
+    backend = g.pick(("<backend model='random'>/dev/urandom</backend>", "<backend model='builtin'/>",
+                      "<backend model='egd' type='tcp'><source mode='connect' host='localhost' service='1234'/></backend>"))
+    return "<rng model='%s'>%s%s</rng>" % (g.pick(VIRTIO), backend, g.pci_address())
 
 
 def hub(g):
@@ -494,11 +585,15 @@ def shmem(g):
 def tpm(g):
     if g.count("tpm") > 0 and not g.odd(0.2):
         return []
-    return ("<tpm model='%s'><backend type='passthrough'><device path='/dev/tpm0'/></backend>%s</tpm>"
-            % (g.pick(("tpm-tis", "tpm-crb")), g.wrong_address()))
+    backend = g.pick(("<backend type='passthrough'><device path='/dev/tpm0'/></backend>", "<backend type='emulator' version='2.0'/>",
+                      "<backend type='external'><source type='unix' mode='connect' path='/run/tpm'/></backend>"))
+    model = g.pick(("tpm-tis", "tpm-crb", None)) if not g.odd(0.05) else g.pick(("tpm-spapr", "spapr-tpm-proxy"))
+    return "<tpm%s>%s%s</tpm>" % (attributes(model=model), backend, g.wrong_address())
 
 
 def panic(g):
+    if g.odd(0.03):
+        return "<panic model='%s'/>" % g.pick(("pseries", "s390"))
     model = g.pick(("isa", "hyperv", "pvpanic", None) if g.pci or g.odd(0.1) else ("isa", None))
     if g.count("panic %s" % (model or "isa")) > 0 and not g.odd(0.1):
         return []
@@ -521,7 +616,17 @@ def memory(g):
 
 
 def redirdev(g):
+    if g.spice_only(1) and g.chance(0.5):
+        return "<redirdev bus='usb' type='spicevmc'>%s</redirdev>" % g.usb_address()
     return "<redirdev bus='usb' type='tcp'><source mode='connect' host='localhost' service='4000'/>%s</redirdev>" % g.usb_address()
+
+
+def nvram(g):
+    return "<nvram><address type='spapr-vio' reg='0x3000'/></nvram>" if g.odd(0.3) else []
+
+
+def emulator(g):
+    return "<emulator>/usr/bin/qemu-system-x86_64</emulator>" if g.count("emulator") == 0 else []
 
 
 def vsock(g):
@@ -549,13 +654,13 @@ def pstore(g):
 
 # kind, weight, where: on machines without PCI what needs a PCI place is seldom asked for
 KINDS = ((disk, 14, "any"), (interface, 12, "pci"), (sound, 4, "pci"), (video, 3, "pci"), (graphics, 1, "pci"), (hostdev_pci, 4, "pci"),
-         (hostdev_usb, 3, "usb"), (hostdev_scsi, 3, "pci"), (hostdev_mdev, 2, "pci"), (hostdev_vhost, 2, "pci"), (controller_scsi, 3, "pci"),
-         (controller_sata, 1, "pci"), (controller_ide, 1, "pc"), (controller_fdc, 1, "any"), (controller_ccid, 1, "usb"),
+         (hostdev_usb, 3, "usb"), (hostdev_scsi, 3, "pci"), (hostdev_iscsi, 1, "pci"), (hostdev_usb_place, 1, "usb"), (hostdev_mdev, 2, "pci"), (hostdev_vhost, 2, "pci"), (controller_scsi, 3, "pci"),
+         (controller_sata, 1, "pci"), (controller_nvme, 1, "pci"), (controller_ide, 1, "pc"), (controller_fdc, 1, "any"), (controller_ccid, 1, "usb"),
          (controller_serial, 2, "pci"), (controller_usb, 2, "pci"), (controller_pci, 6, "pci"), (channel, 5, "pci"), (console, 2, "pci"),
          (serial, 3, "any"), (parallel, 1, "any"), (smartcard, 1, "usb"), (input_device, 4, "usb"), (filesystem, 3, "pci"),
          (watchdog, 1, "pci"), (memballoon, 1, "pci"), (rng_device, 3, "pci"), (hub, 1, "usb"), (shmem, 2, "pci"), (tpm, 1, "any"),
          (panic, 1, "any"), (memory, 3, "pci"), (redirdev, 2, "usb"), (vsock, 1, "pci"), (iommu, 1, "q35"), (crypto, 2, "pci"),
-         (pstore, 1, "pci"))
+         (pstore, 1, "pci"), (audio, 1, "any"), (nvram, 1, "any"), (emulator, 1, "any"))
 
 
 def fits(g, where):
@@ -576,6 +681,8 @@ def make(seed, number):
     for _ in range(g.rng.randrange(most + 1)):
         made = g.rng.choices([kind for kind, _, _ in kinds], [weight for _, weight, _ in kinds])[0](g)
         g.devices += made if isinstance(made, list) else [made]
+    if g.spice and g.pci:
+        g.devices.append("<graphics type='spice'/>")
     if g.chance(0.2):
         g.rng.shuffle(g.devices)
     return g

@@ -56,6 +56,9 @@ gboolean berth_assign_check_address(const BerthAssignment *assignment, const Ber
   if (type == BERTH_ADDRESS_NONE || device->address.type == BERTH_ADDRESS_NONE || is_left_out(device))
     return TRUE;
   const char *written = berth_model_address_form(type)->name;
+  if (berth_xml_node_child(berth_xml_node_child(device->node, "address"), "zpci") != NULL)
+    return berth_assign_refuse(assignment, device, BERTH_ERROR_UNSUPPORTED, error, "machine '%s' has no <zpci>; s390x has",
+                               assignment->inventory->machine);
   if (type == BERTH_ADDRESS_CCW)
     return berth_assign_refuse(assignment, device, BERTH_ERROR_UNSUPPORTED, error, "machine '%s' has no ccw addresses",
                                assignment->inventory->machine);

@@ -16,6 +16,28 @@ static gboolean check_bus(const BerthAssignment *assignment, const BerthDevice *
   return TRUE;
 }
 
+/* A LUN hands the host's SCSI device to the guest, which says itself what it is (QEMU up to 10 can do so by virtio-blk, too); a
+ * disk's vendor and product are SCSI's. */
+static gboolean check_scsi(const BerthAssignment *assignment, const BerthDevice *disk, GError **error) {
+  static const char *const identity[] = {"vendor", "product"};
+  static const char *const sources[] = {"block", "network", "volume"};
+  gboolean scsi = berth_model_device_is(disk, "target/@bus", "scsi"), lun = berth_model_device_is(disk, "@device", "lun");
+  gboolean real = FALSE;
+  for (gsize i = 0; i < G_N_ELEMENTS(sources); i++)
+    real = real || berth_model_device_is(disk, "@type", sources[i]);
+  if (lun && !scsi && !berth_model_device_is(disk, "target/@bus", "virtio"))
+    return berth_assign_refuse(assignment, disk, BERTH_ERROR_BAD_INPUT, error, "a lun is for bus scsi");
+  if (lun && !real)
+    return berth_assign_refuse(assignment, disk, BERTH_ERROR_BAD_INPUT, error, "a lun is a block device of the host");
+  if (lun && berth_model_device_get(disk, "serial") != NULL)
+    return berth_assign_refuse(assignment, disk, BERTH_ERROR_BAD_INPUT, error, "a lun has the <serial> of the host's device");
+  for (gsize i = 0; i < G_N_ELEMENTS(identity); i++) {
+    if (berth_model_device_get(disk, identity[i]) != NULL && !scsi)
+      return berth_assign_refuse(assignment, disk, BERTH_ERROR_BAD_INPUT, error, "<%s> is for disks of bus scsi", identity[i]);
+  }
+  return TRUE;
+}
+
 static gboolean check_ide(const BerthAssignment *assignment, GError **error) {
   const BerthDevice *controller;
   for (guint i = 0; (controller = berth_model_inventory_walk(assignment->inventory, BERTH_CONTROLLER, &i)) != NULL;) {
@@ -37,10 +59,22 @@ static gboolean check_ide(const BerthAssignment *assignment, GError **error) {
   return TRUE;
 }
 
+/* The serial number is the NVMe controller's, which has a name space for each disk; without one of its own it has a disk's. */
+static gboolean check_nvme(const BerthAssignment *assignment, const BerthDevice *disk, GError **error) {
+  const char *serial = berth_model_device_get(disk, "serial");
+  if (serial == NULL || !berth_model_device_is(disk, "target/@bus", "nvme"))
+    return TRUE;
+  const BerthDevice *controller =
+      berth_model_inventory_controller(assignment->inventory, "nvme", (gint64)disk->address.value[BERTH_DRIVE_CONTROLLER]);
+  if (controller == NULL || berth_model_device_is(controller, "serial", serial))
+    return TRUE;
+  return berth_assign_refuse_pair(assignment, disk, controller, "must have the same <serial>", error);
+}
+
 gboolean berth_assign_check_disks(const BerthAssignment *assignment, GError **error) {
   const BerthDevice *disk;
   for (guint i = 0; (disk = berth_model_inventory_walk(assignment->inventory, BERTH_DISK, &i)) != NULL;) {
-    if (!check_bus(assignment, disk, error))
+    if (!check_bus(assignment, disk, error) || !check_scsi(assignment, disk, error) || !check_nvme(assignment, disk, error))
       return FALSE;
   }
   return check_ide(assignment, error);

@@ -9,12 +9,17 @@ static gboolean refuse_node(const BerthAssignment *assignment, const BerthXmlNod
   return FALSE;
 }
 
+static guint64 count_cells(const BerthXmlNode *numa) {
+  guint64 n = 0;
+  for (const BerthXmlNode *cell = berth_xml_node_child(numa, "cell"); cell != NULL; cell = berth_xml_node_next(cell, "cell"))
+    n++;
+  return n;
+}
+
 /* Guest NUMA cells are numbered from 0 without gaps; a cell without id has its position. */
 static gboolean check_numa(const BerthAssignment *assignment, const BerthXmlNode *domain, GError **error) {
   const BerthXmlNode *numa = berth_xml_node_child(berth_xml_node_child(domain, "cpu"), "numa");
-  guint64 n = 0, seen = 0;
-  for (const BerthXmlNode *cell = berth_xml_node_child(numa, "cell"); cell != NULL; cell = berth_xml_node_next(cell, "cell"))
-    n++;
+  guint64 n = count_cells(numa), seen = 0;
   guint64 position = 0;
   for (const BerthXmlNode *cell = berth_xml_node_child(numa, "cell"); cell != NULL;
        cell = berth_xml_node_next(cell, "cell"), position++) {
@@ -32,12 +37,26 @@ static gboolean check_numa(const BerthAssignment *assignment, const BerthXmlNode
 }
 
 /* Only one page size can be that of all memory; without NUMA cells a page size of a cell is, too. */
+static gboolean are_cells(const char *nodes, const BerthXmlNode *numa) {
+  guint64 n = count_cells(numa);
+  for (const char *p = nodes; *p != '\0'; p++) {
+    char *end = NULL;
+    if (g_ascii_isdigit(*p) && g_ascii_strtoull(p, &end, 10) >= MAX(n, 1))
+      return FALSE;
+    p = end != NULL ? end - 1 : p;
+  }
+  return TRUE;
+}
+
 static gboolean check_hugepages(const BerthAssignment *assignment, const BerthXmlNode *domain, GError **error) {
   const BerthXmlNode *pages = berth_xml_node_child(berth_xml_node_child(domain, "memoryBacking"), "hugepages");
   const BerthXmlNode *numa = berth_xml_node_child(berth_xml_node_child(domain, "cpu"), "numa");
   guint general = 0;
   for (const BerthXmlNode *page = berth_xml_node_child(pages, "page"); page != NULL; page = berth_xml_node_next(page, "page")) {
-    general += berth_xml_node_get(page, "@nodeset") == NULL || numa == NULL;
+    const char *nodes = berth_xml_node_get(page, "@nodeset");
+    general += nodes == NULL || numa == NULL;
+    if (nodes != NULL && !are_cells(nodes, numa))
+      return refuse_node(assignment, page, error, "a NUMA node of this page size is not among those of <cpu><numa>");
     if (general > 1)
       return refuse_node(assignment, page, error, "this is a second page size for all of the memory");
   }
@@ -142,7 +161,12 @@ static gboolean check_spice(const BerthAssignment *assignment, GError **error) {
   static const struct {
     BerthElementId element;
     const char *type;
-  } rows[] = {{BERTH_CHANNEL, "spicevmc"}, {BERTH_REDIRDEV, "spicevmc"}, {BERTH_AUDIO, "spice"}};
+  } rows[] = {
+      {BERTH_CHANNEL, "spicevmc"},   {BERTH_CHANNEL, "spiceport"},   {BERTH_CONSOLE, "spicevmc"},  {BERTH_CONSOLE, "spiceport"},
+      {BERTH_SERIAL, "spicevmc"},    {BERTH_SERIAL, "spiceport"},    {BERTH_PARALLEL, "spicevmc"}, {BERTH_PARALLEL, "spiceport"},
+      {BERTH_SMARTCARD, "spicevmc"}, {BERTH_SMARTCARD, "spiceport"}, {BERTH_REDIRDEV, "spicevmc"}, {BERTH_REDIRDEV, "spiceport"},
+      {BERTH_AUDIO, "spice"},
+  };
   const BerthDevice *device;
   for (guint i = 0; (device = berth_model_inventory_walk(assignment->inventory, BERTH_GRAPHICS, &i)) != NULL;) {
     if (berth_model_device_is(device, "@type", "spice"))

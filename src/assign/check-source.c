@@ -74,6 +74,15 @@ static const struct {
     {BERTH_FILESYSTEM, NULL, NULL, "target/@dir"},
 };
 
+/* Where @when has @value, @path must begin with @prefix: back ends that carry virtio only. */
+static const struct {
+  BerthElementId element;
+  const char *when, *value, *path, *prefix;
+} bound[] = {
+    {BERTH_INTERFACE, "@type", "vhostuser", "model/@type", "virtio"},
+    {BERTH_INTERFACE, "@type", "vdpa", "model/@type", "virtio"},
+};
+
 /* Numbers that may not be negative or garbled. */
 static const struct {
   BerthElementId element;
@@ -83,19 +92,24 @@ static const struct {
     {BERTH_CONTROLLER, "@ports"},   {BERTH_CONTROLLER, "@vectors"},      {BERTH_VIDEO, "model/@heads"},
 };
 
-static gboolean check_shmem(const BerthAssignment *assignment, const BerthDevice *shmem, GError **error) {
-  const char *size = berth_model_device_get(shmem, "size"), *unit = berth_model_device_get(shmem, "size/@unit");
+guint64 berth_assign_bytes(const char *text, const char *unit) {
   static const struct {
     const char *unit;
     guint shift;
   } units[] = {{"b", 0},    {"bytes", 0}, {"byte", 0}, {"k", 10}, {"kib", 10}, {"m", 20},
                {"mib", 20}, {"g", 30},    {"gib", 30}, {"t", 40}, {"tib", 40}};
+  guint64 bytes = text != NULL ? g_ascii_strtoull(text, NULL, 10) : 0;
+  for (gsize i = 0; unit != NULL && i < G_N_ELEMENTS(units); i++) {
+    if (g_ascii_strcasecmp(unit, units[i].unit) == 0)
+      bytes <<= units[i].shift;
+  }
+  return bytes;
+}
+
+static gboolean check_shmem(const BerthAssignment *assignment, const BerthDevice *shmem, GError **error) {
+  const char *size = berth_model_device_get(shmem, "size");
   if (size != NULL) {
-    guint64 bytes = g_ascii_strtoull(size, NULL, 10);
-    for (gsize i = 0; unit != NULL && i < G_N_ELEMENTS(units); i++) {
-      if (g_ascii_strcasecmp(unit, units[i].unit) == 0)
-        bytes <<= units[i].shift;
-    }
+    guint64 bytes = berth_assign_bytes(size, berth_model_device_get(shmem, "size/@unit"));
     if (bytes < (1u << 20) || (bytes & (bytes - 1)) != 0)
       return berth_assign_refuse(assignment, shmem, BERTH_ERROR_BAD_INPUT, error,
                                  "its size must be a power of two and at least 1 MiB");
@@ -114,6 +128,12 @@ gboolean berth_assign_check_source(const BerthAssignment *assignment, const Bert
         (needed[i].when == NULL || berth_model_device_is(device, needed[i].when, needed[i].value)) &&
         berth_model_device_get(device, needed[i].needs) == NULL)
       return berth_assign_refuse(assignment, device, BERTH_ERROR_BAD_INPUT, error, "lacks %s", needed[i].needs);
+  }
+  for (gsize i = 0; i < G_N_ELEMENTS(bound); i++) {
+    const char *text = bound[i].element == element ? berth_model_device_get(device, bound[i].path) : NULL;
+    if (text != NULL && berth_model_device_is(device, bound[i].when, bound[i].value) && !g_str_has_prefix(text, bound[i].prefix))
+      return berth_assign_refuse(assignment, device, BERTH_ERROR_BAD_INPUT, error, "%s of type %s must be %s, not '%s'",
+                                 device->element->name, bound[i].value, bound[i].prefix, text);
   }
   for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++) {
     const char *text = numbers[i].element == element ? berth_model_device_get(device, numbers[i].path) : NULL;

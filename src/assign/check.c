@@ -212,10 +212,15 @@ static gboolean check_value(const BerthAssignment *assignment, const BerthDevice
   } never[] = {
       {BERTH_SHMEM, "model/@type", "ivshmem", "QEMU has no ivshmem any more; use ivshmem-plain or ivshmem-doorbell"},
       {BERTH_CONTROLLER, "@model", "buslogic", "QEMU has no buslogic"},
+      {BERTH_CONTROLLER, "@model", "ncr53c90", "no x86 machine has an ncr53c90"},
+      {BERTH_CONTROLLER, "@model", "qusb1", "QEMU has no qusb1; use qemu-xhci"},
+      {BERTH_CONTROLLER, "@model", "qusb2", "QEMU has no qusb2; use qemu-xhci"},
+      {BERTH_FILESYSTEM, "driver/@type", "handle", "QEMU has no driver 'handle' any more; leave <driver> out"},
       {BERTH_INPUT, "@model", "virtio-transitional", "QEMU has no transitional virtio input"},
       {BERTH_INPUT, "@model", "virtio-non-transitional", "QEMU has no non-transitional virtio input"},
       {BERTH_WATCHDOG, "@model", "diag288", "only s390x has a diag288"},
       {BERTH_CONSOLE, "target/@type", "xen", "QEMU has no xen console"},
+      {BERTH_CONSOLE, "target/@type", "uml", "QEMU has no uml console"},
       {BERTH_SOUND, "@model", "ich7", "QEMU has no ich7; use ich6 or ich9"},
   };
   for (gsize i = 0; i < G_N_ELEMENTS(never); i++) {
@@ -296,6 +301,20 @@ static gboolean check_videos(const BerthAssignment *assignment, GError **error) 
   return TRUE;
 }
 
+/* What a watchdog does is the machine's affair (QEMU: -watchdog-action), not the device's. */
+static gboolean check_watchdogs(const BerthAssignment *assignment, GError **error) {
+  const BerthDevice *watchdog, *first = NULL;
+  const char *actions[2] = {NULL, NULL};
+  for (guint i = 0; (watchdog = berth_model_inventory_walk(assignment->inventory, BERTH_WATCHDOG, &i)) != NULL;) {
+    const char *action = berth_model_device_get(watchdog, "@action");
+    actions[first != NULL] = action != NULL ? action : "reset";
+    if (first != NULL && !g_str_equal(actions[0], actions[1]))
+      return berth_assign_refuse_pair(assignment, watchdog, first, "the action of all watchdogs is one; it is not the same", error);
+    first = first != NULL ? first : watchdog;
+  }
+  return TRUE;
+}
+
 gboolean berth_assign_check(const BerthAssignment *assignment, GError **error) {
   static gboolean (*const checks[])(const BerthAssignment *, const BerthDevice *, GError **) = {
       check_value,
@@ -312,6 +331,7 @@ gboolean berth_assign_check(const BerthAssignment *assignment, GError **error) {
         return FALSE;
     }
   }
-  return check_singles(assignment, error) && check_videos(assignment, error) && berth_assign_check_disks(assignment, error) &&
-         berth_assign_check_hostdevs(assignment, error) && berth_assign_check_domain(assignment, error);
+  return check_singles(assignment, error) && check_videos(assignment, error) && check_watchdogs(assignment, error) &&
+         berth_assign_check_disks(assignment, error) && berth_assign_check_hostdevs(assignment, error) &&
+         berth_assign_check_domain(assignment, error) && berth_assign_check_guest(assignment, error);
 }

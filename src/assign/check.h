@@ -15,9 +15,13 @@ gboolean berth_assign_refuse_pair(const BerthAssignment *assignment, const Berth
 gboolean berth_assign_check_disks(const BerthAssignment *assignment, GError **error);
 /* NUMA cells, uuid in SMBIOS, boot order, SPICE channels. */
 gboolean berth_assign_check_domain(const BerthAssignment *assignment, GError **error);
+/* CPU, SMM memory, firmware, displays. */
+gboolean berth_assign_check_guest(const BerthAssignment *assignment, GError **error);
 /* Whether the type of @device's written address is one that it can have. */
 gboolean berth_assign_check_address(const BerthAssignment *assignment, const BerthDevice *device, GError **error);
 /* No host device twice (by what of the host it is). */
 gboolean berth_assign_check_hostdevs(const BerthAssignment *assignment, GError **error);
+/* @text of @unit ("MiB"; NULL or unknown: bytes). What is no number is 0. */
+guint64 berth_assign_bytes(const char *text, const char *unit);
 /* What a device must say about its back end, and sizes and numbers that must make sense. */
 gboolean berth_assign_check_source(const BerthAssignment *assignment, const BerthDevice *device, GError **error);

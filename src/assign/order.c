@@ -68,23 +68,28 @@ static gint64 lowest_index(const BerthInventory *inventory, const char *type) {
   return index;
 }
 
-/* The index of the nearest USB controller in front of @controller that the ICH9 group has room for @controller at, else -1. */
-static gint64 group_index(const BerthInventory *inventory, const BerthDevice *controller) {
-  const char *model = berth_model_device_get(controller, "@model");
-  if (ich9_member(model) == 0)
-    return -1;
+/* The nearest USB controller in front of @controller, which is one of the ICH9 family; else NULL. */
+static const BerthDevice *usb_before(const BerthInventory *inventory, const BerthDevice *controller) {
   const BerthDevice *before = NULL, *other;
+  if (ich9_member(berth_model_device_get(controller, "@model")) == 0)
+    return NULL;
   for (guint i = 0; (other = berth_model_inventory_walk(inventory, BERTH_CONTROLLER, &i)) != NULL && other != controller;) {
     if (berth_model_device_is(other, "@type", "usb"))
       before = other;
   }
-  if (before == NULL || ich9_member(berth_model_device_get(before, "@model")) == 0 || before->index < 0)
-    return -1;
-  return is_index_used(inventory, "usb", model, before->index) ? -1 : before->index;
+  return before;
 }
 
-/* libvirt puts the controllers in order once more if it had to find an index for one of the ICH9 family, so that masters come
- * before their companions, whatever was written first; those of other types are put in order with them. */
+/* The index of @before if the ICH9 group has room for @controller there, else -1. */
+static gint64 group_index(const BerthInventory *inventory, const BerthDevice *controller, const BerthDevice *before) {
+  if (before == NULL || ich9_member(berth_model_device_get(before, "@model")) == 0 || before->index < 0)
+    return -1;
+  return is_index_used(inventory, "usb", berth_model_device_get(controller, "@model"), before->index) ? -1 : before->index;
+}
+
+/* libvirt puts the controllers in order once more if it had to find an index for one of the ICH9 family that has a USB controller
+ * in front of it, so that masters come before their companions, whatever was written first; those of other types are put in order
+ * with them (asked of libvirt 12.8: not if the one is the first). */
 static void insert_again(BerthInventory *inventory) {
   g_autoptr(GPtrArray) controllers = g_ptr_array_new();
   BerthDevice *controller;
@@ -106,11 +111,12 @@ static void fill_indexes(BerthInventory *inventory) {
   for (guint i = 0; (controller = berth_model_inventory_walk(inventory, BERTH_CONTROLLER, &i)) != NULL;) {
     if (controller->index >= 0)
       continue;
-    gint64 index = group_index(inventory, controller);
+    const BerthDevice *before = usb_before(inventory, controller);
+    gint64 index = group_index(inventory, controller, before);
     controller->index = index >= 0 ? index : lowest_index(inventory, berth_model_device_get(controller, "@type"));
     g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, controller->index);
     berth_model_device_set(controller, "@index", text);
-    again = again || ich9_member(berth_model_device_get(controller, "@model")) != 0;
+    again = again || before != NULL;
   }
   if (again)
     insert_again(inventory);

@@ -3,6 +3,7 @@
 
 #include "families/bus.h"
 #include "families/places.h"
+#include "facts/machine.h"
 #include "families/rows.h"
 
 #define MAX_LEVELS 4
@@ -356,11 +357,13 @@ static guint add_controller(Usb *usb) {
   const Bus *first = &g_array_index(usb->buses, Bus, 0);
   guint row = model_row(berth_families_bus_controller(assignment->inventory, "usb", first->index));
   const char *model = models[row].fast_only ? "qemu-xhci" : models[row].model;
+  if (*model == '\0' && assignment->inventory->family != NULL)
+    model = assignment->inventory->family->written_usb;
   BerthDevice *controller = berth_model_device_new(&assignment->elements[BERTH_CONTROLLER], NULL);
   g_autofree char *number = g_strdup_printf("%" G_GUINT64_FORMAT, unused);
   berth_model_device_set(controller, "@type", "usb");
   berth_model_device_set(controller, "@index", number);
-  if (*model != '\0')
+  if (model != NULL && *model != '\0')
     berth_model_device_set(controller, "@model", model);
   controller->index = (gint64)unused;
   controller->origin = BERTH_ORIGIN_GROWN;

@@ -328,8 +328,13 @@ static gboolean read_address(const Reader *reader, JsonNode *node, BerthAddress 
       .name = (char *)"address", .attributes = (BerthXmlAttribute *)(void *)attributes->data, .n_attributes = attributes->len};
   BerthXmlDocument document = {.file = (char *)"address", .root = &element};
   g_autoptr(GError) cause = NULL;
-  if (berth_model_address_parse(address, &document, &element, &cause))
+  if (berth_model_address_parse(address, &document, &element, &cause)) {
+    for (guint i = 0; form->fields[i].name != NULL; i++) {
+      if (form->fields[i].form == BERTH_FIELD_PORT && address->value[i] == 0)
+        return bad(reader, error, "address: '%s' is no place", form->fields[i].name);
+    }
     return TRUE;
+  }
   const char *what = strstr(cause->message, ": ");
   return bad(reader, error, "%s", what != NULL ? what + 2 : "malformed address");
 }
