@@ -103,7 +103,7 @@ static const struct {
      "domain: changed firmware image:  -> /f; domain: changed firmware type:  -> rom"},
     {"<serial>S1<", "<serial>S2<", "disk 'sda': changed serial: S1 -> S2"},
     {"<serial>S1</serial>", "<serial>S1</serial><readonly/>", "disk 'sda': changed read-only: off -> on"},
-    {"device='disk'", "device='lun'", "disk 'sda': changed device: disk -> lun"},
+    {"device='disk'", "device='cdrom'", "disk 'sda': changed device: disk -> cdrom"},
     {"dev='sda'", "dev='sdb'", "disk 'sda': changed target: sda -> sdb"},
     {"target='0' unit='0'", "target='2' unit='0'", "disk 'sda': moved address: drive 0:0:0:0 -> drive 0:0:2:0"},
     {"multifunction='on'/></interface>", "multifunction='off'/></interface>",

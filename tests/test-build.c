@@ -281,7 +281,7 @@ static void unsupported_elements_are_named_with_their_line(void) {
       {"", "<graphics type='spice' listen='0.0.0.0'/>", "where a free port cannot be chosen"},
       {"", "<graphics type='spice' port='5900'><channel name='main' mode='secure'/></graphics>", "no tlsPort"},
       {"", "<graphics type='vnc' passwd='x'/>", "domain.xml:5: <graphics passwd='x'>"},
-      {"", "<serial type='spicevmc'/>", "cannot be a Spice channel"},
+      {"", "<serial type='spicevmc'/><graphics type='spice'/>", "cannot be a Spice channel"},
       {"", "<video><model type='vga'><acceleration accel3d='yes'/></model></video>", "accel3d and blob"},
       {"", "<rng model='virtio'><backend model='egd' type='magic'/></rng>", "type='magic'"},
       {"", "<vsock model='virtio'><cid auto='yes'/></vsock>", "domain.xml:5: <cid auto='yes'>"},

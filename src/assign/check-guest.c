@@ -14,7 +14,7 @@ static guint64 number_or(const BerthXmlNode *node, const char *path, guint64 fal
   return text != NULL ? g_ascii_strtoull(text, NULL, 10) : fallback;
 }
 
-/* The sockets, dies … that are written make the number of vCPUs; none is 0, which QEMU works out. */
+/* The sockets, dies … that are written make the number of vCPUs. */
 static gboolean check_topology(const BerthAssignment *assignment, const BerthXmlNode *domain, GError **error) {
   static const char *const parts[] = {"@sockets", "@dies", "@clusters", "@cores", "@threads"};
   const BerthXmlNode *topology = berth_xml_node_child(berth_xml_node_child(domain, "cpu"), "topology");
@@ -25,8 +25,12 @@ static gboolean check_topology(const BerthAssignment *assignment, const BerthXml
     if (cpus == 0 || cpus > G_MAXUINT32)
       return refuse_node(assignment, topology, error, "each part must be a number from 1");
   }
-  return topology == NULL || cpus == number_or(domain, "vcpu", 1) ||
-         refuse_node(assignment, topology, error, "it is not that of as many CPUs as <vcpu> says");
+  guint64 vcpus = number_or(domain, "vcpu", 1);
+  if (topology == NULL || cpus == vcpus)
+    return TRUE;
+  berth_xml_error(error, BERTH_ERROR_BAD_INPUT, assignment->inventory->document, topology,
+                  "<topology> holds %" G_GUINT64_FORMAT " vCPUs, but <vcpu> says %" G_GUINT64_FORMAT, cpus, vcpus);
+  return FALSE;
 }
 
 static gboolean check_cache(const BerthAssignment *assignment, const BerthXmlNode *domain, GError **error) {
