@@ -8,3 +8,4 @@
 #include <berth/plan.h>
 #include <berth/guest.h>
 #include <berth/move.h>
+#include <berth/live.h>

@@ -110,39 +110,4 @@ BERTH_API gboolean berth_suspend(Berth *berth, const char *guest, GError **error
 /** berth_resume: lets it go on. BERTH_ERROR_USAGE if it runs. */
 BERTH_API gboolean berth_resume(Berth *berth, const char *guest, GError **error);
 
-typedef enum { BERTH_CHANGE_LIVE = 1 << 0, BERTH_CHANGE_CONFIG = 1 << 1, BERTH_CHANGE_PERSISTENT = 1 << 2 } BerthChangeFlags;
-/**
- * berth_attach_device:
- * @xml: a device's element (<disk>, <interface> …)
- * @file: what messages call it
- * @flags: BERTH_CHANGE_LIVE: the running guest (BERTH_ERROR_USAGE if it does not run); BERTH_CHANGE_CONFIG: its definition, from
- * the next start on; BERTH_CHANGE_PERSISTENT: the definition, and the guest if it runs; 0: the guest if it runs, else its
- * definition
- *
- * Adds a device. Both get it at the same place; one that only the running guest has keeps its place reserved until the guest ends,
- * so that a definition with the same device in it gets the same place. A controller that the device needs is added by the rules of
- * berth_define(), and stays. Errors: BERTH_ERROR_NO_ROOM (no place that a device can be plugged into is free),
- * BERTH_ERROR_UNSUPPORTED (QEMU cannot plug it), BERTH_ERROR_BUSY (it is still being unplugged), BERTH_ERROR_DRIFT.
- */
-BERTH_API gboolean berth_attach_device(Berth *berth, const char *guest, GBytes *xml, const char *file, guint flags, GError **error);
-/**
- * berth_detach_device:
- * @xml: the device: its whole element, or as much of it as tells it apart
- * @timeout_ms: how long to wait for the guest to let go
- *
- * Removes a device; its place is kept for it. Errors: BERTH_ERROR_NOT_FOUND, BERTH_ERROR_USAGE (several are like that),
- * BERTH_ERROR_REFUSED_BY_GUEST, BERTH_ERROR_FAILED: the guest said nothing, and the request stands until it obeys, is reset or
- * ends.
- */
-BERTH_API gboolean berth_detach_device(Berth *berth, const char *guest, GBytes *xml, const char *file, guint flags,
-                                       guint timeout_ms, GError **error);
-/** berth_detach_device_alias: the same by the device's id ("net0", "ua-mine"), as berth_devices() tells it. */
-BERTH_API gboolean berth_detach_device_alias(Berth *berth, const char *guest, const char *alias, guint flags, guint timeout_ms,
-                                             GError **error);
-
-/** berth_devices: (transfer container full): BerthRow of every device; with a running guest, actual and state are filled. */
-BERTH_API GPtrArray *berth_devices(Berth *berth, const char *guest, GError **error);
-/** berth_verify: as berth_devices(), for a running guest; @drift says whether any row is not "ok". */
-BERTH_API GPtrArray *berth_verify(Berth *berth, const char *guest, gboolean *drift, GError **error);
-
 G_END_DECLS

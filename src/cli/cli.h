@@ -97,14 +97,23 @@ gboolean cli_tell_guest(Cli *cli, GStrv words, CliGuestCall call, const char *do
 #define CLI_POWER_MODE_HELP "How to ask: only acpi (the default), the power button"
 gboolean cli_power_mode(const char *mode, GError **error);
 
-/* Options of the verbs that attach and detach. */
-#define CLI_CHANGE_TIMEOUT_S 10
+/* What the verbs that change a guest's devices were told; words are owned, the rest values. */
 typedef struct {
-  gboolean live, config, current, persistent;
-  int timeout; /* seconds */
+  GStrv words;      /* GUEST, and what the verb takes besides */
+  guint flags;      /* BerthChangeFlags */
+  guint timeout_ms; /* how long to wait for the guest */
+  gboolean json;    /* with --dry-run */
 } CliChange;
-/* As BerthChangeFlags. Errors: USAGE. */
-gboolean cli_change_flags(const CliChange *change, guint *flags, GError **error);
+void cli_change_clear(CliChange *change);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CliChange, cli_change_clear)
+/* Options that only some of them have. */
+typedef enum { CLI_CHANGE_TIMEOUT = 1 << 0, CLI_CHANGE_DRY_RUN = 1 << 1, CLI_CHANGE_PERSISTENT = 1 << 2 } CliChangeOptions;
+/* Takes --live, --config, --current, those of @options and @more (ends with an empty one; NULL: none) and @min to @max words.
+ * Errors: USAGE. */
+gboolean cli_parse_change(Cli *cli, GStrv words, guint options, const GOptionEntry *more, guint min, guint max, CliChange *change,
+                          GError **error);
+/* After a dry run: the table of what would be; else @done. */
+gboolean cli_print_change(const CliChange *change, const GPtrArray *rows, const char *done, GError **error);
 /* What messages call the file @path. (transfer none) */
 const char *cli_file_name(const char *path);
 

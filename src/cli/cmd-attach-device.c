@@ -2,22 +2,13 @@
 #include "verbs.h"
 
 gboolean cli_cmd_attach_device(Cli *cli, GStrv words, GError **error) {
-  CliChange change = {0};
-  const GOptionEntry entries[] = {
-      {"live", 0, 0, G_OPTION_ARG_NONE, &change.live, "Change the running guest", NULL},
-      {"config", 0, 0, G_OPTION_ARG_NONE, &change.config, "Change the definition, for the next start", NULL},
-      {"current", 0, 0, G_OPTION_ARG_NONE, &change.current, "Change the guest if it runs, else its definition (default)", NULL},
-      {"persistent", 0, 0, G_OPTION_ARG_NONE, &change.persistent, "Change the definition, and the guest if it runs", NULL},
-      {0},
-  };
-  guint flags = 0;
-  g_auto(GStrv) names = cli_parse(cli, words, entries, 2, 2, error);
-  if (names == NULL || !cli_change_flags(&change, &flags, error))
+  g_auto(CliChange) change = {0};
+  if (!cli_parse_change(cli, words, CLI_CHANGE_PERSISTENT | CLI_CHANGE_DRY_RUN, NULL, 2, 2, &change, error))
     return FALSE;
-  g_autoptr(GBytes) xml = berth_file_read(names[1], BERTH_MAX_BYTES, error);
+  const char *guest = change.words[0], *file = change.words[1];
+  g_autoptr(GBytes) xml = berth_file_read(file, BERTH_MAX_BYTES, error);
   g_autoptr(Berth) berth = xml != NULL ? cli_open(cli, error) : NULL;
-  if (berth == NULL || !berth_attach_device(berth, names[0], xml, cli_file_name(names[1]), flags, error))
-    return FALSE;
-  cli_print("Device attached successfully\n");
-  return TRUE;
+  g_autoptr(GPtrArray) rows = NULL;
+  return berth != NULL && berth_attach_device(berth, guest, xml, cli_file_name(file), change.flags, &rows, error) &&
+         cli_print_change(&change, rows, "Device attached successfully", error);
 }

@@ -5,8 +5,10 @@
 
 gboolean cli_cmd_dumpxml(Cli *cli, GStrv words, GError **error) {
   int revision = NEWEST;
+  gboolean live = FALSE;
   const GOptionEntry entries[] = {
       {"revision", 0, 0, G_OPTION_ARG_INT, &revision, "The definition with this number instead of the newest", "N"},
+      {"live", 0, 0, G_OPTION_ARG_NONE, &live, "What the guest runs with instead", NULL},
       {0},
   };
   g_auto(GStrv) names = cli_parse(cli, words, entries, 1, 1, error);
@@ -16,9 +18,14 @@ gboolean cli_cmd_dumpxml(Cli *cli, GStrv words, GError **error) {
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE, "revision %d: they are counted from 1", revision);
     return FALSE;
   }
+  if (live && revision != NEWEST) {
+    g_set_error_literal(error, BERTH_ERROR, BERTH_ERROR_USAGE, "--live and --revision exclude each other");
+    return FALSE;
+  }
   g_autoptr(Berth) berth = cli_open(cli, error);
-  g_autoptr(GBytes) document =
-      berth != NULL ? berth_dumpxml(berth, names[0], revision != NEWEST ? (guint)revision : 0, error) : NULL;
+  g_autoptr(GBytes) document = berth == NULL ? NULL
+                               : live        ? berth_dumpxml_live(berth, names[0], error)
+                                             : berth_dumpxml(berth, names[0], revision != NEWEST ? (guint)revision : 0, error);
   if (document == NULL)
     return FALSE;
   cli_write(document);

@@ -62,7 +62,8 @@ GStrv berth_emit_arguments(const BerthQemu *qemu, GError **error) {
     return NULL;
   g_ptr_array_add(out, g_strdup(qemu->binary));
   for (guint i = 0; i < qemu->objects->len; i++) {
-    if (!add_object(out, g_ptr_array_index(qemu->objects, i), error))
+    const BerthQemuObject *object = g_ptr_array_index(qemu->objects, i);
+    if (object->form != BERTH_QEMU_COMMAND && !add_object(out, object, error))
       return NULL;
   }
   g_ptr_array_add(out, NULL);

@@ -10,7 +10,7 @@ static const char *const commands[] = {
 JsonObject *berth_emit_command(const BerthQemuObject *object) {
   g_return_val_if_fail(object->form != BERTH_QEMU_OPTION, NULL);
   JsonObject *command = json_object_new();
-  json_object_set_string_member(command, "execute", commands[object->form]);
+  json_object_set_string_member(command, "execute", object->form == BERTH_QEMU_COMMAND ? object->option : commands[object->form]);
   json_object_set_object_member(command, "arguments", json_object_ref(object->props));
   return command;
 }

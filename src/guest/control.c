@@ -17,13 +17,6 @@ static gboolean tell(BerthQmp *qmp, const char *command, GError **error) {
   return answer != NULL;
 }
 
-gboolean berth_guest_balloon(BerthQmp *qmp, guint64 bytes, GError **error) {
-  g_autoptr(JsonObject) arguments = json_object_new();
-  json_object_set_int_member(arguments, "value", (gint64)bytes);
-  g_autoptr(JsonNode) answer = berth_qmp_execute(qmp, "balloon", arguments, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
-  return answer != NULL;
-}
-
 gboolean berth_guest_cont(BerthQmp *qmp, GError **error) {
   return tell(qmp, "cont", error);
 }

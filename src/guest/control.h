@@ -8,8 +8,6 @@
 
 /* QEMU's run state, "running", "paused", "prelaunch", "shutdown" … (QEMU QMP reference: RunState). (transfer full) */
 char *berth_guest_status(BerthQmp *qmp, GError **error);
-/* Sets what the balloon leaves the guest, in bytes. It takes effect once the guest has a driver for it. */
-gboolean berth_guest_balloon(BerthQmp *qmp, guint64 bytes, GError **error);
 /* Halts the vCPUs. */
 gboolean berth_guest_stop(BerthQmp *qmp, GError **error);
 /* Lets the vCPUs run. */

@@ -86,6 +86,15 @@ gboolean berth_guest_plug(BerthQmp *qmp, const BerthQemu *objects, GError **erro
   return TRUE;
 }
 
+gboolean berth_guest_tell(BerthQmp *qmp, const BerthQemu *objects, GError **error) {
+  for (guint i = 0; i < objects->objects->len; i++) {
+    const BerthQemuObject *object = g_ptr_array_index(objects->objects, i);
+    if (object->form == BERTH_QEMU_COMMAND && !give(qmp, object, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
 void berth_guest_unplug_back_ends(BerthQmp *qmp, const BerthQemu *objects) {
   take_back_first(qmp, objects, objects->objects->len);
 }

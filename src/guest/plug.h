@@ -8,6 +8,8 @@
 /* Gives QEMU the objects of one device, back ends first, as @objects has them (the device is the last). On failure what was given
  * is taken back, last first. Errors: as berth_qmp_execute(); UNSUPPORTED (something that only a command line can say). */
 gboolean berth_guest_plug(BerthQmp *qmp, const BerthQemu *objects, GError **error);
+/* Gives QEMU, which was started with @objects, what arguments cannot say: the commands among them. */
+gboolean berth_guest_tell(BerthQmp *qmp, const BerthQemu *objects, GError **error);
 /* Takes away all that is in @objects but devices, last first: when the device has gone, or has never come. What is not there, or is
  * in use, is left. */
 void berth_guest_unplug_back_ends(BerthQmp *qmp, const BerthQemu *objects);

@@ -224,6 +224,15 @@ static gboolean fill_virtio(const BerthBuild *build, const BerthDevice *device, 
   return berth_kinds_map(build, device, map, props, error) && berth_kinds_virtio(build, device, props, error);
 }
 
+/* QEMU's cables are plugged in. */
+static void set_link(BerthBuild *build, const BerthDevice *device) {
+  if (!berth_model_device_is(device, "link/@state", "down"))
+    return;
+  JsonObject *link = berth_model_qemu_command(build->qemu, "set_link");
+  json_object_set_string_member(link, "name", device->id);
+  json_object_set_boolean_member(link, "up", FALSE);
+}
+
 gboolean berth_kinds_build_interface(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
   static const BerthMap map[] = {{"mac/@address", "mac", BERTH_MAP_TEXT}, {NULL}};
   if (berth_model_device_is(device, "@type", "hostdev"))
@@ -253,6 +262,7 @@ gboolean berth_kinds_build_interface(BerthBuild *build, const BerthDevice *devic
     return FALSE;
   if (host->fill != NULL)
     json_object_set_string_member(props, "netdev", netdev_id);
+  set_link(build, device);
   if (!berth_kinds_map(build, device, map, props, error) || !berth_kinds_boot(build, device, props, error) ||
       !fill_teaming(build, device, virtio, props, error))
     return FALSE;

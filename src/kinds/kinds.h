@@ -31,5 +31,12 @@ guint64 berth_kinds_memory_kib(const BerthXmlDocument *document, const char *ele
 /* The rows of one element, ending with a NULL variant; NULL: it has none. */
 const BerthKind *berth_kinds_of_element(BerthElementId element);
 
+/* What of a device can change while the guest runs. */
+typedef enum { BERTH_KINDS_MEDIUM = 1 << 0, BERTH_KINDS_LINK = 1 << 1, BERTH_KINDS_REQUESTED = 1 << 2 } BerthKindsChanges;
+/* Which of these tell @after, built as @to, from @before, built as @from. Returns why it is impossible; NULL: it is not.
+ * (transfer full) */
+char *berth_kinds_changes(const BerthDevice *before, const BerthQemu *from, const BerthDevice *after, const BerthQemu *to,
+                          guint *changes);
+
 /* Why @device can be neither plugged into a running guest nor unplugged, whatever its place is; NULL: it can. (transfer none) */
 const char *berth_kinds_immovable(const BerthDevice *device);

@@ -175,7 +175,7 @@ static gboolean check_current(BerthBuild *build, guint64 kib, GError **error) {
     return FALSE;
   if (whole_mib(now) >= kib)
     return TRUE;
-  build->qemu->balloon = now * 1024;
+  json_object_set_int_member(berth_model_qemu_command(build->qemu, "balloon"), "value", (gint64)now * 1024);
   if (has_balloon(build->inventory))
     return TRUE;
   berth_xml_error(error, BERTH_ERROR_UNSUPPORTED, build->document, current,

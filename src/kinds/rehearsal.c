@@ -287,6 +287,7 @@ static const Row rows[] = {
     {BERTH_QEMU_BLOCKDEV, "*", null_node},
     {BERTH_QEMU_NETDEV, "*", null_network},
     {BERTH_QEMU_CHARDEV, "*", null_chardev},
+    {BERTH_QEMU_COMMAND, "*", drop},
     {OBJECT, "memory-backend-epc", drop},
     {OBJECT, "memory-backend-*", null_memory},
     {OBJECT, "rng-*", null_object, "rng-builtin"},
@@ -360,7 +361,7 @@ static const char *const name_members[] = {
 };
 
 static const char *name_of(const BerthQemuObject *object) {
-  if (object->form == BERTH_QEMU_OPTION)
+  if (object->form == BERTH_QEMU_OPTION || object->form == BERTH_QEMU_COMMAND)
     return object->option;
   const char *name = object->form != BERTH_QEMU_CHARDEV ? text_of(object->props, name_members[object->form]) : NULL;
   return name != NULL ? name : "";

@@ -16,7 +16,7 @@ const BerthUnderstood berth_kinds_understood_devices[] = {
     {"devices/interface/target", "dev managed"},
     {"devices/interface/driver",
      "name=qemu|vhost|vfio queues rx_queue_size tx_queue_size ioeventfd event_idx txmode=iothread|timer" BERTH_UNDERSTOOD_VIRTIO},
-    {"devices/interface/link", "state=up"},
+    {"devices/interface/link", "state=up|down"},
     {"devices/interface/boot", "order"},
     {"devices/interface/rom", "bar file enabled"},
     {"devices/controller", "type index model ports vectors"},

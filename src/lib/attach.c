@@ -19,6 +19,7 @@ typedef struct {
   BerthPlan *plan;     /* with the device */
   BerthDevice *device; /* of that plan */
   GBytes *xml;         /* its element with alias and address */
+  gboolean dry;        /* nothing is to be changed */
 } Coming;
 
 static void coming_clear(Coming *coming) {
@@ -136,17 +137,18 @@ static gboolean plug(Coming *coming, BerthLibLiveAlso also, gpointer data, GErro
   BerthLibLive *live = coming->live;
   const BerthStoreGuest *guest = live->guest;
   const char *id = coming->device->id;
-  g_autoptr(BerthHostFacts) host = berth_lib_host_facts(live->berth->env, guest->run.run_dir, coming->plan->inventory->document);
-  g_autoptr(BerthQemu) objects =
-      berth_kinds_build_device(coming->plan->inventory, coming->device, live->facts, berth_families, host, error);
+  g_autoptr(BerthQemu) objects = berth_lib_live_build(live->berth, guest, live->facts, coming->plan, coming->device, error);
   if (objects == NULL || !berth_guest_check_needs(objects, error))
     return FALSE;
   drop_boot_index(objects, coming->device);
-  if (!berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, BERTH_STORE_ATTACHING, coming->xml, error))
+  if (coming->dry)
+    return TRUE;
+  const char *state = also != NULL ? BERTH_STORE_ATTACHING_BOTH : BERTH_STORE_ATTACHING;
+  if (!berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, state, coming->xml, NULL, NULL, error))
     return FALSE;
   if (!berth_guest_plug(live->control, objects, error)) {
     g_prefix_error(error, "guest '%s': ", guest->name);
-    berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, NULL, NULL, NULL);
+    berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, NULL, NULL, NULL, NULL, NULL);
     return FALSE;
   }
   if (!verify(coming, error)) {
@@ -196,45 +198,52 @@ static gboolean plug_needed(Coming *coming, BerthDevice *needed, GError **error)
     return no_room(live, needed, error);
   if (!check_place(live, coming->plan, needed, error))
     return FALSE;
-  g_auto(Coming) first = {.live = live};
+  g_auto(Coming) first = {.live = live, .dry = coming->dry};
   if (!finish_plan(coming, needed))
     return no_room(live, needed, error);
   g_autoptr(BerthXmlDocument) fragment = berth_xml_document_parse(coming->xml, live->guest->name, error);
   BerthDevice *other = NULL;
   first.fragment = fragment;
   return fragment != NULL && prepare(&first, &other, error) && finish_plan(&first, first.device) &&
-         plug(&first, NULL, NULL, error) && berth_lib_live_refresh(live, error);
+         plug(&first, NULL, NULL, error) && (coming->dry || berth_lib_live_refresh(live, error));
 }
 
-/* The definition gets the device with the place that it has while the guest runs. */
-static BerthXmlDocument *placed_fragment(const Coming *coming, GError **error) {
-  g_autoptr(BerthXmlDocument) placed = berth_xml_document_parse(coming->xml, coming->fragment->file, error);
-  if (placed == NULL)
-    return NULL;
-  const BerthXmlNode *alias = berth_xml_node_child(placed->root, "alias");
-  const char *name = berth_xml_node_get(alias, "@name");
-  if (alias == NULL || (name != NULL && g_str_has_prefix(name, "ua-")))
-    return g_steal_pointer(&placed);
-  g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(placed);
-  berth_xml_edits_replace(edits, alias, NULL);
-  g_autoptr(GBytes) bytes = berth_xml_edits_apply(edits);
-  return berth_xml_document_parse(bytes, coming->fragment->file, error);
+/* What the plan adds: the device, and what it needs. */
+static void tell(const Coming *coming, GPtrArray **rows) {
+  *rows = g_ptr_array_new_with_free_func((GDestroyNotify)berth_row_free);
+  for (guint i = 0; i < coming->plan->inventory->devices->len; i++) {
+    const BerthDevice *device = g_ptr_array_index(coming->plan->inventory->devices, i);
+    if (device->id != NULL && berth_lib_live_device(coming->live->plan, device->id) == NULL)
+      g_ptr_array_add(*rows, berth_lib_row_new(coming->plan, device));
+  }
 }
 
-static gboolean attach_live(BerthLibLive *live, const BerthXmlDocument *fragment, BerthLibConfig *config, GError **error) {
-  g_auto(Coming) coming = {.live = live, .fragment = fragment};
+/* What the device needs comes first; a dry run only looks whether it could. */
+static gboolean make_ready(Coming *coming, GPtrArray **rows, GError **error) {
   BerthDevice *needed = NULL;
   do {
-    if (!prepare(&coming, &needed, error) || (needed != NULL && !plug_needed(&coming, needed, error)))
+    if (!prepare(coming, &needed, error))
       return FALSE;
-  } while (needed != NULL);
-  if (!finish_plan(&coming, coming.device)) {
-    g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "guest '%s': the device is not in its own plan", live->guest->name);
+    if (*rows == NULL)
+      tell(coming, rows);
+    if (needed != NULL && !plug_needed(coming, needed, error))
+      return FALSE;
+  } while (needed != NULL && !coming->dry);
+  if (finish_plan(coming, coming->device))
+    return TRUE;
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "guest '%s': the device is not in its own plan", coming->live->guest->name);
+  return FALSE;
+}
+
+static gboolean attach_live(BerthLibLive *live, const BerthXmlDocument *fragment, BerthLibConfig *config, gboolean dry,
+                            GPtrArray **rows, GError **error) {
+  g_auto(Coming) coming = {.live = live, .fragment = fragment, .dry = dry};
+  if (!make_ready(&coming, rows, error))
     return FALSE;
-  }
   if (config == NULL)
     return plug(&coming, NULL, NULL, error);
-  g_autoptr(BerthXmlDocument) placed = placed_fragment(&coming, error);
+  /* The definition gets the device with the place that it has while the guest runs. */
+  g_autoptr(BerthXmlDocument) placed = berth_lib_config_fragment(coming.xml, fragment->file, error);
   if (placed == NULL)
     return FALSE;
   config->add = placed;
@@ -243,23 +252,13 @@ static gboolean attach_live(BerthLibLive *live, const BerthXmlDocument *fragment
   return berth_lib_config_change(NULL, config, error) && plug(&coming, berth_lib_config_change, config, error);
 }
 
-/* An alias is the running guest's affair, unless it is the user's own. */
-static BerthXmlDocument *clean(GBytes *xml, const char *file, GError **error) {
-  g_autoptr(BerthXmlDocument) fragment = berth_lib_live_fragment(xml, file, error);
-  if (fragment == NULL)
-    return NULL;
-  g_auto(Coming) coming = {.fragment = fragment};
-  coming.xml = g_bytes_ref(fragment->bytes);
-  return placed_fragment(&coming, error);
-}
-
 gboolean berth_lib_scope(Berth *berth, const char *guest, guint flags, gboolean *live, gboolean *config, char **uuid,
                          GError **error) {
   g_autoptr(BerthStoreGuest) found = berth_store_guest(berth->store, guest, error);
   if (found == NULL)
     return FALSE;
   g_autoptr(BerthProcess) qemu = berth_lib_run_process(&found->run);
-  gboolean runs = qemu != NULL, current = (flags & ~(guint)BERTH_CHANGE_PERSISTENT) == 0;
+  gboolean runs = qemu != NULL, current = (flags & (BERTH_CHANGE_LIVE | BERTH_CHANGE_CONFIG)) == 0;
   *live = (flags & BERTH_CHANGE_LIVE) != 0 || (current && runs);
   *config = (flags & (BERTH_CHANGE_CONFIG | BERTH_CHANGE_PERSISTENT)) != 0 || (current && !runs);
   *uuid = g_strdup(found->uuid);
@@ -269,22 +268,29 @@ gboolean berth_lib_scope(Berth *berth, const char *guest, guint flags, gboolean 
   return FALSE;
 }
 
-gboolean berth_attach_device(Berth *berth, const char *guest, GBytes *xml, const char *file, guint flags, GError **error) {
-  gboolean live = FALSE, config = FALSE;
+/* An alias is the running guest's affair, unless it is the user's own. */
+static BerthXmlDocument *clean(GBytes *xml, const char *file, GError **error) {
+  g_autoptr(BerthXmlDocument) fragment = berth_lib_live_fragment(xml, file, error);
+  return fragment != NULL ? berth_lib_config_fragment(fragment->bytes, file, error) : NULL;
+}
+
+gboolean berth_attach_device(Berth *berth, const char *guest, GBytes *xml, const char *file, guint flags, GPtrArray **rows,
+                             GError **error) {
+  gboolean live = FALSE, config = FALSE, dry = (flags & BERTH_CHANGE_DRY_RUN) != 0;
   g_autofree char *uuid = NULL;
+  g_autoptr(GPtrArray) come = NULL;
   g_autoptr(BerthXmlDocument) fragment = clean(xml, file, error);
   if (fragment == NULL || !berth_lib_scope(berth, guest, flags, &live, &config, &uuid, error))
     return FALSE;
   BerthLibConfig change = {.berth = berth, .uuid = uuid, .command = "attach-device", .add = fragment};
   if (live) {
     g_auto(BerthLibLive) running = {0};
-    return berth_lib_live_open(&running, berth, uuid, error) && attach_live(&running, fragment, config ? &change : NULL, error);
-  }
-  g_autoptr(BerthStoreGuest) found = berth_store_guest(berth->store, uuid, error);
-  g_autoptr(BerthFacts) facts = found != NULL ? berth_lib_facts(berth->env, NULL, NULL) : NULL;
-  if (found == NULL)
+    if (!berth_lib_live_open(&running, berth, uuid, error) ||
+        !attach_live(&running, fragment, config ? &change : NULL, dry, &come, error))
+      return FALSE;
+  } else if (!berth_lib_config_alone(&change, dry, &come, error))
     return FALSE;
-  change.run = &found->run;
-  change.facts = facts;
-  return berth_lib_config_store(&change, error);
+  if (rows != NULL)
+    *rows = g_steal_pointer(&come);
+  return TRUE;
 }

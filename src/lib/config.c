@@ -6,7 +6,7 @@
 #include "document/document.h"
 #include "xml/splice.h"
 
-/* The definition without the device that @config names. */
+/* The definition without the device that @config names, or with another in its place. */
 static GBytes *without(const BerthLibConfig *config, const BerthStoreRevision *newest, GError **error) {
   g_autoptr(BerthPlan) plan = berth_lib_plan_stored(config->uuid, newest->document, newest->record, NULL, error);
   if (plan == NULL)
@@ -19,14 +19,21 @@ static GBytes *without(const BerthLibConfig *config, const BerthStoreRevision *n
     return NULL;
   }
   g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(plan->inventory->document);
-  berth_xml_edits_replace(edits, device->node, NULL);
+  berth_xml_edits_replace(edits, device->node,
+                          config->add != NULL ? berth_lib_update_draft(config->add->root, device->node) : NULL);
   return berth_xml_edits_apply(edits);
+}
+
+static GBytes *edited(const BerthLibConfig *config, const BerthStoreGuest *guest, const BerthStoreRevision *newest,
+                      GError **error) {
+  return config->remove != NULL || config->alias != NULL
+             ? without(config, newest, error)
+             : berth_lib_live_add(newest->document, guest->name, config->add->root, error);
 }
 
 static BerthPlan *plan_change(const BerthLibConfig *config, const BerthStoreGuest *guest, const BerthStoreRevision *newest,
                               const char *now, GError **error) {
-  g_autoptr(GBytes) changed = config->add != NULL ? berth_lib_live_add(newest->document, guest->name, config->add->root, error)
-                                                  : without(config, newest, error);
+  g_autoptr(GBytes) changed = edited(config, guest, newest, error);
   g_autoptr(BerthXmlDocument) document = changed != NULL ? berth_xml_document_parse(changed, guest->name, error) : NULL;
   g_autoptr(BerthRecord) record = document != NULL ? berth_record_parse(newest->record, -1, guest->name, error) : NULL;
   if (record == NULL || (config->run != NULL && !berth_lib_live_reserve_run(record, config->run, error)))
@@ -38,6 +45,20 @@ static BerthPlan *plan_change(const BerthLibConfig *config, const BerthStoreGues
   plan->document = g_steal_pointer(&document);
   berth_lib_live_release(berth_assign_record(plan));
   return plan;
+}
+
+BerthXmlDocument *berth_lib_config_fragment(GBytes *xml, const char *file, GError **error) {
+  g_autoptr(BerthXmlDocument) placed = berth_xml_document_parse(xml, file, error);
+  if (placed == NULL)
+    return NULL;
+  const BerthXmlNode *alias = berth_xml_node_child(placed->root, "alias");
+  const char *name = berth_xml_node_get(alias, "@name");
+  if (alias == NULL || (name != NULL && g_str_has_prefix(name, "ua-")))
+    return g_steal_pointer(&placed);
+  g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(placed);
+  berth_xml_edits_replace(edits, alias, NULL);
+  g_autoptr(GBytes) bytes = berth_xml_edits_apply(edits);
+  return berth_xml_document_parse(bytes, file, error);
 }
 
 gboolean berth_lib_config_change(BerthStoreWrite *write, gpointer data, GError **error) {
@@ -56,6 +77,39 @@ gboolean berth_lib_config_change(BerthStoreWrite *write, gpointer data, GError *
   revision->command = g_strdup(config->command);
   revision->made = g_strdup(now);
   return berth_store_write_revision(write, config->uuid, revision, error);
+}
+
+/* Rows of the devices of @a that @b has not. */
+static GPtrArray *more(const BerthPlan *a, const BerthPlan *b) {
+  GPtrArray *rows = g_ptr_array_new_with_free_func((GDestroyNotify)berth_row_free);
+  for (guint i = 0; i < a->inventory->devices->len; i++) {
+    const BerthDevice *device = g_ptr_array_index(a->inventory->devices, i);
+    if (device->id != NULL && berth_lib_live_device(b, device->id) == NULL)
+      g_ptr_array_add(rows, berth_lib_row_new(a, device));
+  }
+  return rows;
+}
+
+gboolean berth_lib_config_alone(BerthLibConfig *config, gboolean dry, GPtrArray **rows, GError **error) {
+  BerthStore *store = config->berth->store;
+  g_autoptr(BerthStoreGuest) guest = berth_store_guest(store, config->uuid, error);
+  g_autoptr(BerthStoreRevision) newest = guest != NULL ? berth_store_revision(store, config->uuid, 0, error) : NULL;
+  g_autoptr(BerthPlan) before =
+      newest != NULL ? berth_lib_plan_stored(guest->name, newest->document, newest->record, NULL, error) : NULL;
+  if (before == NULL)
+    return FALSE;
+  g_autoptr(BerthFacts) facts =
+      berth_lib_facts(config->berth->env, berth_xml_node_get(before->inventory->document->root, "devices/emulator"), NULL);
+  config->run = &guest->run;
+  config->facts = facts;
+  g_autoptr(BerthPlan) plan = plan_change(config, guest, newest, NULL, error);
+  if (plan == NULL)
+    return FALSE;
+  *rows = config->add != NULL ? more(plan, before) : more(before, plan);
+  gboolean done = dry || berth_lib_config_store(config, error);
+  config->facts = NULL;
+  config->run = NULL;
+  return done;
 }
 
 gboolean berth_lib_config_store(BerthLibConfig *config, GError **error) {

@@ -61,19 +61,22 @@ static const BerthStoreChange *change_of(const GPtrArray *changes, const char *i
   return NULL;
 }
 
-/* Asks the guest. The request is on record before QEMU hears of it. */
-static gboolean request(BerthLibLive *live, const char *id, GError **error) {
-  g_autoptr(GPtrArray) changes = berth_store_changes(live->berth->store, live->guest->uuid, error);
+/* Asks the guest. The request is on record before QEMU hears of it; the definition changes once QEMU has taken it. */
+static gboolean request(BerthLibLive *live, const char *id, BerthLibConfig *config, GError **error) {
+  const BerthStoreGuest *guest = live->guest;
+  g_autoptr(GPtrArray) changes = berth_store_changes(live->berth->store, guest->uuid, error);
   if (changes == NULL)
     return FALSE;
   gboolean again = change_of(changes, id) != NULL;
-  if (!again && !berth_lib_live_note(live->berth, live->guest->uuid, &live->guest->run, id, BERTH_STORE_UNPLUGGING, NULL, error))
+  const char *state = config != NULL ? BERTH_STORE_UNPLUGGING_BOTH : BERTH_STORE_UNPLUGGING;
+  if ((!again || config != NULL) && !berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, state, NULL, NULL, NULL, error))
     return FALSE;
   g_autoptr(GError) failure = NULL;
   if (berth_guest_unplug(live->control, id, &failure) || again)
-    return TRUE;
-  berth_lib_live_note(live->berth, live->guest->uuid, &live->guest->run, id, NULL, NULL, NULL);
-  g_propagate_prefixed_error(error, g_steal_pointer(&failure), "guest '%s': ", live->guest->name);
+    return config == NULL || berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, BERTH_STORE_UNPLUGGING, NULL,
+                                                 berth_lib_config_change, config, error);
+  berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, NULL, NULL, NULL, NULL, NULL);
+  g_propagate_prefixed_error(error, g_steal_pointer(&failure), "guest '%s': ", guest->name);
   return FALSE;
 }
 
@@ -103,7 +106,7 @@ static gboolean await(Berth *berth, const BerthStoreGuest *guest, const char *id
     if (change == NULL)
       return TRUE;
     if (g_str_equal(change->state, BERTH_STORE_REFUSED)) {
-      berth_lib_live_note(berth, guest->uuid, &guest->run, id, NULL, NULL, NULL);
+      berth_lib_live_note(berth, guest->uuid, &guest->run, id, NULL, NULL, NULL, NULL, NULL);
       return refused(guest->name, what, error);
     }
     if (waited >= timeout_ms)
@@ -122,19 +125,15 @@ static gboolean await(Berth *berth, const BerthStoreGuest *guest, const char *id
   return FALSE;
 }
 
-static gboolean detach_live(BerthLibLive *live, const BerthDevice *device, guint timeout_ms, BerthLibConfig *config,
+static gboolean detach_live(BerthLibLive *live, const char *id, const char *name, guint timeout_ms, BerthLibConfig *config,
                             GError **error) {
-  g_autofree char *id = g_strdup(device->id), *name = berth_model_device_name(device);
-  if (config != NULL)
-    config->facts = live->facts;
-  if (!check(live, device, error) || (config != NULL && !berth_lib_config_change(NULL, config, error)) ||
-      !request(live, id, error) || (config != NULL && !berth_lib_config_store(config, error)))
+  if (!request(live, id, config, error))
     return FALSE;
   BerthUnplug said = berth_guest_await_unplug(live->control, id, MIN(timeout_ms, AT_ONCE_MS));
   if (said == BERTH_UNPLUG_DONE)
     return berth_lib_live_gone(live->berth, live->control, live->guest->uuid, id, error);
   if (said == BERTH_UNPLUG_REFUSED) {
-    berth_lib_live_note(live->berth, live->guest->uuid, &live->guest->run, id, NULL, NULL, NULL);
+    berth_lib_live_note(live->berth, live->guest->uuid, &live->guest->run, id, NULL, NULL, NULL, NULL, NULL);
     return refused(live->guest->name, name, error);
   }
   g_clear_pointer(&live->control, berth_qmp_free);
@@ -142,37 +141,76 @@ static gboolean detach_live(BerthLibLive *live, const BerthDevice *device, guint
   return await(live->berth, live->guest, id, name, timeout_ms, error);
 }
 
-static gboolean detach(Berth *berth, const char *guest, const BerthXmlDocument *fragment, const char *alias, guint flags,
-                       guint timeout_ms, GError **error) {
+/* What is to go, and how. */
+typedef struct {
+  const BerthXmlDocument *fragment; /* NULL: … */
+  const char *alias;                /* … this one */
+  guint flags, timeout_ms;
+} Wish;
+
+/* The definition may call the device otherwise: there it is known by what the running guest's says about itself. */
+static BerthXmlDocument *as_defined(const BerthLibLive *live, const char *id, GError **error) {
+  g_autoptr(GBytes) element = berth_lib_live_element(live->guest->run.document, id);
+  if (element != NULL)
+    return berth_lib_config_fragment(element, live->guest->name, error);
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_NOT_FOUND, "guest '%s': its definition does not name %s", live->guest->name, id);
+  return NULL;
+}
+
+static gboolean detach_running(Berth *berth, const Wish *wish, BerthLibConfig *config, const char *uuid, GPtrArray **rows,
+                               GError **error) {
+  g_auto(BerthLibLive) live = {0};
+  if (!berth_lib_live_open(&live, berth, uuid, error))
+    return FALSE;
+  const BerthDevice *device = wish->fragment != NULL ? berth_lib_live_find(live.plan, wish->fragment, error)
+                                                     : berth_lib_live_device(live.plan, wish->alias);
+  if (device == NULL && wish->fragment == NULL)
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_NOT_FOUND, "guest '%s': has no device with alias '%.80s'", live.guest->name,
+                wish->alias);
+  if (device == NULL || !check(&live, device, error))
+    return FALSE;
+  *rows = g_ptr_array_new_with_free_func((GDestroyNotify)berth_row_free);
+  g_ptr_array_add(*rows, berth_lib_row_new(live.plan, device));
+  g_autofree char *id = g_strdup(device->id), *name = berth_model_device_name(device);
+  g_autoptr(BerthXmlDocument) defined = config != NULL ? as_defined(&live, id, error) : NULL;
+  if (config != NULL) {
+    config->remove = defined;
+    config->facts = live.facts;
+    config->run = &live.guest->run;
+    if (defined == NULL || !berth_lib_config_change(NULL, config, error))
+      return FALSE;
+  }
+  return (wish->flags & BERTH_CHANGE_DRY_RUN) != 0 || detach_live(&live, id, name, wish->timeout_ms, config, error);
+}
+
+static gboolean detach(Berth *berth, const char *guest, const Wish *wish, GPtrArray **rows, GError **error) {
   gboolean live = FALSE, config = FALSE;
   g_autofree char *uuid = NULL;
-  if (!berth_lib_scope(berth, guest, flags, &live, &config, &uuid, error))
+  g_autoptr(GPtrArray) go = NULL;
+  if (!berth_lib_scope(berth, guest, wish->flags, &live, &config, &uuid, error))
     return FALSE;
   BerthLibConfig change = {.berth = berth,
                            .uuid = uuid,
-                           .command = alias != NULL ? "detach-device-alias" : "detach-device",
-                           .remove = fragment,
-                           .alias = alias};
-  if (!live)
-    return berth_lib_config_store(&change, error);
-  g_auto(BerthLibLive) running = {0};
-  if (!berth_lib_live_open(&running, berth, uuid, error))
+                           .command = wish->alias != NULL ? "detach-device-alias" : "detach-device",
+                           .remove = wish->fragment,
+                           .alias = wish->alias};
+  if (live ? !detach_running(berth, wish, config ? &change : NULL, uuid, &go, error)
+           : !berth_lib_config_alone(&change, (wish->flags & BERTH_CHANGE_DRY_RUN) != 0, &go, error))
     return FALSE;
-  const BerthDevice *device =
-      fragment != NULL ? berth_lib_live_find(running.plan, fragment, error) : berth_lib_live_device(running.plan, alias);
-  if (device == NULL && fragment == NULL)
-    g_set_error(error, BERTH_ERROR, BERTH_ERROR_NOT_FOUND, "guest '%s': has no device with alias '%.80s'", running.guest->name,
-                alias);
-  return device != NULL && detach_live(&running, device, timeout_ms, config ? &change : NULL, error);
+  if (rows != NULL)
+    *rows = g_steal_pointer(&go);
+  return TRUE;
 }
 
 gboolean berth_detach_device(Berth *berth, const char *guest, GBytes *xml, const char *file, guint flags, guint timeout_ms,
-                             GError **error) {
+                             GPtrArray **rows, GError **error) {
   g_autoptr(BerthXmlDocument) fragment = berth_lib_live_fragment(xml, file, error);
-  return fragment != NULL && detach(berth, guest, fragment, NULL, flags, timeout_ms, error);
+  const Wish wish = {.fragment = fragment, .flags = flags, .timeout_ms = timeout_ms};
+  return fragment != NULL && detach(berth, guest, &wish, rows, error);
 }
 
 gboolean berth_detach_device_alias(Berth *berth, const char *guest, const char *alias, guint flags, guint timeout_ms,
-                                   GError **error) {
-  return detach(berth, guest, NULL, alias, flags, timeout_ms, error);
+                                   GPtrArray **rows, GError **error) {
+  const Wish wish = {.alias = alias, .flags = flags, .timeout_ms = timeout_ms};
+  return detach(berth, guest, &wish, rows, error);
 }

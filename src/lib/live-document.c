@@ -38,7 +38,7 @@ BerthPlan *berth_lib_live_stored(const BerthStoreGuest *guest, const BerthFacts 
   return record != NULL ? berth_lib_live_plan(guest->name, guest->run.document, record, facts, NULL, error) : NULL;
 }
 
-static BerthXmlDraft *draft_of(const BerthXmlNode *node) {
+BerthXmlDraft *berth_lib_live_draft(const BerthXmlNode *node) {
   BerthXmlDraft *draft = berth_xml_draft_new(node->name);
   for (guint i = 0; i < node->n_attributes; i++) {
     g_autofree char *path = g_strconcat("@", node->attributes[i].name, NULL);
@@ -49,7 +49,7 @@ static BerthXmlDraft *draft_of(const BerthXmlNode *node) {
   for (const BerthXmlNode *child = node->first; child != NULL; child = child->next) {
     if (draft->children == NULL)
       draft->children = g_ptr_array_new_with_free_func((GDestroyNotify)berth_xml_draft_free);
-    g_ptr_array_add(draft->children, draft_of(child));
+    g_ptr_array_add(draft->children, berth_lib_live_draft(child));
   }
   return draft;
 }
@@ -68,7 +68,7 @@ GBytes *berth_lib_live_add(GBytes *document, const char *what, const BerthXmlNod
     return NULL;
   g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(parsed);
   const BerthXmlNode *devices = berth_xml_node_child(parsed->root, "devices");
-  BerthXmlDraft *draft = draft_of(node);
+  BerthXmlDraft *draft = berth_lib_live_draft(node);
   if (devices != NULL) {
     berth_xml_edits_add(edits, devices, last_like(devices, node->name), draft);
   } else {
@@ -85,6 +85,17 @@ static const BerthXmlNode *node_of(const BerthXmlDocument *document, const char 
   while (node != NULL && g_strcmp0(berth_xml_node_get(node, "alias/@name"), id) != 0)
     node = berth_xml_node_next(node, NULL);
   return node;
+}
+
+GBytes *berth_lib_live_replace(GBytes *document, const char *what, const char *id, const BerthXmlNode *node, GError **error) {
+  g_autoptr(BerthXmlDocument) parsed = berth_xml_document_parse(document, what, error);
+  if (parsed == NULL)
+    return NULL;
+  g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(parsed);
+  const BerthXmlNode *old = node_of(parsed, id);
+  if (old != NULL)
+    berth_xml_edits_replace(edits, old, berth_lib_live_draft(node));
+  return berth_xml_edits_apply(edits);
 }
 
 GBytes *berth_lib_live_remove(GBytes *document, const char *what, const char *id, GError **error) {

@@ -35,8 +35,10 @@ static gboolean rewrite(Berth *berth, BerthStoreWrite *write, const BerthStoreGu
   g_autoptr(BerthXmlDocument) fragment = xml != NULL ? berth_xml_document_parse(xml, guest->name, error) : NULL;
   if (xml != NULL && fragment == NULL)
     return FALSE;
-  g_autoptr(GBytes) changed = xml != NULL ? berth_lib_live_add(guest->run.document, guest->name, fragment->root, error)
-                                          : berth_lib_live_remove(guest->run.document, guest->name, id, error);
+  g_autoptr(GBytes) there = berth_lib_live_element(guest->run.document, id);
+  g_autoptr(GBytes) changed = xml == NULL     ? berth_lib_live_remove(guest->run.document, guest->name, id, error)
+                              : there == NULL ? berth_lib_live_add(guest->run.document, guest->name, fragment->root, error)
+                                              : berth_lib_live_replace(guest->run.document, guest->name, id, fragment->root, error);
   g_autoptr(BerthRecord) record = changed != NULL ? berth_record_parse(guest->run.record, -1, guest->name, error) : NULL;
   g_autofree char *now = berth_base_env_timestamp(berth->env);
   g_autoptr(BerthPlan) plan = record != NULL ? berth_lib_live_plan(guest->name, changed, record, NULL, now, error) : NULL;
@@ -59,14 +61,15 @@ gboolean berth_lib_live_commit(Berth *berth, const char *uuid, const BerthStoreR
   if (!same_run(guest, run) || (xml == NULL && !is_leaving(berth, uuid, id)))
     return TRUE;
   g_autoptr(GBytes) there = berth_lib_live_element(guest->run.document, id);
-  if ((there != NULL) != (xml != NULL) && !rewrite(berth, write, guest, id, xml, error))
+  gboolean same = there == NULL || xml == NULL ? there == xml : g_bytes_equal(there, xml);
+  if (!same && !rewrite(berth, write, guest, id, xml, error))
     return FALSE;
   return berth_store_write_change_done(write, uuid, id, error) && (also == NULL || also(write, data, error)) &&
          berth_store_write_commit(g_steal_pointer(&write), error);
 }
 
 gboolean berth_lib_live_note(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *id, const char *state,
-                             GBytes *xml, GError **error) {
+                             GBytes *xml, BerthLibLiveAlso also, gpointer data, GError **error) {
   g_autoptr(BerthStoreWrite) write = berth_store_write_begin(berth->store, error);
   g_autoptr(BerthStoreGuest) guest = write != NULL ? berth_store_guest(berth->store, uuid, error) : NULL;
   if (guest == NULL)
@@ -80,27 +83,83 @@ gboolean berth_lib_live_note(Berth *berth, const char *uuid, const BerthStoreRun
       .device = (char *)id, .state = (char *)state, .since = now, .xml = xml, .pid = run->pid, .start_time = run->start_time};
   gboolean noted =
       state != NULL ? berth_store_write_change(write, uuid, &change, error) : berth_store_write_change_done(write, uuid, id, error);
-  return noted && berth_store_write_commit(g_steal_pointer(&write), error);
+  return noted && (also == NULL || also(write, data, error)) && berth_store_write_commit(g_steal_pointer(&write), error);
 }
 
 /* ---- what others have left ---- */
 
-static void drop_back_ends(const BerthEnv *env, BerthQmp *qmp, const BerthStoreGuest *guest, const BerthPlan *plan,
-                           const char *id) {
+BerthQemu *berth_lib_live_build(const Berth *berth, const BerthStoreGuest *guest, const BerthFacts *facts, const BerthPlan *plan,
+                                const BerthDevice *device, GError **error) {
+  g_autoptr(BerthHostFacts) host = berth_lib_host_facts(berth->env, guest->run.run_dir, plan->inventory->document);
+  return berth_kinds_build_device(plan->inventory, device, facts, berth_families, host, error);
+}
+
+static void drop_back_ends(const Berth *berth, BerthQmp *qmp, const BerthStoreGuest *guest, const BerthPlan *plan, const char *id) {
   const BerthDevice *device = berth_lib_live_device(plan, id);
-  g_autoptr(BerthHostFacts) host = berth_lib_host_facts(env, guest->run.run_dir, plan->inventory->document);
-  g_autoptr(BerthQemu) objects =
-      device != NULL ? berth_kinds_build_device(plan->inventory, device, NULL, berth_families, host, NULL) : NULL;
+  g_autoptr(BerthQemu) objects = device != NULL ? berth_lib_live_build(berth, guest, NULL, plan, device, NULL) : NULL;
   if (objects != NULL)
     berth_guest_unplug_back_ends(qmp, objects);
 }
 
-static gboolean has_gone(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *guest, const char *id, GError **error) {
+/* The definition's part of a change whose command has died; nothing if the definition has changed so that it does not fit. */
+typedef struct {
+  BerthLibConfig config;
+  BerthXmlDocument *fragment;
+  gboolean wanted;
+} Half;
+
+static void half_clear(Half *half) {
+  g_clear_pointer(&half->fragment, berth_xml_document_free);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Half, half_clear)
+
+static const struct {
+  const char *state, *command;
+  gboolean adds, removes;
+} halves[] = {
+    {BERTH_STORE_ATTACHING_BOTH, "attach-device", TRUE, FALSE},
+    {BERTH_STORE_UNPLUGGING_BOTH, "detach-device", FALSE, TRUE},
+    {BERTH_STORE_UPDATING_BOTH, "update-device", TRUE, TRUE},
+};
+
+static void half_init(Half *half, Berth *berth, const BerthStoreGuest *guest, const BerthStoreChange *change) {
+  for (gsize i = 0; i < G_N_ELEMENTS(halves); i++) {
+    if (!g_str_equal(halves[i].state, change->state))
+      continue;
+    g_autoptr(GBytes) gone = change->xml == NULL ? berth_lib_live_element(guest->run.document, change->device) : NULL;
+    GBytes *xml = change->xml != NULL ? change->xml : gone;
+    half->fragment = xml != NULL ? berth_lib_config_fragment(xml, guest->name, NULL) : NULL;
+    half->config = (BerthLibConfig){.berth = berth,
+                                    .uuid = guest->uuid,
+                                    .command = halves[i].command,
+                                    .add = halves[i].adds ? half->fragment : NULL,
+                                    .remove = halves[i].removes ? half->fragment : NULL,
+                                    .run = &guest->run};
+    half->wanted = half->fragment != NULL && berth_lib_config_change(NULL, &half->config, NULL);
+  }
+}
+
+static gboolean is_half(const BerthStoreChange *change) {
+  for (gsize i = 0; i < G_N_ELEMENTS(halves); i++)
+    if (g_str_equal(halves[i].state, change->state))
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean finish(Berth *berth, const BerthStoreGuest *guest, const BerthStoreChange *change, GError **error) {
+  g_auto(Half) half = {0};
+  half_init(&half, berth, guest, change);
+  return berth_lib_live_commit(berth, guest->uuid, &guest->run, change->device, change->xml,
+                               half.wanted ? berth_lib_config_change : NULL, &half.config, error);
+}
+
+static gboolean has_gone(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *guest, const BerthStoreChange *change,
+                         GError **error) {
   g_autoptr(BerthPlan) plan = berth_lib_live_stored(guest, NULL, error);
   if (plan == NULL)
     return FALSE;
-  drop_back_ends(berth->env, qmp, guest, plan, id);
-  return berth_lib_live_commit(berth, guest->uuid, &guest->run, id, NULL, NULL, NULL, error);
+  drop_back_ends(berth, qmp, guest, plan, change->device);
+  return finish(berth, guest, change, error);
 }
 
 gboolean berth_lib_live_gone(Berth *berth, BerthQmp *qmp, const char *uuid, const char *id, GError **error) {
@@ -114,15 +173,16 @@ gboolean berth_lib_live_gone(Berth *berth, BerthQmp *qmp, const char *uuid, cons
   if (!berth_guest_has_device(qmp, id, &there, error) || there)
     return there;
   g_autoptr(BerthStoreGuest) guest = berth_store_guest(berth->store, uuid, error);
-  return guest != NULL && has_gone(berth, qmp, guest, id, error);
+  return guest != NULL && has_gone(berth, qmp, guest, change, error);
 }
 
 gboolean berth_lib_live_refused(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *id, GError **error) {
   g_autoptr(GPtrArray) changes = berth_store_changes(berth->store, uuid, error);
   const BerthStoreChange *change = change_of(changes, id);
-  if (change == NULL || change->xml != NULL)
+  /* Whoever asks right now sees the refusal itself. */
+  if (change == NULL || change->xml != NULL || is_half(change))
     return changes != NULL;
-  return berth_lib_live_note(berth, uuid, run, id, BERTH_STORE_REFUSED, NULL, error);
+  return berth_lib_live_note(berth, uuid, run, id, BERTH_STORE_REFUSED, NULL, NULL, NULL, error);
 }
 
 /* It never came: its back ends may have. */
@@ -132,22 +192,47 @@ static gboolean never_came(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *g
   g_autoptr(GBytes) with = fragment != NULL ? berth_lib_live_add(guest->run.document, guest->name, fragment->root, NULL) : NULL;
   g_autoptr(BerthPlan) plan = with != NULL ? berth_lib_live_plan(guest->name, with, NULL, NULL, NULL, NULL) : NULL;
   if (plan != NULL)
-    drop_back_ends(berth->env, qmp, guest, plan, change->device);
-  return berth_lib_live_note(berth, guest->uuid, &guest->run, change->device, NULL, NULL, error);
+    drop_back_ends(berth, qmp, guest, plan, change->device);
+  return berth_lib_live_note(berth, guest->uuid, &guest->run, change->device, NULL, NULL, NULL, NULL, error);
+}
+
+/* Whoever was about to ask the guest has died, perhaps before: so it is asked now. */
+static gboolean ask_again(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *guest, const BerthStoreChange *change,
+                          GError **error) {
+  g_auto(Half) half = {0};
+  half_init(&half, berth, guest, change);
+  berth_guest_unplug(qmp, change->device, NULL);
+  return berth_lib_live_note(berth, guest->uuid, &guest->run, change->device, BERTH_STORE_UNPLUGGING, NULL,
+                             half.wanted ? berth_lib_config_change : NULL, &half.config, error);
+}
+
+static gboolean is_update(const BerthStoreChange *change) {
+  return g_str_equal(change->state, BERTH_STORE_UPDATING) || g_str_equal(change->state, BERTH_STORE_UPDATING_BOTH);
+}
+
+/* An update is done again: that changes nothing where it was done already. If it cannot be, the device is as it was. */
+static gboolean update_again(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *guest, const BerthStoreChange *change,
+                             GError **error) {
+  if (berth_lib_update_again(berth, qmp, guest, change->device, change->xml))
+    return finish(berth, guest, change, error);
+  return berth_lib_live_note(berth, guest->uuid, &guest->run, change->device, NULL, NULL, NULL, NULL, error);
 }
 
 static gboolean resolve(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *guest, const BerthStoreChange *change, gboolean reset,
                         GError **error) {
   gboolean there = FALSE;
+  if (is_update(change))
+    return update_again(berth, qmp, guest, change, error);
   if (!berth_guest_has_device(qmp, change->device, &there, error))
     return FALSE;
   if (change->xml != NULL)
-    return there ? berth_lib_live_commit(berth, guest->uuid, &guest->run, change->device, change->xml, NULL, NULL, error)
-                 : never_came(berth, qmp, guest, change, error);
+    return there ? finish(berth, guest, change, error) : never_came(berth, qmp, guest, change, error);
   if (!there)
-    return has_gone(berth, qmp, guest, change->device, error);
+    return has_gone(berth, qmp, guest, change, error);
+  if (is_half(change))
+    return ask_again(berth, qmp, guest, change, error);
   if (reset || g_str_equal(change->state, BERTH_STORE_REFUSED))
-    return berth_lib_live_note(berth, guest->uuid, &guest->run, change->device, NULL, NULL, error);
+    return berth_lib_live_note(berth, guest->uuid, &guest->run, change->device, NULL, NULL, NULL, NULL, error);
   return TRUE;
 }
 
@@ -157,8 +242,8 @@ gboolean berth_lib_live_resolve(Berth *berth, BerthQmp *qmp, const char *uuid, g
     return FALSE;
   for (guint i = 0; i < changes->len; i++) {
     const BerthStoreChange *change = g_ptr_array_index(changes, i);
-    /* Somebody may be about to plug it: only who has the lock can tell that nobody is. */
-    if (reset && change->xml != NULL)
+    /* Somebody may be at it: only who has the lock can tell that nobody is. */
+    if (reset && (change->xml != NULL || is_half(change)))
       continue;
     g_autoptr(BerthStoreGuest) guest = berth_store_guest(berth->store, uuid, error);
     if (guest == NULL || !resolve(berth, qmp, guest, change, reset, error))
@@ -206,9 +291,19 @@ gboolean berth_lib_live_open(BerthLibLive *live, Berth *berth, const char *guest
   g_autofree char *path = berth_guest_control_path(live->guest->run.run_dir);
   live->control = berth_qmp_connect(path, CONNECT_MS, error);
   if (live->control == NULL || !berth_lib_live_resolve(berth, live->control, live->guest->uuid, FALSE, error) ||
-      !berth_lib_live_refresh(live, error))
+      !berth_lib_trays(berth, live->control, live->guest->uuid, error) || !berth_lib_live_refresh(live, error))
     return FALSE;
   /* Without the binary that the guest was started from, QEMU itself says what it lacks. */
   live->facts = berth_lib_facts(berth->env, berth_xml_node_get(live->plan->inventory->document->root, "devices/emulator"), NULL);
   return TRUE;
+}
+
+GBytes *berth_dumpxml_live(Berth *berth, const char *guest, GError **error) {
+  g_autoptr(BerthStoreGuest) found = berth_store_guest(berth->store, guest, error);
+  g_autoptr(BerthProcess) qemu = found != NULL ? berth_lib_run_process(&found->run) : NULL;
+  if (qemu != NULL && found->run.document != NULL)
+    return g_bytes_ref(found->run.document);
+  if (found != NULL)
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE, "guest '%s': is not running", found->name);
+  return NULL;
 }

@@ -6,8 +6,11 @@
  */
 #pragma once
 
+#include <berth/live.h>
+
 #include "guest/plug.h"
 #include "lib/lib.h"
+#include "xml/draft.h"
 
 /* The document that a guest runs with: @plan is of a stored definition, so that each device has a node. (transfer full) */
 GBytes *berth_lib_live_document(const BerthPlan *plan);
@@ -17,12 +20,18 @@ BerthPlan *berth_lib_live_plan(const char *what, GBytes *document, const BerthRe
 /* The same of what the store has. */
 BerthPlan *berth_lib_live_stored(const BerthStoreGuest *guest, const BerthFacts *facts, GError **error);
 
-/* @document with the device @node at the end of its like; without the device that has the alias @id (the same bytes if none has).
- * (transfer full) Errors: BAD_INPUT. */
+/* @document with the device @node at the end of its like; with @node in the place of the device that has the alias @id (a <vcpu>:
+ * of the guest's own); without that device (the same bytes if there is none). (transfer full) Errors: BAD_INPUT. */
 GBytes *berth_lib_live_add(GBytes *document, const char *what, const BerthXmlNode *node, GError **error);
+GBytes *berth_lib_live_replace(GBytes *document, const char *what, const char *id, const BerthXmlNode *node, GError **error);
 GBytes *berth_lib_live_remove(GBytes *document, const char *what, const char *id, GError **error);
+/* A copy of the element @node. (transfer full) */
+BerthXmlDraft *berth_lib_live_draft(const BerthXmlNode *node);
 /* The element that has the alias @id, as text of its own. NULL: there is none. (transfer full) */
 GBytes *berth_lib_live_element(GBytes *document, const char *id);
+/* The QEMU objects of @device, one of @plan's. @facts may be NULL. (transfer full) Errors: as berth_kinds_build_device(). */
+BerthQemu *berth_lib_live_build(const Berth *berth, const BerthStoreGuest *guest, const BerthFacts *facts, const BerthPlan *plan,
+                                const BerthDevice *device, GError **error);
 /* The device @id of @plan; NULL: there is none. (transfer none) */
 BerthDevice *berth_lib_live_device(const BerthPlan *plan, const char *id);
 
@@ -37,13 +46,14 @@ gboolean berth_lib_live_reserve_run(BerthRecord *record, const BerthStoreRun *ru
 
 /* Another part of the same write. */
 typedef gboolean (*BerthLibLiveAlso)(BerthStoreWrite *write, gpointer data, GError **error);
-/* Records that the device @id of the run @run has come (@xml: its element) or, with @xml NULL, gone, and that its change is done.
+/* Records that the device @id of the run @run has come or changed (@xml: its element) or, with @xml NULL, gone, and that its change
+ * is done.
  * If the guest has ended or been started anew meanwhile, or the device was recorded already, that is fine, too. */
 gboolean berth_lib_live_commit(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *id, GBytes *xml,
                                BerthLibLiveAlso also, gpointer data, GError **error);
-/* Records a change's state; @state NULL: that there is none. */
+/* Records a change's state; @state NULL: that there is none. @also may be NULL. */
 gboolean berth_lib_live_note(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *id, const char *state,
-                             GBytes *xml, GError **error);
+                             GBytes *xml, BerthLibLiveAlso also, gpointer data, GError **error);
 
 /* The device @id has gone from QEMU: under the guest's lock, removes its back ends and records it, if its unplug had been
  * requested. */
@@ -53,6 +63,15 @@ gboolean berth_lib_live_refused(Berth *berth, const char *uuid, const BerthStore
 /* Ends what other processes have left half done. Under the guest's lock, or in its supervisor. @reset: the guest was reset, so that
  * it will not obey requests any more. */
 gboolean berth_lib_live_resolve(Berth *berth, BerthQmp *qmp, const char *uuid, gboolean reset, GError **error);
+
+/* update-device.c: makes the device @id as @xml says, or leaves it as it is (FALSE). */
+gboolean berth_lib_update_again(const Berth *berth, BerthQmp *qmp, const BerthStoreGuest *guest, const char *id, GBytes *xml);
+/* The new version @node of the device @old (an element), with what tells where it is, if it does not say so itself: address, MAC
+ * and, of a running guest's, alias. (transfer full) */
+BerthXmlDraft *berth_lib_update_draft(const BerthXmlNode *node, const BerthXmlNode *old);
+
+/* tray.c: records which trays are open, as QEMU says. Under the guest's lock. */
+gboolean berth_lib_trays(Berth *berth, BerthQmp *qmp, const char *uuid, GError **error);
 
 /* A running guest under its lock, with its monitor; half-done changes have been ended. */
 typedef struct {
@@ -88,12 +107,16 @@ typedef struct {
   Berth *berth;
   const char *uuid, *command;
   const BerthXmlDocument *add;    /* the device that comes; NULL: none */
-  const BerthXmlDocument *remove; /* the device that goes, as the user describes it; NULL: none … */
-  const char *alias;              /* … or by its id; NULL: none */
+  const BerthXmlDocument *remove; /* the device that goes (with @add: whose place that takes), as the user describes it; NULL: … */
+  const char *alias;              /* … by its id; NULL: none */
   const BerthFacts *facts;        /* may be NULL */
   const BerthStoreRun *run;       /* what runs meanwhile; NULL: nothing */
 } BerthLibConfig;
 /* Plans the change; with @write stores it as a new revision. Errors: as berth_define(), NOT_FOUND. */
 gboolean berth_lib_config_change(BerthStoreWrite *write, gpointer config, GError **error);
+/* The element @xml of a running guest as a definition takes it: without an alias that is not the user's own. (transfer full) */
+BerthXmlDocument *berth_lib_config_fragment(GBytes *xml, const char *file, GError **error);
 /* The same in a write of its own. */
 gboolean berth_lib_config_store(BerthLibConfig *config, GError **error);
+/* The whole of a change of the definition alone, unless it is @dry. *@rows: BerthRow of what comes or goes. */
+gboolean berth_lib_config_alone(BerthLibConfig *config, gboolean dry, GPtrArray **rows, GError **error);

@@ -10,6 +10,7 @@
 #include "guest/control.h"
 #include "guest/launch.h"
 #include "guest/prepare.h"
+#include "guest/plug.h"
 #include "kinds/kinds.h"
 #include "lib/live.h"
 
@@ -181,8 +182,7 @@ static gboolean rise_up(Berth *berth, Rise *rise, const char *guest, guint flags
   if (!berth_lib_settle(berth, rise->guest, NULL, error) || !prepare(berth, rise, detached, error))
     return FALSE;
   gboolean paused = (flags & BERTH_RUN_PAUSED) != 0;
-  if (launch(berth, rise, error) && verify(rise, error) &&
-      (rise->qemu->balloon == 0 || berth_guest_balloon(rise->events, rise->qemu->balloon, error)) &&
+  if (launch(berth, rise, error) && verify(rise, error) && berth_guest_tell(rise->events, rise->qemu, error) &&
       record_run(berth, rise, paused ? "paused" : "running", error) && (paused || berth_guest_cont(rise->events, error)))
     return TRUE;
   fall(berth, rise);

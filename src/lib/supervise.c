@@ -25,6 +25,7 @@ struct BerthLibWatch {
   BerthQmp *events;
   const char *state;  /* as recorded last */
   GPtrArray *leaving; /* ids of devices that have gone, but whose leaving is not recorded yet */
+  gboolean trays;     /* the same of trays that have moved */
 };
 
 /* Events of QEMU (QMP reference) that are a state of virsh's. */
@@ -48,7 +49,16 @@ static gboolean on_leaving(gpointer user_data) {
   for (guint i = 0; i < watch->leaving->len; i++)
     berth_lib_live_gone(watch->berth, watch->events, watch->uuid, g_ptr_array_index(watch->leaving, i), NULL);
   g_ptr_array_set_size(watch->leaving, 0);
+  if (watch->trays)
+    berth_lib_trays(watch->berth, watch->events, watch->uuid, NULL);
+  watch->trays = FALSE;
   return G_SOURCE_REMOVE;
+}
+
+/* To be recorded soon. */
+static void expect(BerthLibWatch *watch) {
+  if (watch->leaving->len == 0 && !watch->trays)
+    attach(watch, g_timeout_source_new(LEAVE_MS), on_leaving);
 }
 
 /* What the guest does about devices that were asked for. A store that cannot be written now is asked again by the next command. */
@@ -56,8 +66,7 @@ static void on_unplug(BerthLibWatch *watch, const char *event, JsonObject *data)
   const char *id = NULL;
   BerthUnplug said = berth_guest_unplug_event(event, data, &id);
   if (said == BERTH_UNPLUG_DONE) {
-    if (watch->leaving->len == 0)
-      attach(watch, g_timeout_source_new(LEAVE_MS), on_leaving);
+    expect(watch);
     g_ptr_array_add(watch->leaving, g_strdup(id));
   } else if (said == BERTH_UNPLUG_REFUSED)
     berth_lib_live_refused(watch->berth, watch->uuid, watch->run, id, NULL);
@@ -83,6 +92,10 @@ static void on_event(BerthQmp *qmp, const char *event, JsonObject *data, gpointe
   if (g_str_equal(event, "SHUTDOWN"))
     on_powerdown(watch);
   on_unplug(watch, event, data);
+  if (g_str_equal(event, "DEVICE_TRAY_MOVED")) {
+    expect(watch);
+    watch->trays = TRUE;
+  }
   if (g_str_equal(event, "RESET"))
     attach(watch, g_timeout_source_new(RESET_MS), on_after_reset);
   for (gsize i = 0; i < G_N_ELEMENTS(event_states); i++) {

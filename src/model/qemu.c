@@ -81,3 +81,11 @@ JsonObject *berth_model_qemu_option(BerthQemu *qemu, const char *option, const c
   object->value = g_strdup(value);
   return props;
 }
+
+JsonObject *berth_model_qemu_command(BerthQemu *qemu, const char *command) {
+  JsonObject *props = berth_model_qemu_add(qemu, BERTH_QEMU_COMMAND);
+  BerthQemuObject *object = g_ptr_array_index(qemu->objects, qemu->objects->len - 1);
+
+  object->option = g_strdup(command);
+  return props;
+}

@@ -13,11 +13,12 @@ typedef enum {
   BERTH_QEMU_BLOCKDEV, /* -blockdev, JSON; QMP blockdev-add */
   BERTH_QEMU_NETDEV,   /* -netdev, JSON; QMP netdev_add */
   BERTH_QEMU_DEVICE,   /* -device, JSON; QMP device_add */
+  BERTH_QEMU_COMMAND,  /* no argument: the QMP command @option with @props, before the guest runs or once the device is there */
 } BerthQemuForm;
 
 typedef struct {
   BerthQemuForm form;
-  char *option;      /* BERTH_QEMU_OPTION: "-machine" …; otherwise NULL */
+  char *option;      /* BERTH_QEMU_OPTION: "-machine" …, BERTH_QEMU_COMMAND: "set_link" …; otherwise NULL */
   char *value;       /* BERTH_QEMU_OPTION without properties, or the leading bare word ("pc-q35-7.2"); may be NULL */
   JsonObject *props; /* in insertion order; "driver", "id", "qom-type" … as QMP spells them; NULL if none */
 } BerthQemuObject;
@@ -51,7 +52,6 @@ typedef struct {
   GPtrArray *files;       /* BerthQemuFile */
   GPtrArray *helpers;     /* BerthQemuHelper, in order */
   GPtrArray *notes;       /* char *: what of the document has no effect, "FILE:LINE: …" */
-  guint64 balloon;        /* bytes that the guest is left with by its balloon before it runs; 0: all of them */
 } BerthQemu;
 
 BerthQemu *berth_model_qemu_new(const char *binary);
@@ -62,3 +62,5 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthQemu, berth_model_qemu_free)
 JsonObject *berth_model_qemu_add(BerthQemu *qemu, BerthQemuForm form);
 /* Adds "-option value" / "-option" (NULL) / "-option value,k=v": the returned object takes k=v. */
 JsonObject *berth_model_qemu_option(BerthQemu *qemu, const char *option, const char *value);
+/* Adds a QMP command; the returned object takes its arguments. */
+JsonObject *berth_model_qemu_command(BerthQemu *qemu, const char *command);

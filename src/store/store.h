@@ -80,13 +80,18 @@ typedef struct {
   char *device;       /* QEMU id */
   char *state;        /* BERTH_STORE_ATTACHING … */
   char *since;        /* when it got there */
-  GBytes *xml;        /* of a device that comes: its element, with address and alias; NULL: it goes */
+  GBytes *xml;        /* of a device that comes or changes: its element, with address and alias; NULL: it goes */
   gint64 pid;         /* the run: QEMU … */
   guint64 start_time; /* … and when it started */
 } BerthStoreChange;
 #define BERTH_STORE_ATTACHING "attaching" /* given to QEMU, or about to be */
 #define BERTH_STORE_UNPLUGGING "unplug requested"
 #define BERTH_STORE_REFUSED "unplug refused" /* the guest said that it keeps the device */
+#define BERTH_STORE_UPDATING "updating"      /* a device that is there is to be as its xml says */
+/* The same for a change of the definition as well, which is stored together with the end of this state. */
+#define BERTH_STORE_ATTACHING_BOTH "attaching, also to the definition"
+#define BERTH_STORE_UNPLUGGING_BOTH "unplug to be requested, also from the definition"
+#define BERTH_STORE_UPDATING_BOTH "updating, also in the definition"
 void berth_store_change_free(BerthStoreChange *change);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthStoreChange, berth_store_change_free)
 

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "verbs.h"
+
+gboolean cli_cmd_update_device(Cli *cli, GStrv words, GError **error) {
+  gboolean force = FALSE;
+  const GOptionEntry more[] = {{"force", 0, 0, G_OPTION_ARG_NONE, &force, "Open a tray that the guest has locked", NULL}, {0}};
+  g_auto(CliChange) change = {0};
+  if (!cli_parse_change(cli, words, CLI_CHANGE_PERSISTENT | CLI_CHANGE_DRY_RUN, more, 2, 2, &change, error))
+    return FALSE;
+  const char *guest = change.words[0], *file = change.words[1];
+  guint flags = change.flags | (force ? BERTH_CHANGE_FORCE : 0);
+  g_autoptr(GBytes) xml = berth_file_read(file, BERTH_MAX_BYTES, error);
+  g_autoptr(Berth) berth = xml != NULL ? cli_open(cli, error) : NULL;
+  g_autoptr(GPtrArray) rows = NULL;
+  return berth != NULL && berth_update_device(berth, guest, xml, cli_file_name(file), flags, &rows, error) &&
+         cli_print_change(&change, rows, "Device updated successfully", error);
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "guest/medium.h"
+
+#include <string.h>
+
+#include "emit/emit.h"
+#include "guest/control.h"
+
+#define OPEN_TRIES 50
+#define OPEN_STEP_US 100000ul
+#define TRIAL "berth-trial"
+
+static JsonNode *ask(BerthQmp *qmp, const char *command, JsonObject *arguments, GError **error) {
+  return berth_qmp_execute(qmp, command, arguments, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
+}
+
+/* @command with one or two words; @name NULL: one. */
+static gboolean tell(BerthQmp *qmp, const char *command, const char *key, const char *value, const char *name, const char *text,
+                     GError **error) {
+  g_autoptr(JsonObject) arguments = json_object_new();
+  json_object_set_string_member(arguments, key, value);
+  if (name != NULL)
+    json_object_set_string_member(arguments, name, text);
+  g_autoptr(JsonNode) answer = ask(qmp, command, arguments, error);
+  return answer != NULL;
+}
+
+/* ---- trays ---- */
+
+/* One drive of query-block, by the id of its device; NULL: it has none. */
+static const char *drive_id(JsonNode *node) {
+  JsonNode *qdev = JSON_NODE_HOLDS_OBJECT(node) ? json_object_get_member(json_node_get_object(node), "qdev") : NULL;
+  return qdev != NULL && JSON_NODE_HOLDS_VALUE(qdev) ? json_node_get_string(qdev) : NULL;
+}
+
+GHashTable *berth_guest_open_trays(BerthQmp *qmp, GHashTable **closed, GError **error) {
+  g_autoptr(JsonNode) answer = ask(qmp, "query-block", NULL, error);
+  if (answer == NULL || !JSON_NODE_HOLDS_ARRAY(answer)) {
+    if (answer != NULL)
+      g_set_error_literal(error, BERTH_ERROR, BERTH_ERROR_FAILED, "QEMU answered \"query-block\" with something else");
+    return NULL;
+  }
+  GHashTable *open = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  if (closed != NULL)
+    *closed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  JsonArray *drives = json_node_get_array(answer);
+  for (guint i = 0; i < json_array_get_length(drives); i++) {
+    JsonNode *node = json_array_get_element(drives, i);
+    const char *id = drive_id(node);
+    JsonNode *tray = id != NULL ? json_object_get_member(json_node_get_object(node), "tray_open") : NULL;
+    if (tray != NULL && json_node_get_boolean(tray))
+      g_hash_table_add(open, g_strdup(id));
+    else if (tray != NULL && closed != NULL)
+      g_hash_table_add(*closed, g_strdup(id));
+  }
+  return open;
+}
+
+/* A guest that has locked the tray is asked, and may take its time. */
+static gboolean open_tray(BerthQmp *qmp, const char *id, gboolean force, GError **error) {
+  g_autoptr(JsonObject) arguments = json_object_new();
+  json_object_set_string_member(arguments, "id", id);
+  json_object_set_boolean_member(arguments, "force", force);
+  for (guint tries = 0; tries < OPEN_TRIES; tries++) {
+    g_autoptr(JsonNode) answer = tries == 0 ? ask(qmp, "blockdev-open-tray", arguments, error) : NULL;
+    g_autoptr(GHashTable) closed = NULL;
+    g_autoptr(GHashTable) open = tries > 0 || answer != NULL ? berth_guest_open_trays(qmp, &closed, error) : NULL;
+    if (open == NULL)
+      return FALSE;
+    /* A floppy has no tray. */
+    if (!g_hash_table_contains(closed, id))
+      return TRUE;
+    g_usleep(OPEN_STEP_US);
+  }
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_REFUSED_BY_GUEST, "%s: the guest keeps the tray locked; --force opens it", id);
+  return FALSE;
+}
+
+/* ---- media ---- */
+
+static const BerthQemuObject *last_of(const BerthQemu *objects, BerthQemuForm form) {
+  for (guint i = objects->objects->len; i-- > 0;) {
+    const BerthQemuObject *object = g_ptr_array_index(objects->objects, i);
+    if (object->form == form)
+      return object;
+  }
+  return NULL;
+}
+
+static const char *node_of(const BerthQemu *objects) {
+  const BerthQemuObject *node = last_of(objects, BERTH_QEMU_BLOCKDEV);
+  return node != NULL ? json_object_get_string_member(node->props, "node-name") : NULL;
+}
+
+static gboolean add_node(BerthQmp *qmp, const BerthQemu *objects, GError **error) {
+  g_autoptr(JsonObject) command = berth_emit_command(last_of(objects, BERTH_QEMU_BLOCKDEV));
+  g_autoptr(JsonNode) answer = ask(qmp, "blockdev-add", json_object_get_object_member(command, "arguments"), error);
+  return answer != NULL;
+}
+
+/* Gives the nodes below @node other names, or none. */
+static void rename_nodes(JsonObject *node, const char *name) {
+  if (name != NULL)
+    json_object_set_string_member(node, "node-name", name);
+  else
+    json_object_remove_member(node, "node-name");
+  g_autoptr(GList) members = json_object_get_members(node);
+  for (GList *member = members; member != NULL; member = member->next) {
+    JsonNode *below = json_object_get_member(node, member->data);
+    if (JSON_NODE_HOLDS_OBJECT(below))
+      rename_nodes(json_node_get_object(below), NULL);
+  }
+}
+
+/* What cannot be opened is found out before the old medium is out. */
+static gboolean try_node(BerthQmp *qmp, const BerthQemu *objects, GError **error) {
+  g_autoptr(JsonObject) command = berth_emit_command(last_of(objects, BERTH_QEMU_BLOCKDEV));
+  g_autoptr(JsonNode) whole = json_node_init_object(json_node_alloc(), command);
+  g_autofree char *text = json_to_string(whole, FALSE);
+  g_autoptr(JsonNode) copy = json_from_string(text, error);
+  if (copy == NULL)
+    return FALSE;
+  JsonObject *node = json_object_get_object_member(json_node_get_object(copy), "arguments");
+  rename_nodes(node, TRIAL);
+  g_autoptr(JsonNode) answer = ask(qmp, "blockdev-add", node, error);
+  return answer != NULL && tell(qmp, "blockdev-del", "node-name", TRIAL, NULL, NULL, error);
+}
+
+static gboolean insert(BerthQmp *qmp, const char *id, const BerthQemu *objects, GError **error) {
+  const char *node = node_of(objects);
+  return (node == NULL ||
+          (add_node(qmp, objects, error) && tell(qmp, "blockdev-insert-medium", "id", id, "node-name", node, error))) &&
+         tell(qmp, "blockdev-close-tray", "id", id, NULL, NULL, error);
+}
+
+/* The old node may be gone already. */
+static gboolean take_out(BerthQmp *qmp, const char *id, const BerthQemu *before, const BerthQemu *after, GError **error) {
+  const char *nodes[] = {node_of(before), node_of(after)};
+  if (!tell(qmp, "blockdev-remove-medium", "id", id, NULL, NULL, error))
+    return FALSE;
+  for (gsize i = 0; i < G_N_ELEMENTS(nodes); i++)
+    if (nodes[i] != NULL)
+      tell(qmp, "blockdev-del", "node-name", nodes[i], NULL, NULL, NULL);
+  return TRUE;
+}
+
+gboolean berth_guest_change_medium(BerthQmp *qmp, const BerthQemu *before, const BerthQemu *after, gboolean force, GError **error) {
+  const BerthQemuObject *device = last_of(after, BERTH_QEMU_DEVICE);
+  const char *id = json_object_get_string_member(device->props, "id");
+  const BerthQemuObject *old = last_of(before, BERTH_QEMU_BLOCKDEV), *new = last_of(after, BERTH_QEMU_BLOCKDEV);
+  gboolean same = old != NULL && new != NULL &&json_object_equal(old->props, new->props);
+  if ((new != NULL && !same && !try_node(qmp, after, error)) || !open_tray(qmp, id, force, error) ||
+      !take_out(qmp, id, before, after, error))
+    return FALSE;
+  if (insert(qmp, id, after, error))
+    return TRUE;
+  take_out(qmp, id, after, before, NULL);
+  insert(qmp, id, before, NULL);
+  return FALSE;
+}
+
+/* ---- the rest ---- */
+
+gboolean berth_guest_set_link(BerthQmp *qmp, const char *id, gboolean up, GError **error) {
+  g_autoptr(JsonObject) arguments = json_object_new();
+  json_object_set_string_member(arguments, "name", id);
+  json_object_set_boolean_member(arguments, "up", up);
+  g_autoptr(JsonNode) answer = ask(qmp, "set_link", arguments, error);
+  return answer != NULL;
+}
+
+gboolean berth_guest_request_memory(BerthQmp *qmp, const char *id, gint64 bytes, GError **error) {
+  g_autoptr(JsonObject) arguments = json_object_new();
+  g_autofree char *path = g_strconcat("/machine/peripheral/", id, NULL);
+  json_object_set_string_member(arguments, "path", path);
+  json_object_set_string_member(arguments, "property", "requested-size");
+  json_object_set_int_member(arguments, "value", bytes);
+  g_autoptr(JsonNode) answer = ask(qmp, "qom-set", arguments, error);
+  return answer != NULL;
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Devices that stay where they are, but change. */
+#include "lib/update.h"
+
+#include <string.h>
+
+#include "families/families.h"
+#include "guest/medium.h"
+#include "kinds/kinds.h"
+#include "xml/splice.h"
+
+/* ---- elements ---- */
+
+static void keep_child(BerthXmlDraft *draft, const BerthXmlNode *node, const BerthXmlNode *old, const char *name) {
+  const BerthXmlNode *child = berth_xml_node_child(old, name);
+  if (child == NULL || berth_xml_node_child(node, name) != NULL)
+    return;
+  if (draft->children == NULL)
+    draft->children = g_ptr_array_new_with_free_func((GDestroyNotify)berth_xml_draft_free);
+  g_ptr_array_add(draft->children, berth_lib_live_draft(child));
+}
+
+BerthXmlDraft *berth_lib_update_draft(const BerthXmlNode *node, const BerthXmlNode *old) {
+  static const char *const kept[] = {"mac", "alias", "address"};
+  BerthXmlDraft *draft = berth_lib_live_draft(node);
+  for (gsize i = 0; i < G_N_ELEMENTS(kept); i++)
+    keep_child(draft, node, old, kept[i]);
+  return draft;
+}
+
+/* @fragment as the new version of the element @old. */
+static GBytes *merged(const BerthXmlDocument *fragment, const BerthXmlDocument *old) {
+  g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(old);
+  berth_xml_edits_replace(edits, old->root, berth_lib_update_draft(fragment->root, old->root));
+  return berth_xml_edits_apply(edits);
+}
+
+/* ---- a running guest's device ---- */
+
+/* Two versions of one device. */
+typedef struct {
+  BerthPlan *plan[2];
+  const BerthDevice *device[2];
+  BerthQemu *objects[2];
+  guint changes;
+} Versions;
+
+static void versions_clear(Versions *versions) {
+  for (gsize i = 0; i < G_N_ELEMENTS(versions->plan); i++) {
+    g_clear_pointer(&versions->objects[i], berth_model_qemu_free);
+    g_clear_pointer(&versions->plan[i], berth_plan_free);
+  }
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Versions, versions_clear)
+
+static gboolean describe(const Berth *berth, Versions *versions, gsize which, const BerthStoreGuest *guest, GBytes *document,
+                         const BerthFacts *facts, const char *id, GError **error) {
+  g_autoptr(BerthRecord) record = berth_record_parse(guest->run.record, -1, guest->name, error);
+  if (record == NULL)
+    return FALSE;
+  BerthPlan *plan = berth_lib_live_plan(guest->name, document, record, facts, NULL, error);
+  versions->plan[which] = plan;
+  const BerthDevice *device = plan != NULL ? berth_lib_live_device(plan, id) : NULL;
+  if (device == NULL) {
+    if (plan != NULL)
+      g_set_error(error, BERTH_ERROR, BERTH_ERROR_NOT_FOUND, "guest '%s': has no device with alias '%.80s'", guest->name, id);
+    return FALSE;
+  }
+  versions->device[which] = device;
+  versions->objects[which] = berth_lib_live_build(berth, guest, facts, plan, device, error);
+  return versions->objects[which] != NULL;
+}
+
+/* The device @id as it is, and as @xml has it. */
+static gboolean versions_init(const Berth *berth, Versions *versions, const BerthStoreGuest *guest, const BerthFacts *facts,
+                              const char *id, GBytes *xml, GError **error) {
+  g_autoptr(BerthXmlDocument) element = berth_xml_document_parse(xml, guest->name, error);
+  g_autoptr(GBytes) document =
+      element != NULL ? berth_lib_live_replace(guest->run.document, guest->name, id, element->root, error) : NULL;
+  if (document == NULL || !describe(berth, versions, 0, guest, guest->run.document, facts, id, error) ||
+      !describe(berth, versions, 1, guest, document, facts, id, error))
+    return FALSE;
+  g_autofree char *why =
+      berth_kinds_changes(versions->device[0], versions->objects[0], versions->device[1], versions->objects[1], &versions->changes);
+  if (why == NULL)
+    return TRUE;
+  g_autofree char *name = berth_model_device_name(versions->device[0]);
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_UNSUPPORTED, "guest '%s': %s: %s; change it with --config, for the next start",
+              guest->name, name, why);
+  return FALSE;
+}
+
+static gint64 requested(const BerthQemu *objects) {
+  const BerthQemuObject *device = g_ptr_array_index(objects->objects, objects->objects->len - 1);
+  return json_object_get_int_member_with_default(device->props, "requested-size", 0);
+}
+
+static gboolean apply(BerthQmp *qmp, const Versions *versions, gboolean force, GError **error) {
+  const BerthDevice *device = versions->device[1];
+  const BerthQemu *before = versions->objects[0], *after = versions->objects[1];
+  if ((versions->changes & BERTH_KINDS_MEDIUM) != 0)
+    return berth_guest_change_medium(qmp, before, after, force, error);
+  if ((versions->changes & BERTH_KINDS_LINK) != 0)
+    return berth_guest_set_link(qmp, device->id, !berth_model_device_is(device, "link/@state", "down"), error);
+  if ((versions->changes & BERTH_KINDS_REQUESTED) != 0)
+    return berth_guest_request_memory(qmp, device->id, requested(after), error);
+  return TRUE;
+}
+
+gboolean berth_lib_update_again(const Berth *berth, BerthQmp *qmp, const BerthStoreGuest *guest, const char *id, GBytes *xml) {
+  g_auto(Versions) versions = {0};
+  return versions_init(berth, &versions, guest, NULL, id, xml, NULL) && apply(qmp, &versions, TRUE, NULL);
+}
+
+gboolean berth_lib_update_check(const BerthLibLive *live, const char *id, GBytes *xml, gboolean *changes, GError **error) {
+  g_auto(Versions) versions = {0};
+  if (!versions_init(live->berth, &versions, live->guest, live->facts, id, xml, error))
+    return FALSE;
+  *changes = versions.changes != 0;
+  return TRUE;
+}
+
+/* Recorded as changing, changed, recorded as changed. */
+gboolean berth_lib_update_running(BerthLibLive *live, const char *id, GBytes *xml, guint flags, BerthLibConfig *config,
+                                  GError **error) {
+  const BerthStoreGuest *guest = live->guest;
+  g_auto(Versions) versions = {0};
+  if (!versions_init(live->berth, &versions, guest, live->facts, id, xml, error))
+    return FALSE;
+  if (config != NULL) {
+    config->facts = live->facts;
+    config->run = &guest->run;
+    if (!berth_lib_config_change(NULL, config, error))
+      return FALSE;
+  }
+  if ((flags & BERTH_CHANGE_DRY_RUN) != 0)
+    return TRUE;
+  const char *state = config != NULL ? BERTH_STORE_UPDATING_BOTH : BERTH_STORE_UPDATING;
+  if (!berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, state, xml, NULL, NULL, error))
+    return FALSE;
+  if (!apply(live->control, &versions, (flags & BERTH_CHANGE_FORCE) != 0, error)) {
+    g_prefix_error(error, "guest '%s': ", guest->name);
+    berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, NULL, NULL, NULL, NULL, NULL);
+    return FALSE;
+  }
+  return berth_lib_live_commit(live->berth, guest->uuid, &guest->run, id, xml, config != NULL ? berth_lib_config_change : NULL,
+                               config, error);
+}
+
+/* ---- either, or both ---- */
+
+/* The element of @device, as text that stands alone. */
+static BerthXmlDocument *alone(const BerthDevice *device, const char *file, GError **error) {
+  if (device->node == NULL) {
+    g_autofree char *name = berth_model_device_name(device);
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_UNSUPPORTED, "%s: is not written in the definition", name);
+    return NULL;
+  }
+  g_autoptr(GBytes) empty = g_bytes_new_static("<device/>", strlen("<device/>"));
+  g_autoptr(BerthXmlDocument) holder = berth_xml_document_parse(empty, file, error);
+  if (holder == NULL)
+    return NULL;
+  g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(holder);
+  berth_xml_edits_replace(edits, holder->root, berth_lib_live_draft(device->node));
+  g_autoptr(GBytes) bytes = berth_xml_edits_apply(edits);
+  return berth_xml_document_parse(bytes, file, error);
+}
+
+/* What the device of @plan is to become. *@id: (transfer full) */
+static GBytes *changed(const BerthPlan *plan, const BerthLibEdit *edit, char **id, GError **error) {
+  const BerthDevice *device = edit->find(plan, edit->data, error);
+  g_autoptr(BerthXmlDocument) element = device != NULL ? alone(device, edit->file, error) : NULL;
+  if (element == NULL)
+    return NULL;
+  *id = g_strdup(device->id);
+  return edit->edited(device, element, edit->data, error);
+}
+
+/* The definition's version of the change; *@document has what the config borrows. */
+static gboolean config_of(BerthLibConfig *config, const BerthLibEdit *edit, BerthXmlDocument **document, GError **error) {
+  g_autoptr(BerthPlan) plan = berth_plan_of_guest(config->berth, config->uuid, error);
+  g_autofree char *id = NULL;
+  g_autoptr(GBytes) xml = plan != NULL ? changed(plan, edit, &id, error) : NULL;
+  *document = xml != NULL ? berth_xml_document_parse(xml, edit->file, error) : NULL;
+  config->add = *document;
+  config->remove = *document;
+  return *document != NULL;
+}
+
+static gboolean update_live(Berth *berth, const char *uuid, const BerthLibEdit *edit, guint flags, BerthLibConfig *config,
+                            GPtrArray **rows, GError **error) {
+  g_auto(BerthLibLive) live = {0};
+  g_autofree char *id = NULL;
+  if (!berth_lib_live_open(&live, berth, uuid, error))
+    return FALSE;
+  g_autoptr(GBytes) xml = changed(live.plan, edit, &id, error);
+  if (xml == NULL)
+    return FALSE;
+  g_ptr_array_add(*rows, berth_lib_row_new(live.plan, berth_lib_live_device(live.plan, id)));
+  return berth_lib_update_running(&live, id, xml, flags, config, error);
+}
+
+gboolean berth_lib_update(Berth *berth, const char *guest, const BerthLibEdit *edit, guint flags, GPtrArray **rows,
+                          GError **error) {
+  gboolean live = FALSE, config = FALSE;
+  g_autofree char *uuid = NULL;
+  g_autoptr(BerthXmlDocument) defined = NULL;
+  g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func((GDestroyNotify)berth_row_free);
+  if (!berth_lib_scope(berth, guest, flags, &live, &config, &uuid, error))
+    return FALSE;
+  BerthLibConfig change = {.berth = berth, .uuid = uuid, .command = edit->command};
+  if (config && !config_of(&change, edit, &defined, error))
+    return FALSE;
+  if (live ? !update_live(berth, uuid, edit, flags, config ? &change : NULL, &found, error)
+           : !berth_lib_config_alone(&change, (flags & BERTH_CHANGE_DRY_RUN) != 0, &found, error))
+    return FALSE;
+  if (rows != NULL)
+    *rows = g_steal_pointer(&found);
+  return TRUE;
+}
+
+/* ---- as the user has written it ---- */
+
+static const BerthDevice *find_like(const BerthPlan *plan, gpointer data, GError **error) {
+  return berth_lib_live_find(plan, data, error);
+}
+
+static GBytes *as_written(const BerthDevice *device, const BerthXmlDocument *element, gpointer data, GError **error) {
+  (void)device;
+  (void)error;
+  return merged(data, element);
+}
+
+gboolean berth_update_device(Berth *berth, const char *guest, GBytes *xml, const char *file, guint flags, GPtrArray **rows,
+                             GError **error) {
+  g_autoptr(BerthXmlDocument) written = berth_lib_live_fragment(xml, file, error);
+  if (written == NULL)
+    return FALSE;
+  const BerthLibEdit edit = {.command = "update-device", .file = file, .find = find_like, .edited = as_written, .data = written};
+  return berth_lib_update(berth, guest, &edit, flags, rows, error);
+}

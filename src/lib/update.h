@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the ways to change a device share. */
+#pragma once
+
+#include "lib/live.h"
+
+/* A change of one device, of the running guest's or of the definition's. */
+typedef struct {
+  const char *command, *file; /* what history and messages call it */
+  /* The device that it is about; NULL with @error. */
+  const BerthDevice *(*find)(const BerthPlan *plan, gpointer data, GError **error);
+  /* What it becomes: @element is what it is. (transfer full) */
+  GBytes *(*edited)(const BerthDevice *device, const BerthXmlDocument *element, gpointer data, GError **error);
+  gpointer data;
+} BerthLibEdit;
+/* Carries it out as @flags say. *@rows (may be NULL): BerthRow of the device. */
+gboolean berth_lib_update(Berth *berth, const char *guest, const BerthLibEdit *edit, guint flags, GPtrArray **rows, GError **error);
+
+/* Makes the device @id of a running guest as @xml says, and with @config (may be NULL) the definition's, too. */
+gboolean berth_lib_update_running(BerthLibLive *live, const char *id, GBytes *xml, guint flags, BerthLibConfig *config,
+                                  GError **error);
+/* Whether that could be done; *@changes: whether QEMU had anything to do. Errors: UNSUPPORTED. */
+gboolean berth_lib_update_check(const BerthLibLive *live, const char *id, GBytes *xml, gboolean *changes, GError **error);

@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What changes about guests and stays: media, links, vCPUs, memory, whole definitions; and drift. Prints TAP.
+
+  change.py BERTH [GUEST]
+
+GUEST: folder with vmlinuz and initramfs.gz (tools/guest-image.py) for what needs a guest that obeys.
+"""
+import os
+import sys
+
+from world import (World, ask, attach, back_ends, check, detach, disk, machine_domain, nic, places, rng, scsi, start, tap, usb,
+                   verified, wait_for)
+
+
+def image(world, name, size=1 << 20):
+    path = os.path.join(world.folder, name)
+    with open(path, "wb") as out:
+        out.truncate(size)
+    return path
+
+
+def cdrom(source=None, target="sda", bus="sata"):
+    medium = "<source file='%s'/>" % source if source else ""
+    return "<disk type='file' device='cdrom'>%s<target dev='%s' bus='%s'/><readonly/></disk>" % (medium, target, bus)
+
+
+def floppy(source=None):
+    medium = "<source file='%s'/>" % source if source else ""
+    return "<disk type='file' device='floppy'>%s<target dev='fda' bus='fdc'/></disk>" % medium
+
+
+def medium(world, device):
+    """What QEMU has in the drive; None: nothing."""
+    drive = [d for d in ask(world, {"execute": "query-block"}) if d.get("qdev") == device][0]
+    return drive["inserted"]["file"] if "inserted" in drive else None
+
+
+def tray_is_open(world, device):
+    return [d for d in ask(world, {"execute": "query-block"}) if d.get("qdev") == device][0].get("tray_open")
+
+
+def refuses(world, status, word, *words, text=None):
+    answer = world.run(*words, text=text)
+    check(answer.returncode == status and word in answer.stderr,
+          "%s: exit status %d, not %d: %s" % (" ".join(words), answer.returncode, status, answer.stderr))
+
+
+def media(drive, device, target):
+    """A medium comes, is replaced and goes, in the running guest and in the definition as asked."""
+    with World() as world:
+        one, two = image(world, "one.img", 1474560), image(world, "two.img", 1474560)
+        start(world, "pc", [drive(one)])
+        nodes = back_ends(world)
+        world.berth("change-media", "guest", target, two)
+        check(medium(world, device) == two, "QEMU has %s" % medium(world, device))
+        check(one in world.berth("dumpxml", "guest"), "the definition has changed, too")
+        check(back_ends(world) == nodes, "block nodes: %s, before %s" % (back_ends(world), nodes))
+        refuses(world, 2, "already", "change-media", "guest", target, one, "--insert")
+        world.berth("change-media", "guest", target, "--eject", "--live", "--config")
+        check(medium(world, device) is None, "there is something in it")
+        check("<source" not in world.berth("dumpxml", "guest"), "the definition still has it")
+        refuses(world, 2, "no medium", "change-media", "guest", target, "--eject")
+        refuses(world, 1, "nowhere", "change-media", "guest", target, "/nowhere.iso", "--insert")
+        check(medium(world, device) is None, "something came")
+        world.berth("change-media", "guest", target, one, "--insert", "--config")
+        check(medium(world, device) is None, "the running guest has it")
+        world.berth("change-media", "guest", target, two, "--insert", "--live")
+        refuses(world, 1, "nowhere", "change-media", "guest", target, "/nowhere.iso")
+        check(medium(world, device) == two, "what was in it is gone: %s" % medium(world, device))
+        verified(world)
+        world.berth("destroy", "guest")
+        world.berth("start", "guest", "--paused")
+        check(medium(world, device) == one, "after a start: %s" % medium(world, device))
+        refuses(world, 3, "there is none", "change-media", "guest", "sdz", one)
+
+
+def tray():
+    """What the guest does with its tray is recorded, also while nobody listens."""
+    with World() as world:
+        one = image(world, "one.iso")
+        start(world, "q35", [cdrom(one)])
+        ask(world, {"execute": "blockdev-open-tray", "arguments": {"id": "sata0-0-0"}})
+        wait_for(lambda: "tray='open'" in world.berth("dumpxml", "guest", "--live"), 10, "the open tray is recorded")
+        check("tray" not in world.berth("dumpxml", "guest"), "the definition has a tray")
+        world.berth("change-media", "guest", "sda", one)
+        check(not tray_is_open(world, "sata0-0-0"), "the tray is open")
+        check("tray=" not in world.berth("dumpxml", "guest", "--live"), "it is still recorded")
+        verified(world)
+
+
+def updates():
+    """update-device changes what can change, and refuses the rest with the reason."""
+    with World() as world:
+        one, two = image(world, "one.iso"), image(world, "two.iso")
+        start(world, "q35", [cdrom(one), nic(0, "virtio"), disk(world, "vda")])
+        before = places(verified(world))
+        world.berth("update-device", "guest", "-", "--live", "--config", text=cdrom(two))
+        check(medium(world, "sata0-0-0") == two and two in world.berth("dumpxml", "guest"), "the medium has not changed")
+        refuses(world, 4, "only the medium", "update-device", "guest", "-",
+                text=disk(world, "vda").replace("vda.img", "other.img"))
+        refuses(world, 4, "cannot be changed", "update-device", "guest", "-", text=nic(0, "e1000e"))
+        refuses(world, 3, "no such", "update-device", "guest", "-", text=nic(5, "virtio"))
+        rows = world.rows("update-device", "guest", "-", "--dry-run", text=cdrom(one))
+        check(len(rows) == 1 and medium(world, "sata0-0-0") == two, "a dry run: %s" % rows)
+        world.berth("update-device", "guest", "-", "--config", text=nic(0, "e1000e"))
+        check(places(verified(world)) == before, "something moved")
+        world.berth("destroy", "guest")
+        world.berth("start", "guest", "--paused")
+        check(places(verified(world)) == before, "after a start: %s\nbefore: %s" % (places(verified(world)), before))
+
+
+def links():
+    with World() as world:
+        start(world, "q35", [nic(0, "virtio").replace("</interface>", "<link state='down'/></interface>"), nic(1, "e1000e")])
+        mac = "52:54:00:00:01:%02x"
+        get = lambda number, *flags: world.berth("domif-getlink", "guest", mac % number, *flags).split()[1]
+        check([get(0), get(1)] == ["down", "up"], "at start: %s %s" % (get(0), get(1)))
+        world.berth("domif-setlink", "guest", mac % 0, "up")
+        check([get(0), get(0, "--config")] == ["up", "down"], "after setlink")
+        world.berth("domif-setlink", "guest", mac % 1, "down", "--live", "--config")
+        check([get(1), get(1, "--config")] == ["down", "down"], "after setlink of both")
+        world.berth("update-device", "guest", "-", text=nic(1, "e1000e"))
+        check(get(1) == "up", "after update-device")
+        refuses(world, 2, "up or down", "domif-setlink", "guest", mac % 1, "sideways")
+        attach(world, nic(4, "virtio").replace("</interface>", "<link state='down'/></interface>"))
+        check(get(4) == "down", "after attach-device")
+        verified(world)
+
+
+def tests():
+    yield "pc: media of a cdrom", media, (lambda s=None: cdrom(s, "hdc", "ide"), "ide0-1-0", "hdc")
+    yield "pc: media of a floppy", media, (floppy, "fdc0-0-0", "fda")
+    yield "a guest's own eject is recorded", tray, ()
+    yield "update-device", updates, ()
+    yield "links go up and down", links, ()
+
+
+if __name__ == "__main__":
+    sys.exit(tap(tests()))
