@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "assign/engine.h"
+#include "assign/remember.h"
 #include "document/document.h"
 #include "families/families.h"
 #include "kinds/abi.h"
@@ -55,6 +56,7 @@ static Guest plan_text(const char *text) {
   const BerthPlanOptions options = {0};
   guest.plan = berth_assign_plan(inventory, &tables, &options, &error);
   g_assert_no_error(error);
+  berth_assign_record(guest.plan); /* the devices' keys */
   return guest;
 }
 

@@ -29,4 +29,47 @@ BERTH_API void berth_difference_free(BerthDifference *difference);
  */
 BERTH_API GPtrArray *berth_plan_diff(const BerthPlan *was, const BerthPlan *now);
 
+/** BerthProgressFunc: called now and then with 0 to 100. */
+typedef void (*BerthProgressFunc)(guint percent, gpointer data);
+
+typedef enum {
+  BERTH_MOVE_RUNNING = 1 << 0,      /* it runs afterwards, whatever it did before */
+  BERTH_MOVE_PAUSED = 1 << 1,       /* it is paused afterwards */
+  BERTH_MOVE_BYPASS_CACHE = 1 << 2, /* the file is read or written past the page cache */
+  BERTH_MOVE_LIVE = 1 << 3,         /* it runs on while its memory is copied */
+} BerthMoveFlags;
+
+/**
+ * berth_save:
+ * @file: made, or replaced once all is on disk
+ * @flags: RUNNING or PAUSED: what berth_restore() makes of it; BYPASS_CACHE
+ * @progress: (nullable)
+ *
+ * Writes the state of a running guest into @file and ends it. The file has the guest's hardware and record, too (docs/save.md); its
+ * disks are not in it and must stay as they are. The signals SIGINT, SIGTERM and SIGHUP, which wait meanwhile, and every failure
+ * (no space) leave a guest that runs on and no file. Errors: BERTH_ERROR_UNSUPPORTED (it has an assigned PCI device),
+ * BERTH_ERROR_BUSY, BERTH_ERROR_FAILED, BERTH_ERROR_USAGE (it does not run).
+ */
+BERTH_API gboolean berth_save(Berth *berth, const char *guest, const char *file, guint flags, BerthProgressFunc progress,
+                              gpointer data, GError **error);
+/** berth_saved_xml: (transfer full): the hardware of a saved guest. Errors: as berth_restore(). */
+BERTH_API GBytes *berth_saved_xml(const char *file, GError **error);
+/**
+ * berth_restore:
+ * @xml: (nullable): a domain for the guest instead of its own: other files behind its devices; its addresses may be left out
+ * @xml_file: (nullable): what messages call it
+ * @flags: RUNNING, PAUSED, BYPASS_CACHE
+ * @name: (out) (transfer full) (nullable): of the guest
+ *
+ * Starts the guest of @file with every device where it was, and lets it go on. A guest that is not defined any more is defined as
+ * it was. The file stays. Errors: BERTH_ERROR_BAD_INPUT (no saved guest, truncated, damaged), BERTH_ERROR_NEWER, BERTH_ERROR_BUSY
+ * (it runs), BERTH_ERROR_CONFLICT (@xml differs in what the guest sees, each difference named; its name is another guest's),
+ * BERTH_ERROR_FAILED (QEMU cannot take the state).
+ */
+BERTH_API gboolean berth_restore(Berth *berth, const char *file, GBytes *xml, const char *xml_file, guint flags, char **name,
+                                 GError **error);
+/** berth_run_restored: the same in this process, as berth_run(). */
+BERTH_API gboolean berth_run_restored(Berth *berth, const char *file, GBytes *xml, const char *xml_file, guint flags, int ready,
+                                      GError **error);
+
 G_END_DECLS

@@ -69,20 +69,6 @@ static gboolean write_all(int fd, const guint8 *data, gsize length) {
   return TRUE;
 }
 
-/* Fills the new file; the old one (@old, if @exists) lends its mode and owner. Leaves errno on failure. */
-static gboolean fill(int fd, GBytes *bytes, gboolean exists, const struct stat *old) {
-  gsize length = 0;
-  const guint8 *data = g_bytes_get_data(bytes, &length);
-
-  if (!write_all(fd, data, length))
-    return FALSE;
-  if (exists && fchmod(fd, old->st_mode & 07777) != 0)
-    return FALSE;
-  if (exists && fchown(fd, old->st_uid, old->st_gid) != 0)
-    errno = 0; /* only root can; a file that now belongs to the writer is no failure */
-  return fsync(fd) == 0;
-}
-
 static gboolean sync_dir(const char *dir) {
   int fd = g_open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 
@@ -102,38 +88,81 @@ static char *resolve(const char *path) {
   return g_strdup(real != NULL ? real : path);
 }
 
-gboolean berth_base_file_write(const char *path, GBytes *bytes, int mode, GError **error) {
+BerthFileDraft *berth_base_file_draft_new(const char *path, int mode, GError **error) {
   struct stat old = {0};
   gboolean exists = stat(path, &old) == 0;
-  g_autofree char *target = resolve(path);
-  g_autofree char *dir = g_path_get_dirname(target);
-  g_autofree char *temporary = g_build_filename(dir, ".berth-XXXXXX", NULL);
 
   if (exists && !S_ISREG(old.st_mode)) {
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE, "%s: not a regular file", path);
-    return FALSE;
+    return NULL;
   }
+  g_autofree char *target = resolve(path);
+  g_autofree char *dir = g_path_get_dirname(target);
+  g_autofree char *temporary = g_build_filename(dir, ".berth-XXXXXX", NULL);
   int fd = g_mkstemp_full(temporary, O_RDWR | O_CLOEXEC, mode);
-  if (fd < 0)
-    return fail(error, path, "cannot be written", errno);
+  if (fd < 0) {
+    fail(error, path, "cannot be written", errno);
+    return NULL;
+  }
+  BerthFileDraft *draft = g_new0(BerthFileDraft, 1);
+  draft->fd = fd;
+  draft->path = g_strdup(path);
+  draft->target = g_steal_pointer(&target);
+  draft->temporary = g_steal_pointer(&temporary);
+  draft->exists = exists;
+  return draft;
+}
 
-  gboolean ok = fill(fd, bytes, exists, &old);
-  int number = errno;
-  if (close(fd) != 0 && ok) {
-    ok = FALSE;
-    number = errno;
+/* The old file lends its mode and owner. Leaves errno on failure. */
+static gboolean finish(BerthFileDraft *draft) {
+  struct stat old = {0};
+
+  if (draft->exists && stat(draft->target, &old) == 0) {
+    if (fchmod(draft->fd, old.st_mode & 07777) != 0)
+      return FALSE;
+    if (fchown(draft->fd, old.st_uid, old.st_gid) != 0)
+      errno = 0; /* only root can; a file that now belongs to the writer is no failure */
   }
-  if (ok && g_rename(temporary, target) != 0) {
-    ok = FALSE;
-    number = errno;
-  }
-  if (!ok) {
-    g_unlink(temporary);
-    return fail(error, path, "cannot be written", number);
-  }
+  if (fsync(draft->fd) != 0)
+    return FALSE;
+  int fd = draft->fd;
+  draft->fd = -1;
+  return close(fd) == 0 && g_rename(draft->temporary, draft->target) == 0;
+}
+
+gboolean berth_base_file_draft_commit(BerthFileDraft *draft, GError **error) {
+  if (!finish(draft))
+    return fail(error, draft->path, "cannot be written", errno);
+  g_clear_pointer(&draft->temporary, g_free);
+  g_autofree char *dir = g_path_get_dirname(draft->target);
   if (!sync_dir(dir))
-    return fail(error, path, "its folder cannot be synced", errno);
+    return fail(error, draft->path, "its folder cannot be synced", errno);
   return TRUE;
+}
+
+void berth_base_file_draft_free(BerthFileDraft *draft) {
+  if (draft == NULL)
+    return;
+  if (draft->fd >= 0)
+    close(draft->fd);
+  if (draft->temporary != NULL)
+    g_unlink(draft->temporary);
+  g_free(draft->temporary);
+  g_free(draft->target);
+  g_free(draft->path);
+  g_free(draft);
+}
+
+gboolean berth_base_file_write(const char *path, GBytes *bytes, int mode, GError **error) {
+  gsize length = 0;
+  const guint8 *data = g_bytes_get_data(bytes, &length);
+  g_autoptr(BerthFileDraft) draft = berth_base_file_draft_new(path, mode, error);
+
+  if (draft == NULL)
+    return FALSE;
+  if (!write_all(draft->fd, data, length))
+    return fail(error, path, "cannot be written", errno);
+  return berth_base_file_draft_commit(draft, error);
 }
 
 gboolean berth_base_file_make_dir(const char *path, GError **error) {

@@ -14,5 +14,19 @@ GBytes *berth_base_file_read(const char *path, gsize max_bytes, GError **error);
  * A symbolic link is followed. Errors: FAILED; NOT_FOUND (no such folder); USAGE (@path is no regular file). */
 gboolean berth_base_file_write(const char *path, GBytes *bytes, int mode, GError **error);
 
+/*
+ * A file on its way: filled through @fd, seen by nobody until it is committed, which makes it the content of its path, durably. As
+ * berth_base_file_write() otherwise; freed without commit, it leaves no trace.
+ */
+typedef struct {
+  int fd;
+  char *path, *target, *temporary;
+  gboolean exists; /* there is an old one */
+} BerthFileDraft;
+BerthFileDraft *berth_base_file_draft_new(const char *path, int mode, GError **error);
+gboolean berth_base_file_draft_commit(BerthFileDraft *draft, GError **error);
+void berth_base_file_draft_free(BerthFileDraft *draft);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthFileDraft, berth_base_file_draft_free)
+
 /* Makes the folder @path and those above it that are missing, mode 0700. TRUE if it is there already. Errors: FAILED. */
 gboolean berth_base_file_make_dir(const char *path, GError **error);

@@ -114,6 +114,19 @@ gboolean cli_parse_change(Cli *cli, GStrv words, guint options, const GOptionEnt
                           GError **error);
 /* After a dry run: the table of what would be; else @done. */
 gboolean cli_print_change(const CliChange *change, const GPtrArray *rows, const char *done, GError **error);
+/* Options of the verbs that move a guest's state. */
+typedef struct {
+  gboolean running, paused, bypass_cache, verbose;
+} CliMove;
+#define CLI_MOVE_ENTRIES(move)                                                                                                     \
+  {"running", 0, 0, G_OPTION_ARG_NONE, &(move).running, "It runs afterwards, whatever it did before", NULL},                       \
+      {"paused", 0, 0, G_OPTION_ARG_NONE, &(move).paused, "It is paused afterwards", NULL}, {                                      \
+    "bypass-cache", 0, 0, G_OPTION_ARG_NONE, &(move).bypass_cache, "Read or write the file past the page cache", NULL              \
+  }
+/* As BerthMoveFlags. */
+guint cli_move_flags(const CliMove *move);
+/* BerthProgressFunc that writes a line to standard error; @data: the verb. */
+void cli_move_progress(guint percent, gpointer data);
 /* What messages call the file @path. (transfer none) */
 const char *cli_file_name(const char *path);
 

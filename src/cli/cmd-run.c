@@ -13,10 +13,14 @@ static gboolean check_ready(int ready, GError **error) {
 }
 
 gboolean cli_cmd_run(Cli *cli, GStrv words, GError **error) {
-  gboolean paused = FALSE;
+  CliMove move = {0};
+  g_autofree char *restore = NULL;
+  g_autofree char *xml = NULL;
   int ready = -1;
   const GOptionEntry entries[] = {
-      {"paused", 0, 0, G_OPTION_ARG_NONE, &paused, "Do not let it run yet", NULL},
+      CLI_MOVE_ENTRIES(move),
+      {"restore", 0, 0, G_OPTION_ARG_FILENAME, &restore, "Let it go on with the state in FILE", "FILE"},
+      {"xml", 0, 0, G_OPTION_ARG_FILENAME, &xml, "With the domain in FILE instead of its own", "FILE"},
       {"ready-fd", 0, 0, G_OPTION_ARG_INT, &ready, "Write a line to this descriptor once the guest runs, or why not", "N"},
       {0},
   };
@@ -26,5 +30,11 @@ gboolean cli_cmd_run(Cli *cli, GStrv words, GError **error) {
   /* A guest does not end because nobody reads what is said about it. */
   signal(SIGPIPE, SIG_IGN);
   g_autoptr(Berth) berth = cli_open(cli, error);
-  return berth != NULL && berth_run(berth, names[0], paused ? BERTH_RUN_PAUSED : 0, ready, error);
+  if (berth == NULL)
+    return FALSE;
+  if (restore == NULL)
+    return berth_run(berth, names[0], move.paused ? BERTH_RUN_PAUSED : 0, ready, error);
+  g_autoptr(GBytes) domain = xml != NULL ? berth_file_read(xml, BERTH_MAX_BYTES, error) : NULL;
+  return (xml == NULL || domain != NULL) &&
+         berth_run_restored(berth, restore, domain, xml != NULL ? cli_file_name(xml) : NULL, cli_move_flags(&move), ready, error);
 }

@@ -3,6 +3,7 @@
 
 #include <glib/gprintf.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -32,7 +33,7 @@ const CliVerb cli_verbs[] = {
     {"history", DEFINITIONS, "GUEST", "Show the definitions of a guest: what came, what went", cli_cmd_history},
     {"forget", DEFINITIONS, "GUEST [DEVICE]", "Give away the place of a device that is gone", cli_cmd_forget},
     {"start", LIFE, "GUEST [--paused]", "Start a guest", cli_cmd_start},
-    {"run", LIFE, "GUEST [--paused]", "Start a guest and stay with it until it ends", cli_cmd_run},
+    {"run", LIFE, "GUEST [--paused] [--restore FILE]", "Start a guest and stay with it until it ends", cli_cmd_run},
     {"shutdown", LIFE, "GUEST [--timeout SECONDS] [--mode acpi]", "Ask a guest to power down", cli_cmd_shutdown},
     {"reboot", LIFE, "GUEST [--mode acpi]", "Ask a guest to power down, and reset it then", cli_cmd_reboot},
     {"reset", LIFE, "GUEST", "Press a guest's reset button", cli_cmd_reset},
@@ -48,6 +49,10 @@ const CliVerb cli_verbs[] = {
     {"domuuid", LIFE, "GUEST", "Print a guest's uuid", cli_cmd_domuuid},
     {"domdisplay", LIFE, "GUEST [--all]", "Print where a guest's display is", cli_cmd_domdisplay},
     {"vncdisplay", LIFE, "GUEST", "Print the number of a guest's VNC display", cli_cmd_vncdisplay},
+    {"save", LIFE, "GUEST FILE [--bypass-cache] [--running | --paused] [--verbose]", "Write a guest's state to a file, and end it",
+     cli_cmd_save},
+    {"restore", LIFE, "FILE [--xml FILE] [--bypass-cache] [--running | --paused]", "Let a saved guest go on", cli_cmd_restore},
+    {"save-image-dumpxml", LIFE, "FILE", "Print the hardware of a saved guest", cli_cmd_save_image_dumpxml},
     {"attach-device", LIFE, "GUEST FILE [--live] [--config] [--current] [--persistent] [--dry-run]", "Add a device",
      cli_cmd_attach_device},
     {"detach-device", LIFE, "GUEST FILE [--live] [--config] [--current] [--persistent] [--timeout SECONDS] [--dry-run]",
@@ -185,6 +190,8 @@ static void print_error(const GError *error) {
 
 int main(int argc, char **argv) {
   setlocale(LC_CTYPE, "");
+  /* A file that may not grow any more is an error like a full disk, not an end. */
+  signal(SIGXFSZ, SIG_IGN);
   g_autoptr(BerthEnv) env = berth_env_new();
   g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
   if (self != NULL)

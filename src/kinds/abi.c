@@ -247,6 +247,11 @@ static GPtrArray *pair(const GPtrArray *was, const GPtrArray *now, gboolean *tak
   return partners;
 }
 
+GPtrArray *berth_kinds_abi_partners(const BerthInventory *was, const BerthInventory *now) {
+  g_autofree gboolean *taken = g_new0(gboolean, now->devices->len + 1);
+  return pair(was->devices, now->devices, taken);
+}
+
 GPtrArray *berth_kinds_abi_diff(const BerthInventory *was, const BerthInventory *now) {
   GPtrArray *differences = g_ptr_array_new_with_free_func((GDestroyNotify)berth_difference_free);
   if (g_strcmp0(was->arch, now->arch) != 0)

@@ -79,6 +79,8 @@ BerthXmlDocument *berth_lib_document_of(Berth *berth, const BerthStoreGuest *gue
 gboolean berth_lib_reboot_wished(const char *run_dir);
 /* … which it has: QEMU, which stayed, is reset and runs on. */
 gboolean berth_lib_reboot_now(BerthQmp *qmp, const char *run_dir, GError **error);
+/* start.c: starts "berth WORDS… --ready-fd N UUID" and waits until it says that all is well. Errors: what it says, FAILED. */
+gboolean berth_lib_supervisor_start(const Berth *berth, const BerthStoreGuest *guest, const char *const *words, GError **error);
 
 /* supervise.c. From new on, SIGINT, SIGTERM and SIGHUP wait for run, which ends the guest for them; so none can leave a QEMU behind
  * that nobody has recorded. Free gives the signals back. */

@@ -164,6 +164,20 @@ void berth_lib_live_reserve(BerthRecord *record, const BerthRecord *other) {
   }
 }
 
+gboolean berth_lib_live_inherit(BerthRecord *record, const BerthRecord *other, const char *today) {
+  guint before = record->entries->len;
+  for (guint i = 0; i < other->entries->len; i++) {
+    const BerthRecordEntry *entry = g_ptr_array_index(other->entries, i);
+    if (entry->address.type == BERTH_ADDRESS_NONE || knows(record, entry))
+      continue;
+    BerthRecordEntry *copy = berth_model_record_entry_copy(entry);
+    if (copy->gone == NULL)
+      copy->gone = g_strdup(today);
+    g_ptr_array_add(record->entries, copy);
+  }
+  return record->entries->len > before;
+}
+
 void berth_lib_live_release(BerthRecord *record) {
   for (guint i = record->entries->len; i-- > 0;)
     if (g_strcmp0(((BerthRecordEntry *)g_ptr_array_index(record->entries, i))->gone, WHILE_IT_RUNS) == 0)

@@ -41,6 +41,9 @@ BerthDevice *berth_lib_live_device(const BerthPlan *plan, const char *id);
  */
 void berth_lib_live_reserve(BerthRecord *record, const BerthRecord *other);
 void berth_lib_live_release(BerthRecord *record);
+/* Makes @record keep, for good, the places that @other knows and it does not: as reservations, of devices that went @today unless
+ * @other says when. FALSE: it knew them all. */
+gboolean berth_lib_live_inherit(BerthRecord *record, const BerthRecord *other, const char *today);
 /* reserve for what only the running guest @run has. Errors: as berth_record_parse(). */
 gboolean berth_lib_live_reserve_run(BerthRecord *record, const BerthStoreRun *run, GError **error);
 

@@ -12,12 +12,13 @@
 #include "guest/prepare.h"
 #include "guest/plug.h"
 #include "kinds/kinds.h"
-#include "lib/live.h"
+#include "lib/move.h"
 
 #define READ_BACK_MS 30000
 
 /* A guest on its way up. */
 typedef struct {
+  const BerthLibArrival *arrival; /* it does not boot but goes on; NULL: it boots */
   BerthStoreGuest *guest;
   BerthStoreRevision *revision;
   BerthPlan *plan;
@@ -57,10 +58,29 @@ static gboolean check_paths(const BerthStoreGuest *guest, const char *run_dir, G
   return FALSE;
 }
 
-/* Plans the newest definition again, as it is stored, and describes it to this QEMU. */
+/* What it is to run with. */
+static BerthStoreRevision *revision_of(Berth *berth, const Rise *rise, GError **error) {
+  if (rise->arrival == NULL)
+    return berth_store_revision(berth->store, rise->guest->uuid, 0, error);
+  BerthStoreRevision *revision = g_new0(BerthStoreRevision, 1);
+  revision->number = rise->arrival->revision;
+  revision->document = g_bytes_ref(rise->arrival->document);
+  revision->record = g_strdup(rise->arrival->record);
+  return revision;
+}
+
+static BerthPlan *plan_of(const Rise *rise, const BerthFacts *facts, GError **error) {
+  const char *name = rise->guest->name;
+  if (rise->arrival == NULL)
+    return berth_lib_plan_stored(name, rise->revision->document, rise->revision->record, facts, error);
+  g_autoptr(BerthRecord) record = berth_record_parse(rise->revision->record, -1, name, error);
+  return record != NULL ? berth_lib_live_plan(name, rise->revision->document, record, facts, NULL, error) : NULL;
+}
+
+/* Plans the hardware again, as it is stored, and describes it to this QEMU. */
 static gboolean prepare(Berth *berth, Rise *rise, gboolean detached, GError **error) {
   rise->run.run_dir = berth_lib_run_dir(berth->env, rise->guest->uuid);
-  rise->revision = berth_store_revision(berth->store, rise->guest->uuid, 0, error);
+  rise->revision = revision_of(berth, rise, error);
   g_autoptr(BerthXmlDocument) document =
       rise->revision != NULL ? berth_xml_document_parse(rise->revision->document, rise->guest->name, error) : NULL;
   if (document == NULL)
@@ -69,11 +89,13 @@ static gboolean prepare(Berth *berth, Rise *rise, gboolean detached, GError **er
   g_autoptr(BerthFacts) facts = berth_lib_facts(berth->env, emulator, error);
   if (facts == NULL)
     return FALSE;
-  rise->plan = berth_lib_plan_stored(rise->guest->name, rise->revision->document, rise->revision->record, facts, error);
+  rise->plan = plan_of(rise, facts, error);
   g_autoptr(BerthHostFacts) host = berth_lib_host_facts(berth->env, rise->run.run_dir, document);
   rise->qemu = rise->plan != NULL ? berth_kinds_build(rise->plan->inventory, facts, berth_families, host, error) : NULL;
   if (rise->qemu == NULL || !berth_guest_check_needs(rise->qemu, error))
     return FALSE;
+  if (rise->arrival != NULL)
+    berth_model_qemu_option(rise->qemu, "-incoming", "defer");
   g_free(rise->qemu->binary);
   rise->qemu->binary = berth_lib_binary(berth->env, emulator, error);
   const BerthDevice *stdio = on_stdio(rise->plan->inventory);
@@ -155,7 +177,11 @@ static gboolean record_run(Berth *berth, Rise *rise, const char *state, GError *
   rise->run.state = g_strdup(state);
   rise->run.since = berth_base_env_timestamp(berth->env);
   g_autoptr(BerthStoreWrite) write = berth_store_write_begin(berth->store, error);
-  return write != NULL && berth_store_write_run(write, rise->guest->uuid, &rise->run, error) &&
+  if (write == NULL || (rise->arrival != NULL && !berth_lib_arrival_write(rise->arrival, write, error)))
+    return FALSE;
+  if (rise->arrival != NULL && rise->arrival->definition != NULL)
+    rise->run.revision = rise->arrival->definition->number;
+  return berth_store_write_run(write, rise->guest->uuid, &rise->run, error) &&
          berth_store_write_commit(g_steal_pointer(&write), error);
 }
 
@@ -169,9 +195,20 @@ static void fall(Berth *berth, Rise *rise) {
   berth_guest_clean(rise->run.run_dir);
 }
 
+/* A guest that the store does not know yet has a lock all the same. */
+static BerthStoreGuest *lock_guest(Berth *berth, const Rise *rise, const char *guest, BerthLock **lock, GError **error) {
+  if (rise->arrival == NULL || !rise->arrival->fresh)
+    return berth_lib_guest_locked(berth, guest, lock, error);
+  g_autoptr(BerthStoreGuest) fresh = g_new0(BerthStoreGuest, 1);
+  fresh->uuid = g_strdup(rise->arrival->uuid);
+  fresh->name = g_strdup(rise->arrival->name);
+  *lock = berth_lib_lock(berth, fresh, error);
+  return *lock != NULL ? g_steal_pointer(&fresh) : NULL;
+}
+
 static gboolean rise_up(Berth *berth, Rise *rise, const char *guest, guint flags, gboolean detached, GError **error) {
   g_autoptr(BerthLock) lock = NULL;
-  rise->guest = berth_lib_guest_locked(berth, guest, &lock, error);
+  rise->guest = lock_guest(berth, rise, guest, &lock, error);
   if (rise->guest == NULL)
     return FALSE;
   g_autoptr(BerthProcess) other = berth_lib_run_process(&rise->guest->run);
@@ -183,6 +220,7 @@ static gboolean rise_up(Berth *berth, Rise *rise, const char *guest, guint flags
     return FALSE;
   gboolean paused = (flags & BERTH_RUN_PAUSED) != 0;
   if (launch(berth, rise, error) && verify(rise, error) && berth_guest_tell(rise->events, rise->qemu, error) &&
+      (rise->arrival == NULL || rise->arrival->load(rise->arrival, rise->events, rise->process, rise->run.run_dir, error)) &&
       record_run(berth, rise, paused ? "paused" : "running", error) && (paused || berth_guest_cont(rise->events, error)))
     return TRUE;
   fall(berth, rise);
@@ -208,14 +246,24 @@ static void tell(int ready, const GError *failure) {
   close(ready);
 }
 
-gboolean berth_run(Berth *berth, const char *guest, guint flags, int ready, GError **error) {
-  g_auto(Rise) rise = {0};
+static gboolean run(Berth *berth, const BerthLibArrival *arrival, const char *guest, guint flags, int ready, GError **error) {
+  g_auto(Rise) rise = {.arrival = arrival};
   g_autoptr(GError) failure = NULL;
   g_autoptr(BerthLibWatch) watch = berth_lib_watch_new();
   gboolean up = rise_up(berth, &rise, guest, flags, ready >= 0, &failure);
+  if (arrival != NULL && arrival->told != NULL)
+    arrival->told(arrival, failure);
   tell(ready, failure);
   if (up)
     return berth_lib_watch_run(watch, berth, rise.guest->uuid, &rise.run, rise.process, rise.events, error);
   g_propagate_error(error, g_steal_pointer(&failure));
   return FALSE;
+}
+
+gboolean berth_run(Berth *berth, const char *guest, guint flags, int ready, GError **error) {
+  return run(berth, NULL, guest, flags, ready, error);
+}
+
+gboolean berth_lib_run_arrival(Berth *berth, BerthLibArrival *arrival, int ready, GError **error) {
+  return run(berth, arrival, arrival->uuid, arrival->paused ? BERTH_RUN_PAUSED : 0, ready, error);
 }

@@ -11,7 +11,7 @@
 #define LINE_MAX_BYTES 65536
 
 /* The supervisor must look at the same world as this process. */
-static GPtrArray *supervisor_command(const BerthEnv *env, const char *uuid, guint flags, int ready) {
+static GPtrArray *supervisor_command(const BerthEnv *env, const char *uuid, const char *const *words, int ready) {
   GPtrArray *argv = g_ptr_array_new_with_free_func(g_free);
   g_autofree char *below = g_build_filename(env->state_dir, "run", NULL);
   g_ptr_array_add(argv, g_strdup(env->self));
@@ -23,9 +23,8 @@ static GPtrArray *supervisor_command(const BerthEnv *env, const char *uuid, guin
     g_ptr_array_add(argv, g_strdup("--qemu"));
     g_ptr_array_add(argv, g_strdup(env->qemu));
   }
-  g_ptr_array_add(argv, g_strdup("run"));
-  if ((flags & BERTH_RUN_PAUSED) != 0)
-    g_ptr_array_add(argv, g_strdup("--paused"));
+  for (; *words != NULL; words++)
+    g_ptr_array_add(argv, g_strdup(*words));
   g_ptr_array_add(argv, g_strdup("--ready-fd"));
   g_ptr_array_add(argv, g_strdup_printf("%d", ready));
   g_ptr_array_add(argv, g_strdup(uuid));
@@ -87,26 +86,29 @@ static int scratch(void) {
   return open(g_get_tmp_dir(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 }
 
-gboolean berth_start(Berth *berth, const char *guest, guint flags, GError **error) {
-  g_autoptr(BerthStoreGuest) found = berth_store_guest(berth->store, guest, error);
-  if (found == NULL)
-    return FALSE;
+gboolean berth_lib_supervisor_start(const Berth *berth, const BerthStoreGuest *guest, const char *const *words, GError **error) {
   int ends[2];
   if (pipe(ends) != 0) {
-    g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "guest '%s': %s", found->name, g_strerror(errno));
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "guest '%s': %s", guest->name, g_strerror(errno));
     return FALSE;
   }
   fcntl(ends[0], F_SETFD, FD_CLOEXEC);
   int log = scratch();
-  g_autoptr(GPtrArray) argv = supervisor_command(berth->env, found->uuid, flags, ends[1]);
+  g_autoptr(GPtrArray) argv = supervisor_command(berth->env, guest->uuid, words, ends[1]);
   const BerthSpawn spawn = {.argv = (const char *const *)argv->pdata, .in = -1, .out = -1, .err = log, .session = TRUE};
   g_autoptr(BerthProcess) supervisor = berth_host_process_spawn(&spawn, error);
   close(ends[1]);
-  gboolean up = supervisor != NULL && await_ready(supervisor, ends[0], found->name, log, error);
+  gboolean up = supervisor != NULL && await_ready(supervisor, ends[0], guest->name, log, error);
   if (supervisor != NULL && !up)
     berth_host_process_wait(supervisor, 1000, NULL);
   close(ends[0]);
   if (log >= 0)
     close(log);
   return up;
+}
+
+gboolean berth_start(Berth *berth, const char *guest, guint flags, GError **error) {
+  g_autoptr(BerthStoreGuest) found = berth_store_guest(berth->store, guest, error);
+  const char *const words[] = {"run", (flags & BERTH_RUN_PAUSED) != 0 ? "--paused" : NULL, NULL};
+  return found != NULL && berth_lib_supervisor_start(berth, found, words, error);
 }

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "guest/move.h"
+
+#include <string.h>
+
+#include "guest/control.h"
+#include "guest/launch.h"
+
+/* QEMU holds its monitor back while it writes what is left, which may be all of a large memory. */
+#define PATIENCE_MS 600000
+#define POLL_US 20000ul
+/* The longest that QEMU takes: with it, the first estimate of the time that is left is good enough to stop the guest. */
+#define AT_ONCE_MS 2000000
+#define LIVE_MS 300
+#define NO_LIMIT ((gint64)1 << 50)
+
+char *berth_guest_move_path(const char *run_dir) {
+  return g_build_filename(run_dir, "move.sock", NULL);
+}
+
+static gboolean tell(BerthQmp *qmp, const char *command, JsonObject *arguments, GError **error) {
+  g_autoptr(JsonNode) answer = berth_qmp_execute(qmp, command, arguments, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
+  return answer != NULL;
+}
+
+static gboolean tell_uri(BerthQmp *qmp, const char *command, const char *path, GError **error) {
+  g_autoptr(JsonObject) arguments = json_object_new();
+  g_autofree char *uri = g_strconcat("unix:", path, NULL);
+  json_object_set_string_member(arguments, "uri", uri);
+  return tell(qmp, command, arguments, error);
+}
+
+guint64 berth_guest_move_memory(BerthQmp *qmp) {
+  g_autoptr(JsonNode) answer = berth_qmp_execute(qmp, "query-memory-size-summary", NULL, BERTH_GUEST_COMMAND_TIMEOUT_MS, NULL);
+  if (answer == NULL || !JSON_NODE_HOLDS_OBJECT(answer))
+    return 0;
+  JsonObject *sizes = json_node_get_object(answer);
+  return (guint64)(json_object_get_int_member_with_default(sizes, "base-memory", 0) +
+                   json_object_get_int_member_with_default(sizes, "plugged-memory", 0));
+}
+
+gboolean berth_guest_move_out(BerthQmp *qmp, const char *path, const BerthMoveHow *how, GError **error) {
+  g_autoptr(JsonObject) parameters = json_object_new();
+  json_object_set_int_member(parameters, "downtime-limit", how->live ? LIVE_MS : AT_ONCE_MS);
+  json_object_set_int_member(parameters, "max-bandwidth", how->bandwidth > 0 ? (gint64)how->bandwidth : NO_LIMIT);
+  return tell(qmp, "migrate-set-parameters", parameters, error) && tell_uri(qmp, "migrate", path, error);
+}
+
+/* "active", "completed" …; "none" before the first. *@why: what QEMU says about a failure. (transfer full) NULL: no answer. */
+static char *status_of(BerthQmp *qmp, char **why, GError **error) {
+  g_autoptr(JsonNode) answer = berth_qmp_execute(qmp, "query-migrate", NULL, PATIENCE_MS, error);
+  JsonObject *object = answer != NULL && JSON_NODE_HOLDS_OBJECT(answer) ? json_node_get_object(answer) : NULL;
+  if (object == NULL)
+    return NULL;
+  g_free(*why);
+  *why = g_strdup(json_object_get_string_member_with_default(object, "error-desc", "no reason was given"));
+  return g_strdup(json_object_get_string_member_with_default(object, "status", "none"));
+}
+
+/* What has ended is in one of these; a state that is awaited has not even begun while it is in "none". */
+static const char *const ended[] = {"none", "completed", "failed", "cancelled", NULL};
+
+/* Waits until the status is one of @final. (transfer full) NULL: no answer, or none in time. */
+static char *await_status(BerthQmp *qmp, const char *const *final, char **why, GError **error) {
+  gint64 end = g_get_monotonic_time() + PATIENCE_MS * 1000LL;
+  char *status = status_of(qmp, why, error);
+  while (status != NULL && !g_strv_contains(final, status)) {
+    g_free(status);
+    if (g_get_monotonic_time() >= end) {
+      g_set_error_literal(error, BERTH_ERROR, BERTH_ERROR_FAILED, "QEMU has not finished within the time limit");
+      return NULL;
+    }
+    g_usleep(POLL_US);
+    status = status_of(qmp, why, error);
+  }
+  return status;
+}
+
+gboolean berth_guest_move_done(BerthQmp *qmp, GError **error) {
+  g_autofree char *why = NULL;
+  g_autofree char *status = await_status(qmp, ended, &why, error);
+  if (status == NULL || g_str_equal(status, "completed"))
+    return status != NULL;
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "QEMU: state was not sent (%s): %s", status, why);
+  return FALSE;
+}
+
+gboolean berth_guest_move_undo(BerthQmp *qmp, gboolean ran, GError **error) {
+  g_autofree char *why = NULL;
+  tell(qmp, "migrate_cancel", NULL, NULL);
+  g_autofree char *over = await_status(qmp, ended, &why, error);
+  g_autofree char *status = over != NULL ? berth_guest_status(qmp, error) : NULL;
+  if (status == NULL)
+    return FALSE;
+  return !ran || g_str_equal(status, "running") || berth_guest_cont(qmp, error);
+}
+
+gboolean berth_guest_move_in(BerthQmp *qmp, const char *path, GError **error) {
+  g_autoptr(JsonObject) arguments = json_object_new();
+  JsonObject *late = json_object_new();
+  JsonArray *capabilities = json_array_new();
+  json_object_set_string_member(late, "capability", "late-block-activate");
+  json_object_set_boolean_member(late, "state", TRUE);
+  json_array_add_object_element(capabilities, late);
+  json_object_set_array_member(arguments, "capabilities", capabilities);
+  return tell(qmp, "migrate-set-capabilities", arguments, error) && tell_uri(qmp, "migrate-incoming", path, error);
+}
+
+gboolean berth_guest_move_arrived(BerthQmp *qmp, BerthProcess *qemu, const char *run_dir, GError **error) {
+  g_autofree char *why = NULL;
+  g_autofree char *status = await_status(qmp, ended + 1, &why, NULL);
+  if (g_strcmp0(status, "completed") == 0)
+    return TRUE;
+  berth_host_process_wait(qemu, 1000, NULL);
+  g_autofree char *words = berth_guest_last_words(run_dir);
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "QEMU cannot take this state: %s",
+              *words != '\0' ? words
+              : why != NULL  ? why
+                             : "?");
+  return FALSE;
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <string.h>
+#include <unistd.h>
+
+#include "assign/remember.h"
+#include "guest/move.h"
+#include "kinds/abi.h"
+#include "lib/move.h"
+
+/* How long a QEMU that has closed its end may take to be gone. */
+#define FAREWELL_MS 1000
+
+void berth_lib_arrival_clear(BerthLibArrival *arrival) {
+  g_clear_pointer(&arrival->uuid, g_free);
+  g_clear_pointer(&arrival->name, g_free);
+  g_clear_pointer(&arrival->document, g_bytes_unref);
+  g_clear_pointer(&arrival->record, g_free);
+  g_clear_pointer(&arrival->definition, berth_store_revision_free);
+}
+
+gboolean berth_lib_move_paused(guint flags, const char *before, gboolean *paused, GError **error) {
+  const guint both = BERTH_MOVE_RUNNING | BERTH_MOVE_PAUSED;
+  if ((flags & both) == both) {
+    g_set_error_literal(error, BERTH_ERROR, BERTH_ERROR_USAGE, "--running and --paused: only one of them can be");
+    return FALSE;
+  }
+  *paused = (flags & both) != 0 ? (flags & BERTH_MOVE_PAUSED) != 0 : !g_str_equal(before, "running");
+  return TRUE;
+}
+
+/* ---- which guest ---- */
+
+/* NULL without error: there is none. */
+static BerthStoreGuest *look_for(Berth *berth, const char *guest, GError **error) {
+  g_autoptr(GError) failure = NULL;
+  BerthStoreGuest *found = berth_store_guest(berth->store, guest, &failure);
+  if (found == NULL && !g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_NOT_FOUND))
+    g_propagate_error(error, g_steal_pointer(&failure));
+  return found;
+}
+
+static gboolean clash(const BerthManifest *manifest, const BerthStoreGuest *other, const char *what, GError **error) {
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_CONFLICT, "%s: is of guest '%s' with uuid %s; here is '%s' with uuid %s", what,
+              manifest->name, manifest->uuid, other->name, other->uuid);
+  return FALSE;
+}
+
+static gboolean find_guest(Berth *berth, const BerthManifest *manifest, const char *what, BerthStoreGuest **found, GError **error) {
+  g_autoptr(GError) failure = NULL;
+  if (!g_uuid_string_is_valid(manifest->uuid)) {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_BAD_INPUT, "%s: its uuid is malformed", what);
+    return FALSE;
+  }
+  g_autoptr(BerthStoreGuest) by_uuid = look_for(berth, manifest->uuid, &failure);
+  g_autoptr(BerthStoreGuest) by_name = failure == NULL ? look_for(berth, manifest->name, &failure) : NULL;
+  if (failure != NULL) {
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
+  }
+  if (by_uuid != NULL && !g_str_equal(by_uuid->name, manifest->name))
+    return clash(manifest, by_uuid, what, error);
+  if (by_name != NULL && !g_str_equal(by_name->uuid, manifest->uuid))
+    return clash(manifest, by_name, what, error);
+  *found = g_steal_pointer(&by_uuid);
+  g_autoptr(BerthProcess) qemu = *found != NULL ? berth_lib_run_process(&(*found)->run) : NULL;
+  if (qemu == NULL)
+    return TRUE;
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_BUSY, "guest '%s': is running already", (*found)->name);
+  return FALSE;
+}
+
+/* ---- with which hardware ---- */
+
+static gboolean refuse(const GPtrArray *differences, const char *what, const char *other, GError **error) {
+  g_autoptr(GString) text = g_string_new(NULL);
+  for (guint i = 0; i < differences->len; i++) {
+    const BerthDifference *one = g_ptr_array_index(differences, i);
+    g_string_append_printf(text, "%s%s %s", i > 0 ? "; " : "", one->device, one->change);
+    if (*one->aspect != '\0')
+      g_string_append_printf(text, ": %s '%s' there, '%s' here", one->aspect, one->was, one->now);
+  }
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_CONFLICT, "%s: does not fit %s: %s", what, other, text->str);
+  return FALSE;
+}
+
+/* QEMU's state calls some parts by their ids, so that each device keeps the one that it had. */
+static void keep_ids(const BerthPlan *was, const BerthPlan *now) {
+  g_autoptr(GPtrArray) partners = berth_kinds_abi_partners(was->inventory, now->inventory);
+  for (guint i = 0; i < partners->len; i++) {
+    const BerthDevice *device = was->inventory->devices->pdata[i];
+    BerthDevice *partner = partners->pdata[i];
+    if (partner == NULL)
+      continue;
+    g_free(partner->id);
+    partner->id = g_strdup(device->id);
+  }
+}
+
+static gboolean take_hardware(BerthLibArrival *arrival, const BerthPlan *was, const BerthPlan *now, const char *record,
+                              const char *what, const char *other, GError **error) {
+  g_autoptr(GPtrArray) differences = berth_plan_diff(was, now);
+  if (differences->len > 0)
+    return refuse(differences, what, other, error);
+  keep_ids(was, now);
+  arrival->document = berth_lib_live_document(now);
+  arrival->record = g_strdup(record);
+  return TRUE;
+}
+
+static BerthStoreRevision *revision_new(Berth *berth, GBytes *document, const char *record, const char *machine,
+                                        const char *command) {
+  BerthStoreRevision *revision = g_new0(BerthStoreRevision, 1);
+  revision->document = g_bytes_ref(document);
+  revision->record = g_strdup(record);
+  revision->machine = g_strdup(machine);
+  revision->command = g_strdup(command);
+  revision->made = berth_base_env_timestamp(berth->env);
+  return revision;
+}
+
+/* Another domain for the same guest: what it leaves out is as it was. */
+static gboolean take_xml(BerthLibArrival *arrival, Berth *berth, const BerthPlan *was, const BerthRecord *memory,
+                         const BerthXmlDocument *xml, const BerthFacts *facts, const char *command, const char *what,
+                         GError **error) {
+  const BerthPlanOptions options = {.record = memory, .facts = facts, .uuid = arrival->uuid};
+  g_autoptr(BerthPlan) first = berth_lib_plan(xml, &options, error);
+  if (first == NULL)
+    return FALSE;
+  g_autoptr(GBytes) document = berth_plan_document(first);
+  g_autofree char *record = berth_record_to_json(berth_assign_record(first));
+  g_autoptr(BerthPlan) now = berth_lib_plan_stored(xml->file, document, record, facts, error);
+  if (now == NULL || !take_hardware(arrival, was, now, record, what, xml->file, error))
+    return FALSE;
+  if (arrival->fresh)
+    arrival->definition = revision_new(berth, document, record, now->inventory->machine, command);
+  return TRUE;
+}
+
+/* The guest's own definition: it learns where things were that it does not know. */
+static gboolean take_own(BerthLibArrival *arrival, Berth *berth, const BerthPlan *was, const BerthManifest *manifest,
+                         const BerthFacts *facts, const char *command, const char *what, GError **error) {
+  g_autoptr(BerthStoreRevision) newest = berth_store_revision(berth->store, arrival->uuid, 0, error);
+  g_autoptr(BerthPlan) now =
+      newest != NULL ? berth_lib_plan_stored(arrival->name, newest->document, newest->record, facts, error) : NULL;
+  g_autoptr(BerthRecord) record = now != NULL ? berth_record_parse(newest->record, -1, arrival->name, error) : NULL;
+  g_autoptr(BerthRecord) theirs = record != NULL ? berth_record_parse(manifest->defined_record, -1, what, error) : NULL;
+  if (theirs == NULL || !take_hardware(arrival, was, now, newest->record, what, "the definition here", error))
+    return FALSE;
+  g_autofree char *today = berth_base_env_timestamp(berth->env);
+  if (!berth_lib_live_inherit(record, theirs, today))
+    return TRUE;
+  g_autofree char *json = berth_record_to_json(record);
+  arrival->definition = revision_new(berth, newest->document, json, newest->machine, command);
+  return TRUE;
+}
+
+/* As it was. */
+static gboolean take_theirs(BerthLibArrival *arrival, Berth *berth, const BerthManifest *manifest, const char *command,
+                            const char *what, GError **error) {
+  arrival->document = g_bytes_new(manifest->document, strlen(manifest->document));
+  arrival->record = g_strdup(manifest->record);
+  if (!arrival->fresh)
+    return TRUE;
+  g_autoptr(GBytes) document = g_bytes_new(manifest->defined_document, strlen(manifest->defined_document));
+  g_autoptr(BerthPlan) plan = berth_lib_plan_stored(what, document, manifest->defined_record, NULL, error);
+  if (plan == NULL)
+    return FALSE;
+  arrival->definition = revision_new(berth, document, manifest->defined_record, plan->inventory->machine, command);
+  return TRUE;
+}
+
+gboolean berth_lib_arrival_init(BerthLibArrival *arrival, Berth *berth, const BerthManifest *manifest, const BerthXmlDocument *xml,
+                                gboolean own, const char *command, const char *what, GError **error) {
+  g_autoptr(BerthStoreGuest) guest = NULL;
+  if (!find_guest(berth, manifest, what, &guest, error))
+    return FALSE;
+  arrival->uuid = g_ascii_strdown(manifest->uuid, -1);
+  arrival->name = g_strdup(manifest->name);
+  arrival->fresh = guest == NULL;
+  arrival->revision = guest != NULL ? guest->revision : 0;
+  g_autoptr(GBytes) document = g_bytes_new(manifest->document, strlen(manifest->document));
+  g_autoptr(BerthRecord) record = berth_record_parse(manifest->record, -1, what, error);
+  g_autoptr(BerthPlan) was = record != NULL ? berth_lib_live_plan(what, document, record, NULL, NULL, error) : NULL;
+  if (was == NULL)
+    return FALSE;
+  const BerthXmlNode *root = xml != NULL ? xml->root : was->inventory->document->root;
+  g_autoptr(BerthFacts) facts = berth_lib_facts(berth->env, berth_xml_node_get(root, "devices/emulator"), error);
+  if (facts == NULL)
+    return FALSE;
+  if (xml != NULL)
+    return take_xml(arrival, berth, was, record, xml, facts, command, what, error);
+  if (own && guest != NULL)
+    return take_own(arrival, berth, was, manifest, facts, command, what, error);
+  return take_theirs(arrival, berth, manifest, command, what, error);
+}
+
+gboolean berth_lib_arrival_write(const BerthLibArrival *arrival, BerthStoreWrite *write, GError **error) {
+  return (!arrival->fresh || berth_store_write_guest(write, arrival->uuid, arrival->name, error)) &&
+         (arrival->definition == NULL || berth_store_write_revision(write, arrival->uuid, arrival->definition, error));
+}
+
+/* ---- its state ---- */
+
+gboolean berth_lib_arrival_feed(BerthQmp *qmp, BerthProcess *qemu, const char *run_dir, BerthLibGive give, gpointer data,
+                                GError **error) {
+  g_autoptr(GError) failure = NULL;
+  g_autofree char *path = berth_guest_move_path(run_dir);
+  g_autofree char *uri = g_strconcat("unix:", path, NULL);
+  int to = berth_guest_move_in(qmp, path, error) ? berth_host_socket_connect(uri, error) : -1;
+  if (to < 0)
+    return FALSE;
+  gboolean given = give(data, to, &failure);
+  /* Looked at before the stream is closed, which would end QEMU in any case. */
+  gboolean ended = !given && berth_host_process_wait(qemu, FAREWELL_MS, NULL);
+  close(to);
+  berth_host_socket_remove(uri);
+  if (given || ended)
+    return berth_guest_move_arrived(qmp, qemu, run_dir, error);
+  g_propagate_error(error, g_steal_pointer(&failure));
+  return FALSE;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Guests whose state goes elsewhere: what save, restore and migrate have in common. */
+#pragma once
+
+#include <berth/move.h>
+
+#include "host/stream.h"
+#include "lib/live.h"
+#include "model/manifest.h"
+
+/* ---- leaving (leave.c) ---- */
+
+/* A running guest that is about to go; its lock and its monitor. Signals wait meanwhile. */
+typedef struct {
+  BerthLibLive live;
+  BerthProcess *qemu;
+  BerthInterrupt *interrupt;
+  BerthManifest *manifest;
+  gboolean ran;   /* its vCPUs ran */
+  char *uri;      /* where QEMU's stream comes out; NULL: nowhere yet */
+  int listener;   /* -1: none */
+  int stream;     /* -1: none */
+  guint64 memory; /* of the guest, in bytes: what progress is measured by */
+  BerthProgressFunc progress;
+  gpointer progress_data;
+} BerthLibLeave;
+/* Opens a running guest and looks whether it can go. Errors: UNSUPPORTED (a device of the host's is in it), BUSY (a device is on
+ * its way out), as berth_lib_live_open(). */
+gboolean berth_lib_leave_open(BerthLibLeave *leave, Berth *berth, const char *guest, guint flags, GError **error);
+void berth_lib_leave_clear(BerthLibLeave *leave);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthLibLeave, berth_lib_leave_clear)
+/* Makes QEMU send its state; leave->stream is where it comes out. */
+gboolean berth_lib_leave_begin(BerthLibLeave *leave, gboolean live, guint64 bandwidth, GError **error);
+/* Tells how far it is. */
+void berth_lib_leave_progress(const BerthLibLeave *leave, guint64 bytes, gboolean done);
+/* It has not worked: the guest runs on if it ran. Adds to @error what has become of the guest. */
+void berth_lib_leave_undo(BerthLibLeave *leave, GError **error);
+/* It has arrived: ends QEMU and records that. */
+gboolean berth_lib_leave_end(BerthLibLeave *leave, GError **error);
+
+/* ---- arriving (arrive.c) ---- */
+
+/* A guest that does not boot but goes on with the state that another QEMU has left. */
+typedef struct BerthLibArrival BerthLibArrival;
+struct BerthLibArrival {
+  char *uuid, *name;
+  gboolean fresh;   /* the store does not know it yet */
+  guint revision;   /* the newest that it knows; 0: none */
+  GBytes *document; /* the hardware that it runs with, with ids, */
+  char *record;
+  BerthStoreRevision *definition; /* what is stored with its run; NULL: nothing */
+  gboolean paused;
+  /* QEMU waits, every place verified: gives it the state. */
+  gboolean (*load)(const BerthLibArrival *arrival, BerthQmp *qmp, BerthProcess *qemu, const char *run_dir, GError **error);
+  /* It runs here and is recorded, or (@failure) it has not come to that and nothing of it is left. NULL: nobody wants to know. */
+  void (*told)(const BerthLibArrival *arrival, const GError *failure);
+  gpointer data;
+};
+/* What becomes of the guest of @manifest here. Its hardware is that of @xml if there is one; else, if @own, that of the guest's
+ * newest definition here if it has one; else what it had. @what: what messages call the state. Errors: CONFLICT (each difference
+ * named), BUSY (it runs), BAD_INPUT. */
+gboolean berth_lib_arrival_init(BerthLibArrival *arrival, Berth *berth, const BerthManifest *manifest, const BerthXmlDocument *xml,
+                                gboolean own, const char *command, const char *what, GError **error);
+void berth_lib_arrival_clear(BerthLibArrival *arrival);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthLibArrival, berth_lib_arrival_clear)
+/* Stores what the store does not know yet, as a part of the write that records the run. */
+gboolean berth_lib_arrival_write(const BerthLibArrival *arrival, BerthStoreWrite *write, GError **error);
+/* BERTH_MOVE_RUNNING and _PAUSED beat what the guest did before. Errors: USAGE (both). */
+gboolean berth_lib_move_paused(guint flags, const char *before, gboolean *paused, GError **error);
+/* Writes the whole state to the descriptor @to. */
+typedef gboolean (*BerthLibGive)(gpointer data, int to, GError **error);
+/* Has QEMU listen, and @give write to it; waits until QEMU has taken all of it in. Errors: QEMU's own words, where it has any. */
+gboolean berth_lib_arrival_feed(BerthQmp *qmp, BerthProcess *qemu, const char *run_dir, BerthLibGive give, gpointer data,
+                                GError **error);
+
+/* run.c: berth_run(), of a guest that arrives. */
+gboolean berth_lib_run_arrival(Berth *berth, BerthLibArrival *arrival, int ready, GError **error);

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "lib/move.h"
+#include "lib/saved.h"
+
+/* ---- the state ---- */
+
+typedef struct {
+  const BerthLibSaved *saved;
+  int to;
+} Reading;
+
+static gboolean pass_on(gpointer data, const guint8 *bytes, gsize length, GError **error) {
+  return berth_host_write(((const Reading *)data)->to, "QEMU", bytes, length, error);
+}
+
+static gboolean give(gpointer data, int to, GError **error) {
+  Reading reading = {.saved = data, .to = to};
+  BerthHostPump pump = {.from = reading.saved->fd, .watched = -1, .sink = pass_on, .data = &reading};
+  return berth_host_pump(&pump, error);
+}
+
+static gboolean load(const BerthLibArrival *arrival, BerthQmp *qmp, BerthProcess *qemu, const char *run_dir, GError **error) {
+  return berth_lib_arrival_feed(qmp, qemu, run_dir, give, arrival->data, error);
+}
+
+/* ---- the guest ---- */
+
+/* A saved guest with what becomes of it here. */
+typedef struct {
+  BerthLibSaved saved;
+  BerthXmlDocument *xml;
+  BerthLibArrival arrival;
+} Restored;
+
+static void restored_clear(Restored *restored) {
+  berth_lib_arrival_clear(&restored->arrival);
+  g_clear_pointer(&restored->xml, berth_xml_document_free);
+  berth_lib_saved_clear(&restored->saved);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Restored, restored_clear)
+
+static gboolean bypass(const BerthLibSaved *saved, const char *file, GError **error) {
+  if (fcntl(saved->fd, F_SETFL, O_DIRECT) == 0)
+    return TRUE;
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: the page cache cannot be bypassed there: %s", file, g_strerror(errno));
+  return FALSE;
+}
+
+static gboolean prepare(Restored *restored, Berth *berth, const char *file, GBytes *xml, const char *xml_file, guint flags,
+                        GError **error) {
+  BerthLibArrival *arrival = &restored->arrival;
+  if (!berth_lib_saved_open(&restored->saved, file, error))
+    return FALSE;
+  const BerthManifest *manifest = restored->saved.manifest;
+  if (xml != NULL && (restored->xml = berth_xml_document_parse(xml, xml_file, error)) == NULL)
+    return FALSE;
+  if (!berth_lib_move_paused(flags, manifest->state, &arrival->paused, error) ||
+      !berth_lib_arrival_init(arrival, berth, manifest, restored->xml, FALSE, "restore", file, error))
+    return FALSE;
+  arrival->load = load;
+  arrival->data = &restored->saved;
+  return (flags & BERTH_MOVE_BYPASS_CACHE) == 0 || bypass(&restored->saved, file, error);
+}
+
+gboolean berth_run_restored(Berth *berth, const char *file, GBytes *xml, const char *xml_file, guint flags, int ready,
+                            GError **error) {
+  g_auto(Restored) restored = {.saved = {.fd = -1}};
+  if (prepare(&restored, berth, file, xml, xml_file, flags, error))
+    return berth_lib_run_arrival(berth, &restored.arrival, ready, error);
+  return FALSE;
+}
+
+/* The other process reads it from memory: "/proc/self/fd/N". -1: none. */
+static int hand_over(GBytes *xml, GError **error) {
+  gsize length = 0;
+  const void *bytes = xml != NULL ? g_bytes_get_data(xml, &length) : NULL;
+  int fd = xml != NULL ? memfd_create("domain", 0) : -1;
+  if (fd >= 0 && berth_host_write(fd, "memory", bytes, length, error) && lseek(fd, 0, SEEK_SET) == 0)
+    return fd;
+  if (fd >= 0)
+    close(fd);
+  return -1;
+}
+
+gboolean berth_restore(Berth *berth, const char *file, GBytes *xml, const char *xml_file, guint flags, char **name,
+                       GError **error) {
+  g_auto(Restored) restored = {.saved = {.fd = -1}};
+  /* What is wrong is said by this process; the other one looks again, under the guest's lock. */
+  if (!prepare(&restored, berth, file, xml, xml_file, flags, error))
+    return FALSE;
+  BerthStoreGuest guest = {.uuid = restored.arrival.uuid, .name = restored.arrival.name};
+  int fd = hand_over(xml, error);
+  if (xml != NULL && fd < 0)
+    return FALSE;
+  g_autofree char *path = g_canonicalize_filename(file, NULL);
+  g_autofree char *xml_path = g_strdup_printf("/proc/self/fd/%d", fd);
+  g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+  g_strv_builder_add_many(builder, "run", "--restore", path, restored.arrival.paused ? "--paused" : "--running", NULL);
+  if ((flags & BERTH_MOVE_BYPASS_CACHE) != 0)
+    g_strv_builder_add(builder, "--bypass-cache");
+  if (xml != NULL)
+    g_strv_builder_add_many(builder, "--xml", xml_path, NULL);
+  g_auto(GStrv) words = g_strv_builder_end(builder);
+  gboolean up = berth_lib_supervisor_start(berth, &guest, (const char *const *)words, error);
+  if (fd >= 0)
+    close(fd);
+  if (up && name != NULL)
+    *name = g_strdup(restored.arrival.name);
+  return up;
+}
+
+GBytes *berth_saved_xml(const char *file, GError **error) {
+  g_auto(BerthLibSaved) saved = {.fd = -1};
+  if (!berth_lib_saved_open(&saved, file, error))
+    return NULL;
+  return g_bytes_new(saved.manifest->document, strlen(saved.manifest->document));
+}
