@@ -262,7 +262,6 @@ static void unsupported_elements_are_named_with_their_line(void) {
        "mtu/@size is something only a virtio NIC"},
       {"", "<interface type='direct'><source dev='eth0'/></interface>", "a macvtap device on 'eth0' is not made"},
       {"", "<interface type='vhostuser'><source type='unix' path='x'/><model type='virtio'/></interface>", "needs <memoryBacking>"},
-      {"", "<interface type='user'><link state='down'/></interface>", "domain.xml:5: <link state='down'>"},
       {"", "<interface type='user'><model type='e1000'/><driver queues='2'/></interface>", "domain.xml:5: "},
       {"", "<interface type='user'><model type='netfront'/></interface>", "'netfront'"},
       {"", "<disk type='network' device='disk'><source protocol='sheepdog' name='x'/><target dev='vda'/></disk>",
