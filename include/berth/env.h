@@ -30,6 +30,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthEnv, berth_env_free)
 BERTH_API void berth_env_set_state(BerthEnv *env, const char *dir);
 /** berth_env_set_qemu: @binary is a path or a name looked up in PATH; it overrides the document's <emulator>. */
 BERTH_API void berth_env_set_qemu(BerthEnv *env, const char *binary);
+/** berth_env_set_qemu_user: QEMU runs as @user ("USER" or "USER:GROUP", names or numbers), whatever the configuration file
+ * (BERTH_CONFIG, else /etc/berth/berth.conf: user= in its group [qemu]) says. Only root can start it as somebody else. */
+BERTH_API void berth_env_set_qemu_user(BerthEnv *env, const char *user);
 /** berth_env_set_clock: @now returns microseconds since 1970 UTC, as g_get_real_time() does. */
 BERTH_API void berth_env_set_clock(BerthEnv *env, gint64 (*now)(gpointer data), gpointer data);
 /** berth_env_set_self: the path of the berth command, which start uses for the supervisor; default: "berth" in PATH. */

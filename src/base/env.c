@@ -32,6 +32,7 @@ BerthEnv *berth_env_new(void) {
   }
   env->qemu = g_strdup(variable("BERTH_QEMU"));
   env->self = g_strdup("berth");
+  env->config = g_strdup(variable("BERTH_CONFIG") != NULL ? variable("BERTH_CONFIG") : "/etc/berth/berth.conf");
   env->now = system_clock;
   return env;
 }
@@ -43,6 +44,8 @@ void berth_env_free(BerthEnv *env) {
   g_free(env->run_dir);
   g_free(env->cache_dir);
   g_free(env->qemu);
+  g_free(env->qemu_user);
+  g_free(env->config);
   g_free(env->self);
   g_free(env);
 }
@@ -62,6 +65,11 @@ void berth_env_set_state(BerthEnv *env, const char *dir) {
 void berth_env_set_qemu(BerthEnv *env, const char *binary) {
   g_free(env->qemu);
   env->qemu = g_strdup(binary);
+}
+
+void berth_env_set_qemu_user(BerthEnv *env, const char *user) {
+  g_free(env->qemu_user);
+  env->qemu_user = g_strdup(user);
 }
 
 void berth_env_set_clock(BerthEnv *env, gint64 (*now)(gpointer data), gpointer data) {

@@ -5,7 +5,9 @@
 
 struct BerthEnv {
   char *state_dir, *run_dir, *cache_dir;
-  char *qemu; /* NULL: the document's <emulator>, else qemu-system-x86_64 */
+  char *qemu;      /* NULL: the document's <emulator>, else qemu-system-x86_64 */
+  char *qemu_user; /* NULL: what the configuration says */
+  char *config;    /* the administrator's file, which may be missing */
   char *self;
   gint64 (*now)(gpointer data);
   gpointer now_data;

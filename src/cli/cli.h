@@ -90,6 +90,8 @@ gboolean cli_print_lines(const char *name, const CliColumn *columns, const GPtrA
                          GError **error);
 #define CLI_INACTIVE_HELP "Of the definition, also if the guest runs"
 
+#define CLI_QEMU_USER_HELP "Run QEMU as this user (USER or USER:GROUP)"
+
 /* The whole of a verb whose only word is a guest: "Domain 'NAME' DONE". */
 typedef gboolean (*CliGuestCall)(Berth *berth, const char *guest, GError **error);
 gboolean cli_tell_guest(Cli *cli, GStrv words, CliGuestCall call, const char *done, GError **error);

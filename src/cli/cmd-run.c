@@ -14,11 +14,13 @@ static gboolean check_ready(int ready, GError **error) {
 
 gboolean cli_cmd_run(Cli *cli, GStrv words, GError **error) {
   CliMove move = {0};
+  g_autofree char *user = NULL;
   g_autofree char *restore = NULL;
   g_autofree char *xml = NULL;
   int ready = -1;
   const GOptionEntry entries[] = {
       CLI_MOVE_ENTRIES(move),
+      {"qemu-user", 0, 0, G_OPTION_ARG_STRING, &user, CLI_QEMU_USER_HELP, "USER"},
       {"restore", 0, 0, G_OPTION_ARG_FILENAME, &restore, "Let it go on with the state in FILE", "FILE"},
       {"xml", 0, 0, G_OPTION_ARG_FILENAME, &xml, "With the domain in FILE instead of its own", "FILE"},
       {"ready-fd", 0, 0, G_OPTION_ARG_INT, &ready, "Write a line to this descriptor once the guest runs, or why not", "N"},
@@ -29,6 +31,8 @@ gboolean cli_cmd_run(Cli *cli, GStrv words, GError **error) {
     return FALSE;
   /* A guest does not end because nobody reads what is said about it. */
   signal(SIGPIPE, SIG_IGN);
+  if (user != NULL)
+    berth_env_set_qemu_user(cli->env, user);
   g_autoptr(Berth) berth = cli_open(cli, error);
   if (berth == NULL)
     return FALSE;

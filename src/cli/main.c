@@ -32,8 +32,9 @@ const CliVerb cli_verbs[] = {
     {"dumpxml", DEFINITIONS, "GUEST [--revision N | --live]", "Print a guest's definition, with addresses", cli_cmd_dumpxml},
     {"history", DEFINITIONS, "GUEST", "Show the definitions of a guest: what came, what went", cli_cmd_history},
     {"forget", DEFINITIONS, "GUEST [DEVICE]", "Give away the place of a device that is gone", cli_cmd_forget},
-    {"start", LIFE, "GUEST [--paused]", "Start a guest", cli_cmd_start},
-    {"run", LIFE, "GUEST [--paused] [--restore FILE]", "Start a guest and stay with it until it ends", cli_cmd_run},
+    {"start", LIFE, "GUEST [--paused] [--qemu-user USER]", "Start a guest", cli_cmd_start},
+    {"run", LIFE, "GUEST [--paused] [--qemu-user USER] [--restore FILE]", "Start a guest and stay with it until it ends",
+     cli_cmd_run},
     {"shutdown", LIFE, "GUEST [--timeout SECONDS] [--mode acpi]", "Ask a guest to power down", cli_cmd_shutdown},
     {"reboot", LIFE, "GUEST [--mode acpi]", "Ask a guest to power down, and reset it then", cli_cmd_reboot},
     {"reset", LIFE, "GUEST", "Press a guest's reset button", cli_cmd_reset},
@@ -125,7 +126,7 @@ static gboolean unknown_verb(const char *word, GError **error) {
 
 /* Options in front of the verb. */
 typedef struct {
-  char *state, *qemu;
+  char *state, *qemu, *qemu_user;
   gboolean version, help;
 } Front;
 
@@ -133,6 +134,7 @@ static gboolean parse_front(Cli *cli, GStrv *words, Front *front, GError **error
   const GOptionEntry entries[] = {
       {"state", 0, 0, G_OPTION_ARG_FILENAME, &front->state, NULL, NULL},
       {"qemu", 0, 0, G_OPTION_ARG_FILENAME, &front->qemu, NULL, NULL},
+      {"qemu-user", 0, 0, G_OPTION_ARG_STRING, &front->qemu_user, NULL, NULL},
       {"version", 0, 0, G_OPTION_ARG_NONE, &front->version, NULL, NULL},
       {"help", 'h', 0, G_OPTION_ARG_NONE, &front->help, NULL, NULL},
       {0},
@@ -152,6 +154,9 @@ static gboolean parse_front(Cli *cli, GStrv *words, Front *front, GError **error
     berth_env_set_state(cli->env, cli->state);
   if (cli->qemu != NULL)
     berth_env_set_qemu(cli->env, cli->qemu);
+  if (front->qemu_user != NULL)
+    berth_env_set_qemu_user(cli->env, front->qemu_user);
+  g_clear_pointer(&front->qemu_user, g_free);
   return TRUE;
 }
 

@@ -140,7 +140,8 @@ static gboolean prepare_run_dir(const char *run_dir, gboolean *made, GError **er
   *made = !g_file_test(run_dir, G_FILE_TEST_EXISTS);
   if (!check_socket_path(run_dir, error) || !berth_base_file_make_dir(run_dir, error))
     return FALSE;
-  if (lstat(run_dir, &folder) != 0 || !S_ISDIR(folder.st_mode) || folder.st_uid != geteuid() || chmod(run_dir, 0700) != 0) {
+  if (lstat(run_dir, &folder) != 0 || !S_ISDIR(folder.st_mode) || (folder.st_uid != geteuid() && geteuid() != 0) ||
+      chmod(run_dir, 0700) != 0) {
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: is not a folder of this user", run_dir);
     return FALSE;
   }
@@ -176,6 +177,40 @@ void berth_guest_bound_log(const char *run_dir) {
 
 /* --- start ------------------------------------------------------------------------------------------------------------ */
 
+static gboolean give(const BerthUser *user, const char *path, GError **error) {
+  if (lchown(path, user->uid, user->gid) == 0 || errno == ENOENT)
+    return TRUE;
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: cannot be made user '%s's: %s", path, user->name, g_strerror(errno));
+  return FALSE;
+}
+
+/* What was made for QEMU is made its user's; a file that is kept lies in a folder that the user has to pass. */
+static gboolean hand_over(const BerthQemu *qemu, const BerthLaunch *launch, GError **error) {
+  const BerthUser *user = launch->user;
+  gboolean done = user == NULL || give(user, launch->run_dir, error);
+  for (guint i = 0; done && user != NULL && qemu != NULL && i < qemu->files->len; i++) {
+    const BerthQemuFile *file = g_ptr_array_index(qemu->files, i);
+    g_autofree char *folder = g_path_get_dirname(file->path);
+    done = give(user, file->path, error) && (file->from == NULL || berth_host_owner_open_folder(folder, error));
+  }
+  for (guint i = 0; done && user != NULL && qemu != NULL && i < qemu->helpers->len; i++) {
+    const BerthQemuHelper *helper = g_ptr_array_index(qemu->helpers, i);
+    done = give(user, helper->socket, error);
+  }
+  return done;
+}
+
+/* The command line, as another user if there is one. (transfer full) */
+static GStrv as_user(const char *const *argv, const BerthQemu *qemu, const BerthUser *user) {
+  g_autoptr(GStrvBuilder) words = g_strv_builder_new();
+  if (user != NULL) {
+    g_auto(GStrv) prefix = berth_host_user_prefix(user, qemu == NULL || !needs_helper(qemu));
+    g_strv_builder_addv(words, (const char **)prefix);
+  }
+  g_strv_builder_addv(words, (const char **)argv);
+  return g_strv_builder_end(words);
+}
+
 /* @helpers: those of @qemu, which may be NULL. (transfer full, with *@helpers) */
 static BerthProcess *spawn_qemu(const char *const *argv, const BerthQemu *qemu, const BerthLaunch *launch, GPtrArray **helpers,
                                 GError **error) {
@@ -186,7 +221,12 @@ static BerthProcess *spawn_qemu(const char *const *argv, const BerthQemu *qemu, 
     close(log);
     return NULL;
   }
-  BerthSpawn spawn = {.argv = argv, .in = -1, .out = log, .err = log, .session = !launch->terminal};
+  if (!hand_over(qemu, launch, error)) {
+    close(log);
+    return NULL;
+  }
+  g_auto(GStrv) words = as_user(argv, qemu, launch->user);
+  BerthSpawn spawn = {.argv = (const char *const *)words, .in = -1, .out = log, .err = log, .session = !launch->terminal};
   spawn.environment = qemu != NULL ? qemu->environment : NULL;
   if (launch->terminal) {
     spawn.in = STDIN_FILENO;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "host/process.h"
+#include "host/user.h"
 #include "model/qemu.h"
 #include "qmp/client.h"
 
@@ -27,9 +28,10 @@ char *berth_guest_reboot_path(const char *run_dir);
 GStrv berth_guest_arguments(const BerthQemu *qemu, const char *run_dir, GError **error);
 
 typedef struct {
-  const char *run_dir; /* made with its parents if it is not there */
-  guint timeout_ms;    /* 0: BERTH_GUEST_LAUNCH_TIMEOUT_MS */
-  gboolean terminal;   /* QEMU keeps this process's stdin and stdout (a serial port on stdio) and its session */
+  const char *run_dir;   /* made with its parents if it is not there */
+  guint timeout_ms;      /* 0: BERTH_GUEST_LAUNCH_TIMEOUT_MS */
+  const BerthUser *user; /* that QEMU runs as; NULL: as this process */
+  gboolean terminal;     /* QEMU keeps this process's stdin and stdout (a serial port on stdio) and its session */
 } BerthLaunch;
 
 /*

@@ -146,7 +146,7 @@ static gboolean plug(Coming *coming, BerthLibLiveAlso also, gpointer data, GErro
   const char *state = also != NULL ? BERTH_STORE_ATTACHING_BOTH : BERTH_STORE_ATTACHING;
   if (!berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, state, coming->xml, NULL, NULL, error))
     return FALSE;
-  if (!berth_guest_plug(live->control, objects, error)) {
+  if (!berth_lib_owner_give_running(live->berth, guest, objects, error) || !berth_guest_plug(live->control, objects, error)) {
     g_prefix_error(error, "guest '%s': ", guest->name);
     berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, NULL, NULL, NULL, NULL, NULL);
     return FALSE;

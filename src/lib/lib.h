@@ -9,7 +9,9 @@
 #include "guest/readback.h"
 #include "host/lock.h"
 #include "host/process.h"
+#include "host/user.h"
 #include "model/plan.h"
+#include "model/qemu.h"
 #include "store/store.h"
 
 struct BerthDomain {
@@ -74,6 +76,18 @@ gboolean berth_lib_record_state(Berth *berth, const char *uuid, const BerthStore
 
 /* summary.c: what runs, else (or @inactive) the newest definition. (transfer full) */
 BerthXmlDocument *berth_lib_document_of(Berth *berth, const BerthStoreGuest *guest, gboolean inactive, GError **error);
+
+/* owner.c: *@user: the one that QEMU is to run as; NULL: as this process. (transfer full) Errors: NOT_FOUND, BAD_INPUT, USAGE (only
+ * root can). */
+gboolean berth_lib_user(const BerthEnv *env, BerthUser **user, GError **error);
+/* Under the guest's lock: makes the files that @qemu names @user's, if it may not use them; @user NULL: nothing to do. On failure
+ * owner_settle() gives them back. */
+gboolean berth_lib_owner_give(Berth *berth, const char *uuid, const BerthUser *user, const BerthQemu *qemu, GError **error);
+/* The same for what a running guest is to get. */
+gboolean berth_lib_owner_give_running(Berth *berth, const BerthStoreGuest *guest, const BerthQemu *objects, GError **error);
+/* Once QEMU has ended: gives them back, as a part of @write, or in a write of its own if there are any. */
+gboolean berth_lib_owner_take_back(Berth *berth, BerthStoreWrite *write, const char *uuid, GError **error);
+gboolean berth_lib_owner_settle(Berth *berth, const char *uuid, GError **error);
 
 /* power.c: whether the guest is to be reset, not ended, when it powers down … */
 gboolean berth_lib_reboot_wished(const char *run_dir);

@@ -122,7 +122,10 @@ static gboolean launch(Berth *berth, Rise *rise, GError **error) {
   if (!check_paths(rise->guest, run->run_dir, error))
     return FALSE;
   end_unrecorded(run->run_dir);
-  const BerthLaunch how = {.run_dir = run->run_dir, .terminal = rise->terminal};
+  g_autoptr(BerthUser) user = NULL;
+  if (!berth_lib_user(berth->env, &user, error) || !berth_lib_owner_give(berth, rise->guest->uuid, user, rise->qemu, error))
+    return FALSE;
+  const BerthLaunch how = {.run_dir = run->run_dir, .user = user, .terminal = rise->terminal};
   rise->process = berth_guest_launch(rise->qemu, &how, &rise->events, error);
   if (rise->process == NULL) {
     g_prefix_error(error, "guest '%s': ", rise->guest->name);
@@ -187,12 +190,15 @@ static gboolean record_run(Berth *berth, Rise *rise, const char *state, GError *
 
 /* Nothing of a failed start stays: neither process nor files nor record. */
 static void fall(Berth *berth, Rise *rise) {
-  if (rise->process == NULL)
+  if (rise->process == NULL) {
+    berth_lib_owner_settle(berth, rise->guest->uuid, NULL);
     return;
+  }
   berth_host_process_end(rise->process, NULL);
   if (rise->run.state != NULL)
     berth_lib_record_state(berth, rise->guest->uuid, &rise->run, "shut off", NULL);
   berth_guest_clean(rise->run.run_dir);
+  berth_lib_owner_settle(berth, rise->guest->uuid, NULL);
 }
 
 /* A guest that the store does not know yet has a lock all the same. */

@@ -23,6 +23,10 @@ static GPtrArray *supervisor_command(const BerthEnv *env, const char *uuid, cons
     g_ptr_array_add(argv, g_strdup("--qemu"));
     g_ptr_array_add(argv, g_strdup(env->qemu));
   }
+  if (env->qemu_user != NULL) {
+    g_ptr_array_add(argv, g_strdup("--qemu-user"));
+    g_ptr_array_add(argv, g_strdup(env->qemu_user));
+  }
   for (; *words != NULL; words++)
     g_ptr_array_add(argv, g_strdup(*words));
   g_ptr_array_add(argv, g_strdup("--ready-fd"));

@@ -133,7 +133,8 @@ gboolean berth_lib_record_state(Berth *berth, const char *uuid, const BerthStore
     next.document = NULL;
     next.record = NULL;
   }
-  return berth_store_write_run(write, guest->uuid, &next, error) && berth_store_write_commit(g_steal_pointer(&write), error);
+  return (!ended || berth_lib_owner_take_back(berth, write, guest->uuid, error)) &&
+         berth_store_write_run(write, guest->uuid, &next, error) && berth_store_write_commit(g_steal_pointer(&write), error);
 }
 
 /* The supervisor took what somebody did on purpose for a crash. */
@@ -148,8 +149,9 @@ static gboolean correct(Berth *berth, const BerthStoreGuest *guest, const char *
 }
 
 gboolean berth_lib_settle(Berth *berth, BerthStoreGuest *guest, const char *state, GError **error) {
+  /* Whoever was killed before QEMU was recorded may have given files to its user. */
   if (guest->run.pid == 0)
-    return TRUE;
+    return berth_lib_owner_settle(berth, guest->uuid, error);
   for (gulong waited = 0; waited < SETTLE_MS && supervisor_lives(&guest->run); waited += STEP_MS) {
     g_autoptr(BerthStoreGuest) now = berth_store_guest(berth->store, guest->uuid, error);
     if (now == NULL)

@@ -138,7 +138,8 @@ gboolean berth_lib_update_running(BerthLibLive *live, const char *id, GBytes *xm
   const char *state = config != NULL ? BERTH_STORE_UPDATING_BOTH : BERTH_STORE_UPDATING;
   if (!berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, state, xml, NULL, NULL, error))
     return FALSE;
-  if (!apply(live->control, &versions, (flags & BERTH_CHANGE_FORCE) != 0, error)) {
+  if (!berth_lib_owner_give_running(live->berth, guest, versions.objects[1], error) ||
+      !apply(live->control, &versions, (flags & BERTH_CHANGE_FORCE) != 0, error)) {
     g_prefix_error(error, "guest '%s': ", guest->name);
     berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, NULL, NULL, NULL, NULL, NULL);
     return FALSE;

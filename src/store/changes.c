@@ -11,23 +11,9 @@ void berth_store_change_free(BerthStoreChange *change) {
   g_free(change);
 }
 
-/* A store of the first schema that nothing has been written to since. 1: there is a table, 0: none, -1: failure. */
-static int has_table(BerthStore *store, GError **error) {
-  g_autoptr(GError) failure = NULL;
-  if (!berth_store_sql_readable(store, &failure)) {
-    if (failure == NULL)
-      return 0;
-    g_propagate_error(error, g_steal_pointer(&failure));
-    return -1;
-  }
-  g_autoptr(sqlite3_stmt) query =
-      berth_store_sql_query(store, error, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'changes'", "");
-  return berth_store_sql_step(store, query, error);
-}
-
 GPtrArray *berth_store_changes(BerthStore *store, const char *uuid, GError **error) {
   g_autoptr(GPtrArray) changes = g_ptr_array_new_with_free_func((GDestroyNotify)berth_store_change_free);
-  int there = has_table(store, error);
+  int there = berth_store_sql_has_table(store, "changes", error);
   if (there <= 0)
     return there == 0 ? g_steal_pointer(&changes) : NULL;
   g_autoptr(sqlite3_stmt) query = berth_store_sql_query(

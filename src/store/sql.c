@@ -85,3 +85,16 @@ GBytes *berth_store_sql_blob(sqlite3_stmt *statement, int column) {
   const void *data = sqlite3_column_blob(statement, column);
   return g_bytes_new(data, (gsize)sqlite3_column_bytes(statement, column));
 }
+
+int berth_store_sql_has_table(BerthStore *store, const char *name, GError **error) {
+  g_autoptr(GError) failure = NULL;
+  if (!berth_store_sql_readable(store, &failure)) {
+    if (failure == NULL)
+      return 0;
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return -1;
+  }
+  g_autoptr(sqlite3_stmt) query =
+      berth_store_sql_query(store, error, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", "s", name);
+  return berth_store_sql_step(store, query, error);
+}

@@ -30,5 +30,8 @@ int berth_store_sql_step(BerthStore *store, sqlite3_stmt *statement, GError **er
 /* Text or blob of a column; NULL for NULL. (transfer full) */
 char *berth_store_sql_text(sqlite3_stmt *statement, int column);
 GBytes *berth_store_sql_blob(sqlite3_stmt *statement, int column);
+/* Whether there is a table @name, which a store that nothing has been written to since an older berth lacks: 1, 0, -1 with @error
+ * set. */
+int berth_store_sql_has_table(BerthStore *store, const char *name, GError **error);
 /* Makes sure that what can be read is open. FALSE without @error: there is no store, it is empty. */
 gboolean berth_store_sql_readable(BerthStore *store, GError **error);

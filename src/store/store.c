@@ -47,6 +47,14 @@ static const char *const migrations[] = {
     "  start_time INTEGER NOT NULL,"
     "  PRIMARY KEY (guest, device)"
     ") STRICT;",
+    "CREATE TABLE owners ("
+    "  guest TEXT NOT NULL REFERENCES guests (uuid) ON DELETE CASCADE,"
+    "  path TEXT NOT NULL,"
+    "  uid INTEGER NOT NULL,"
+    "  gid INTEGER NOT NULL,"
+    "  given INTEGER NOT NULL,"
+    "  PRIMARY KEY (guest, path)"
+    ") STRICT;",
 };
 #define SCHEMA ((gint64)G_N_ELEMENTS(migrations))
 

@@ -102,6 +102,24 @@ gboolean berth_store_write_change(BerthStoreWrite *write, const char *uuid, cons
 /* Removes it; none is no error. */
 gboolean berth_store_write_change_done(BerthStoreWrite *write, const char *uuid, const char *device, GError **error);
 
+/* A file of the host that was made QEMU's user's for a guest, and whose it was. */
+typedef struct {
+  char *path;
+  gint64 uid, gid; /* whose it was */
+  gint64 given;    /* the user that it was given to */
+} BerthStoreOwner;
+void berth_store_owner_free(BerthStoreOwner *owner);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthStoreOwner, berth_store_owner_free)
+
+/* (transfer container full): BerthStoreOwner of the guest's files, by path. */
+GPtrArray *berth_store_owners(BerthStore *store, const char *uuid, GError **error);
+/* *@owner: what another guest has recorded about @path; NULL: no other has. (transfer full) */
+gboolean berth_store_owner_elsewhere(BerthStoreWrite *write, const char *uuid, const char *path, BerthStoreOwner **owner,
+                                     GError **error);
+/* Adds @owner, or replaces what the guest has about the same path; removes it (none is no error). */
+gboolean berth_store_write_owner(BerthStoreWrite *write, const char *uuid, const BerthStoreOwner *owner, GError **error);
+gboolean berth_store_write_owner_done(BerthStoreWrite *write, const char *uuid, const char *path, GError **error);
+
 /* Adds a guest. Errors: CONFLICT (name or uuid is there already). */
 gboolean berth_store_write_guest(BerthStoreWrite *write, const char *uuid, const char *name, GError **error);
 /* Adds @revision behind the newest one and sets its number. */
