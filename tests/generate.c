@@ -298,7 +298,9 @@ TestLife *test_life_new(TestChoices *choices, guint n_devices, guint percent) {
   for (guint i = 0; i < n_devices && test_choices_left(choices); i++) {
     TestDevice *device = device_new(choices, i, choose_kind(choices, choose_element(choices)));
     edit_device(choices, device, n_devices);
-    device->aliased = test_chance(choices, 50);
+    /* A controller that says no index has no other name. */
+    device->aliased =
+        test_chance(choices, 50) || (device->element->id == BERTH_CONTROLLER && strstr(device->head, " index=") == NULL);
     if (test_chance(choices, percent)) {
       device->address = choose_address(choices, device->kind);
       device->keeps_address = test_chance(choices, 30);

@@ -127,17 +127,26 @@ gboolean berth_assign_controllers_up_to(BerthAssignment *assignment, const char 
   return TRUE;
 }
 
-/* An NVMe controller has a serial number, its disks (name spaces) have none: libvirt takes that of a disk. */
-static void set_nvme_serials(BerthAssignment *assignment) {
+/* An NVMe controller has a serial number, its disks (name spaces) have none: libvirt takes that of the first disk. One that is not
+ * written follows its disks also when it comes back from the record. */
+static void set_nvme_serial(const BerthInventory *inventory, BerthDevice *controller) {
   const BerthDevice *disk;
-  for (guint i = 0; (disk = berth_model_inventory_walk(assignment->inventory, BERTH_DISK, &i)) != NULL;) {
+  for (guint i = 0; (disk = berth_model_inventory_walk(inventory, BERTH_DISK, &i)) != NULL;) {
     const char *serial = berth_model_device_get(disk, "serial");
-    if (serial == NULL || !berth_model_device_is(disk, "target/@bus", "nvme") || disk->address.type != BERTH_ADDRESS_DRIVE)
+    if (serial == NULL || !berth_model_device_is(disk, "target/@bus", "nvme") || disk->address.type != BERTH_ADDRESS_DRIVE ||
+        disk->address.value[BERTH_DRIVE_CONTROLLER] != (guint64)controller->index)
       continue;
-    BerthDevice *controller =
-        berth_model_inventory_controller(assignment->inventory, "nvme", (gint64)disk->address.value[BERTH_DRIVE_CONTROLLER]);
-    if (controller != NULL && berth_model_device_get(controller, "serial") == NULL)
-      berth_model_device_set(controller, "serial", serial);
+    berth_model_device_set(controller, "serial", serial);
+    return;
+  }
+}
+
+static void set_nvme_serials(const BerthAssignment *assignment) {
+  BerthDevice *controller;
+  for (guint i = 0; (controller = berth_model_inventory_walk(assignment->inventory, BERTH_CONTROLLER, &i)) != NULL;) {
+    if (berth_model_device_is(controller, "@type", "nvme") &&
+        (controller->node == NULL || berth_model_device_get(controller, "serial") == NULL))
+      set_nvme_serial(assignment->inventory, controller);
   }
 }
 

@@ -104,15 +104,33 @@ static void insert_again(BerthInventory *inventory) {
     berth_model_inventory_insert(inventory, controllers->pdata[i]);
 }
 
+/* The index that the record has for the controller of this alias; -1 if there is none, or it is another's by now. */
+static gint64 recorded_index(const BerthAssignment *assignment, const BerthDevice *controller) {
+  const char *alias = berth_model_device_get(controller, "alias/@name"), *type = berth_model_device_get(controller, "@type");
+  g_autofree char *key = g_strconcat("alias=", alias, NULL);
+  for (guint i = 0; assignment->record != NULL && alias != NULL && i < assignment->record->entries->len; i++) {
+    const BerthRecordEntry *entry = assignment->record->entries->pdata[i];
+    const char *index = berth_model_record_entry_get(entry, "@index");
+    if (entry->gone != NULL || index == NULL || g_strcmp0(berth_model_record_entry_get(entry, "@type"), type) != 0 ||
+        !g_ptr_array_find_with_equal_func(entry->keys, key, g_str_equal, NULL))
+      continue;
+    gint64 number = (gint64)g_ascii_strtoull(index, NULL, 10);
+    return is_index_used(assignment->inventory, type, NULL, number) ? -1 : number;
+  }
+  return -1;
+}
+
 /* Missing indexes, in list order (addressing §1.3). */
-static void fill_indexes(BerthInventory *inventory) {
+static void fill_indexes(const BerthAssignment *assignment) {
+  BerthInventory *inventory = assignment->inventory;
   gboolean again = FALSE;
   BerthDevice *controller;
   for (guint i = 0; (controller = berth_model_inventory_walk(inventory, BERTH_CONTROLLER, &i)) != NULL;) {
     if (controller->index >= 0)
       continue;
     const BerthDevice *before = usb_before(inventory, controller);
-    gint64 index = group_index(inventory, controller, before);
+    gint64 index = recorded_index(assignment, controller);
+    index = index >= 0 ? index : group_index(inventory, controller, before);
     controller->index = index >= 0 ? index : lowest_index(inventory, berth_model_device_get(controller, "@type"));
     g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, controller->index);
     berth_model_device_set(controller, "@index", text);
@@ -180,6 +198,6 @@ gboolean berth_assign_order(BerthAssignment *assignment, GError **error) {
     insert_any(inventory, written[i]);
   if (!add_hostdev_controllers(assignment, error))
     return FALSE;
-  fill_indexes(inventory);
+  fill_indexes(assignment);
   return TRUE;
 }
