@@ -137,16 +137,6 @@ static char *with_documents(char *broken, const Stage *first, const Stage *secon
   return all;
 }
 
-/* What was put elsewhere than written is not written there again: with the record, that bus is another one. */
-static void forget_raised(TestLife *life, const Stage *first) {
-  for (guint i = 0; i < life->devices->len; i++) {
-    TestDevice *device = life->devices->pdata[i];
-    const BerthDevice *planned = device->before && device->keeps_address ? planned_device(first, device) : NULL;
-    if (planned != NULL && test_holds_raised(planned))
-      device->keeps_address = FALSE;
-  }
-}
-
 /* With a record, what fits without one may lack room; and a new controller of the chipset may want the place that it alone can
  * have, where another device has been put since there was no such controller. Ports are numbered in their order, and so are taken
  * for one another. */
@@ -164,7 +154,6 @@ static gboolean may_fail(const Stage *stage) {
 
 static char *check_edit(TestLife *life, const Stage *first) {
   g_auto(Stage) alone = {0}, second = {0};
-  forget_raised(life, first);
   if (!settle(&alone, life, TRUE))
     return NULL;
   stage_plan(&second, life, TRUE, berth_plan_record(first->plan));

@@ -318,6 +318,19 @@ static gboolean give_place(BerthRecall *recall, BerthDevice *device, const Berth
   return TRUE;
 }
 
+/* Where a conventional hierarchy had to be started for @device, it is one bus further on than written (addressing §3.7): the
+ * written bus is the port that was added for the bridge. Written so again, it is there again. */
+static gboolean was_raised(const BerthRecall *recall, const BerthDevice *device, const BerthRecordEntry *entry) {
+  BerthAddress raised = device->written;
+  if (raised.type != BERTH_ADDRESS_PCI || entry->gone != NULL)
+    return FALSE;
+  g_autofree char *key = g_strdup_printf("controller=pci:%" G_GUINT64_FORMAT, raised.value[BERTH_PCI_BUS]);
+  raised.value[BERTH_PCI_BUS]++;
+  const BerthDevice *port = g_hash_table_lookup(recall->controllers, key);
+  return berth_model_address_equal(&raised, &entry->address) && port != NULL && port->node == NULL &&
+         !fits(recall, device, &device->written);
+}
+
 static void fill_sticky(BerthDevice *device, const BerthRecordEntry *entry) {
   for (guint i = 0; i < G_N_ELEMENTS(device->element->sticky) && device->element->sticky[i] != NULL; i++) {
     const char *path = device->element->sticky[i];
@@ -335,6 +348,13 @@ static gboolean apply(BerthRecall *recall, BerthDevice *device, GHashTable *host
   fill_sticky(device, entry);
   if (!recall->same_machine || entry->address.type == BERTH_ADDRESS_NONE)
     return TRUE;
+  if (device->rule == BERTH_RULE_DOCUMENT && was_raised(recall, device, entry)) {
+    g_autofree char *written = place_of(device);
+    if (written != NULL && g_hash_table_lookup(recall->used, written) == device)
+      g_hash_table_remove(recall->used, written);
+    device->address = (BerthAddress){.type = BERTH_ADDRESS_NONE};
+    device->rule = BERTH_RULE_NONE;
+  }
   gboolean open = is_open(device);
   if (open ? kind_change(device, entry) != KIND_CHANGED : berth_model_address_equal(&device->address, &entry->address))
     bring_back_hosts(recall, device, entry, hosts);

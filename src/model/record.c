@@ -352,6 +352,21 @@ static gboolean read_keys(const Reader *reader, JsonNode *node, GPtrArray *keys,
   return TRUE;
 }
 
+/* Names of elements, then perhaps that of an attribute: "model/@name". They are written into documents. */
+static gboolean is_path(const char *path) {
+  for (;;) {
+    gboolean attribute = *path == '@';
+    path += attribute;
+    if (!g_ascii_isalpha(*path) && *path != '_')
+      return FALSE;
+    while (g_ascii_isalnum(*path) || (*path != '\0' && strchr("_-.", *path) != NULL))
+      path++;
+    if (*path == '\0' || attribute || *path != '/')
+      return *path == '\0';
+    path++;
+  }
+}
+
 static gboolean read_values(const Reader *reader, JsonNode *node, BerthRecordEntry *entry, GError **error) {
   if (node == NULL || !JSON_NODE_HOLDS_OBJECT(node))
     return bad(reader, error, "'values' is not an object");
@@ -361,7 +376,7 @@ static gboolean read_values(const Reader *reader, JsonNode *node, BerthRecordEnt
   json_object_iter_init_ordered(&iter, json_node_get_object(node));
   while (json_object_iter_next_ordered(&iter, &path, &value)) {
     BerthSet set = {NULL, NULL};
-    if (!printable(path) || *path == '\0')
+    if (!is_path(path))
       return bad(reader, error, "'values' has a bad path");
     if (!read_text(reader, value, path, &set.value, error))
       return FALSE;
