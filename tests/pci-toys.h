@@ -12,7 +12,7 @@
 
 #include "facts/facts.h"
 #include "facts/machine.h"
-#include "families/pci.h"
+#include "families/rows.h"
 
 #define CONV (BERTH_PCI_CONVENTIONAL | BERTH_PCI_AUTO)
 #define PCIE BERTH_PCI_BY_MACHINE
@@ -196,7 +196,7 @@ G_GNUC_UNUSED static Guest *guest_new(const char *machine, const char *line) {
 G_GNUC_UNUSED static gboolean guest_assign(Guest *guest, GError **error) {
   BerthAssignment assignment = {guest->inventory, guest->facts, guest->record, elements,
                                 classify,         guest->notes, NULL,          guest->pcie_ports};
-  return berth_families_pci.assign(&assignment, error);
+  return berth_families_pci_assign(&assignment, error);
 }
 
 G_GNUC_UNUSED static char *guest_line(const Guest *guest) {

@@ -22,7 +22,7 @@ static void check_sound(const Guest *guest) {
     if (device->element->id == BERTH_CONTROLLER)
       g_assert_cmpint(device->index, <, BERTH_PCI_MAX_BUSES);
   }
-  berth_families_pci.finish(guest->inventory);
+  berth_families_pci_number(guest->inventory);
   for (guint i = 1; i < guest->inventory->devices->len; i++) {
     const BerthDevice *device = guest->inventory->devices->pdata[i];
     g_assert_cmpint(device->guest_bus, >=, 0);

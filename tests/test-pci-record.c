@@ -111,7 +111,7 @@ static void test_bridges_return(void) {
   g_autoptr(BerthRecord) record = record_new("rp#1@00:02.0 !rp#2@00:02.1 rp#3@00:02.2 vd@01:00.0 vd@03:00.0");
   g_autoptr(Guest) guest = guest_new("q35", devices);
   BerthAssignment assignment = {guest->inventory, NULL, record, elements, classify, guest->notes, before};
-  g_assert_true(berth_families_pci.assign(&assignment, NULL));
+  g_assert_true(berth_families_pci_assign(&assignment, NULL));
   g_autofree char *line = guest_line(guest);
   g_assert_cmpstr(line, ==, "rp#1@00:02.0+ rp#3@00:02.2 vd@01:00.0 vd@03:00.0 rng@02:00.0 rp#2@00:02.1");
   g_assert_cmpuint(guest->notes->len, ==, 0);
@@ -267,7 +267,7 @@ static gboolean define_again(const char *machine, GString *bridges, GArray *item
   guest->record = record;
   guest_assign(guest, &error);
   g_assert_no_error(error);
-  berth_families_pci.finish(guest->inventory);
+  berth_families_pci_number(guest->inventory);
   check_kept(guest, items, first, guest->notes->len > 0);
   for (guint i = 1; i < guest->inventory->devices->len; i++) {
     const BerthDevice *device = guest->inventory->devices->pdata[i];

@@ -326,7 +326,7 @@ static void check_properties(const Guest *guest, guint n, const char *expected) 
   g_autoptr(JsonNode) node = json_node_new(JSON_NODE_OBJECT);
   JsonObject *props = json_object_new();
   json_node_take_object(node, props);
-  berth_families_pci.properties(guest->inventory, device, props);
+  berth_families_pci_properties(guest->inventory, device, props);
   g_autofree char *text = json_to_string(node, FALSE);
   g_assert_cmpstr(text, ==, expected);
 }
@@ -350,7 +350,7 @@ static void check_located(const Guest *guest, const char *bus, gint64 devfn, con
   json_object_set_int_member(values, "addr", devfn);
   BerthReadBack answer = {bus, values};
   BerthAddress address = {0};
-  gboolean located = berth_families_pci.locate(guest->inventory, guest->inventory->devices->pdata[1], &answer, &address);
+  gboolean located = berth_families_pci_locate(guest->inventory, guest->inventory->devices->pdata[1], &answer, &address);
   g_autofree char *text = located ? berth_model_address_to_string(&address) : g_strdup("nowhere");
   g_assert_cmpstr(text, ==, expected);
 }
@@ -373,7 +373,7 @@ static void check_fits(const char *machine, const char *bridges, const char *dev
   g_autofree char *line = g_strconcat(bridges, " ", device, NULL);
   g_autoptr(Guest) guest = guest_new(machine, line);
   const BerthDevice *last = guest->inventory->devices->pdata[guest->inventory->devices->len - 1];
-  g_assert_cmpint(berth_families_pci.fits(guest->inventory, last, &last->address), ==, expected);
+  g_assert_cmpint(berth_families_pci_fits(guest->inventory, last, &last->address), ==, expected);
 }
 
 static void test_fits(void) {

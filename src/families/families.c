@@ -1,37 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "families/families.h"
 
-#include "families/pci.h"
 #include "families/rows.h"
-
-/* The PCI family keeps its row beside its code, and C lets no table start with a copy of it: its functions are passed on. */
-static gboolean pci_assign(BerthAssignment *assignment, GError **error) {
-  return berth_families_pci.assign(assignment, error);
-}
-
-static void pci_finish(BerthInventory *inventory) {
-  if (berth_families_pci.finish != NULL)
-    berth_families_pci.finish(inventory);
-}
-
-static gboolean pci_fits(const BerthInventory *inventory, const BerthDevice *device, const BerthAddress *address) {
-  return berth_families_pci.fits == NULL || berth_families_pci.fits(inventory, device, address);
-}
-
-static void pci_properties(const BerthInventory *inventory, const BerthDevice *device, JsonObject *props) {
-  berth_families_pci.properties(inventory, device, props);
-}
-
-static gboolean pci_locate(const BerthInventory *inventory, const BerthDevice *device, const BerthReadBack *answer,
-                           BerthAddress *address) {
-  return berth_families_pci.locate(inventory, device, answer, address);
-}
-
-static char *pci_immovable(const BerthInventory *inventory, const BerthDevice *device) {
-  return berth_families_pci.immovable(inventory, device);
-}
-
-static const char *const pci_read_back[] = {"addr", NULL};
 
 /* addressing §1.5; drive and ccid are assigned before all others, when the devices' defaults are filled in (§1.1, stages 5 and 6).
  * USB comes before PCI, and not after it as there, because it may add controllers, which want a PCI address; it reads none. */
@@ -63,13 +33,13 @@ const BerthFamily berth_families[] = {
      .read_back = berth_families_usb_read_back,
      .locate = berth_families_usb_locate},
     {.type = BERTH_ADDRESS_PCI,
-     .assign = pci_assign,
-     .finish = pci_finish,
-     .fits = pci_fits,
-     .immovable = pci_immovable,
-     .properties = pci_properties,
-     .read_back = pci_read_back,
-     .locate = pci_locate},
+     .assign = berth_families_pci_assign,
+     .finish = berth_families_pci_number,
+     .fits = berth_families_pci_fits,
+     .immovable = berth_families_pci_immovable,
+     .properties = berth_families_pci_properties,
+     .read_back = berth_families_pci_read_back,
+     .locate = berth_families_pci_locate},
     {.type = BERTH_ADDRESS_DIMM,
      .assign = berth_families_dimm_assign,
      .properties = berth_families_dimm_properties,

@@ -5,7 +5,7 @@
 
 #include "facts/machine.h"
 #include "families/pci-search.h"
-#include "families/pci.h"
+#include "families/rows.h"
 
 #define NO_NUMBER (-1)
 #define LAST_NUMBER 255

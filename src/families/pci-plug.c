@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "families/pci-plug.h"
 
+#include "families/rows.h"
+
 static gboolean has_acpi(const BerthInventory *inventory) {
   return berth_xml_node_child(berth_xml_node_child(inventory->document->root, "features"), "acpi") != NULL;
 }

@@ -6,5 +6,3 @@
 
 /* Whether devices can be plugged into the bus @number of a running guest. */
 gboolean berth_families_pci_pluggable(const BerthInventory *inventory, guint number);
-/* BerthFamily.immovable. */
-char *berth_families_pci_immovable(const BerthInventory *inventory, const BerthDevice *device);

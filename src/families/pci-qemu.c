@@ -4,6 +4,7 @@
 #include <berth/error.h>
 
 #include "facts/facts.h"
+#include "families/rows.h"
 
 /* QEMU's name of the bus that controller @number provides (addressing §9.3); NULL: there is no such controller. */
 static char *bus_name(const BerthInventory *inventory, guint number) {

@@ -4,13 +4,8 @@
 
 #include "families/pci-bus.h"
 
-/* The members of BerthFamily. */
-void berth_families_pci_properties(const BerthInventory *inventory, const BerthDevice *device, JsonObject *props);
-gboolean berth_families_pci_locate(const BerthInventory *inventory, const BerthDevice *device, const BerthReadBack *answer,
-                                   BerthAddress *address);
 /* That no pci-bridge sits on a bus of its own index or a greater one, as libvirt demands (addressing §3.9). Errors: BAD_INPUT,
- * @chosen then
- * tells whether it was not the document that put it there. */
+ * @chosen then tells whether it was not the document that put it there. */
 gboolean berth_families_pci_check_bridges(const BerthAssignment *assignment, gboolean *chosen, GError **error);
 /* Option defaults of PCI controllers (addressing §3.9). Errors: NO_ROOM. */
 gboolean berth_families_pci_options(const BerthAssignment *assignment, GError **error);

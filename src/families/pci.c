@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "families/pci.h"
+#include "families/rows.h"
 
 #include <berth/error.h>
 
@@ -67,7 +67,7 @@ static void recall_bridges(BerthPci *pci) {
   }
 }
 
-static gboolean assign(BerthAssignment *assignment, GError **error) {
+gboolean berth_families_pci_assign(BerthAssignment *assignment, GError **error) {
   g_auto(BerthPci) pci = {.assignment = assignment};
   pci.buses = g_ptr_array_new_with_free_func(g_free);
   pci.owners = g_hash_table_new(NULL, NULL);
@@ -100,7 +100,7 @@ static const BerthDevice *bridge_of(const BerthInventory *inventory, guint64 bus
   return controller;
 }
 
-static gboolean fits(const BerthInventory *inventory, const BerthDevice *device, const BerthAddress *address) {
+gboolean berth_families_pci_fits(const BerthInventory *inventory, const BerthDevice *device, const BerthAddress *address) {
   const BerthPciModel *root = NULL, *model = NULL;
   bridge_of(inventory, 0, &root);
   bridge_of(inventory, address->value[BERTH_PCI_BUS], &model);
@@ -115,15 +115,4 @@ static gboolean fits(const BerthInventory *inventory, const BerthDevice *device,
          slot >= model->first && slot <= model->last;
 }
 
-static const char *const read_back[] = {"addr", NULL};
-
-const BerthFamily berth_families_pci = {
-    .type = BERTH_ADDRESS_PCI,
-    .assign = assign,
-    .finish = berth_families_pci_number,
-    .fits = fits,
-    .properties = berth_families_pci_properties,
-    .immovable = berth_families_pci_immovable,
-    .read_back = read_back,
-    .locate = berth_families_pci_locate,
-};
+const char *const berth_families_pci_read_back[] = {"addr", NULL};

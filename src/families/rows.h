@@ -1,9 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the rows of families.c are made of: the functions of each family, called as the members of BerthFamily (model/family.h says
- * what each must do). The PCI family has a header of its own, pci.h. */
+ * what each must do). */
 #pragma once
 
 #include "model/family.h"
+
+/* pci.c, pci-number.c, pci-plug.c, pci-qemu.c: buses, slots, functions (addressing §3); grows bridges and ports. number() fills
+ * device->guest_bus and device->path as firmware will number the buses: depth first, by slot and function (guest-bus-numbers §1,
+ * §2); -1 and NULL for what is not PCI, -1 for what the guest will not see. */
+gboolean berth_families_pci_assign(BerthAssignment *assignment, GError **error);
+void berth_families_pci_number(BerthInventory *inventory);
+gboolean berth_families_pci_fits(const BerthInventory *inventory, const BerthDevice *device, const BerthAddress *address);
+char *berth_families_pci_immovable(const BerthInventory *inventory, const BerthDevice *device);
+void berth_families_pci_properties(const BerthInventory *inventory, const BerthDevice *device, JsonObject *props);
+gboolean berth_families_pci_locate(const BerthInventory *inventory, const BerthDevice *device, const BerthReadBack *answer,
+                                   BerthAddress *address);
+extern const char *const berth_families_pci_read_back[];
 
 /* drive.c: disks on ide, sata, scsi, fdc and nvme controllers, SCSI host devices (addressing §4). assign() is called when the
  * disks' buses are known and before the controllers that drive addresses imply are added; being called again changes nothing. */
