@@ -30,6 +30,17 @@ typedef enum { BERTH_DEFINE_DRY_RUN = 1 << 0, BERTH_DEFINE_ALLOW_MOVE = 1 << 1 }
  */
 BERTH_API gboolean berth_define(Berth *berth, const BerthDomain *domain, guint flags, const BerthPlanOptions *options,
                                 BerthPlan **plan, GError **error);
+/**
+ * berth_define_revision:
+ * @number: of the revision to go back to
+ * @plan: (out) (transfer full) (nullable): where everything is
+ *
+ * Makes a new revision whose document is that of revision @number, and so every place; the places of devices that have come since
+ * are kept for them. Errors: BERTH_ERROR_NOT_FOUND (no such revision), BERTH_ERROR_CONFLICT: a device that has come since sits
+ * where that revision has another one (both named), and would lose its place; BERTH_DEFINE_ALLOW_MOVE lets it.
+ */
+BERTH_API gboolean berth_define_revision(Berth *berth, const char *guest, guint number, guint flags, BerthPlan **plan,
+                                         GError **error);
 /** berth_undefine: forgets the guest with all revisions. BERTH_ERROR_BUSY while it runs. */
 BERTH_API gboolean berth_undefine(Berth *berth, const char *guest, GError **error);
 

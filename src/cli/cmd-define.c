@@ -1,16 +1,29 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "verbs.h"
 
+#define NONE G_MININT
+
+/* Nothing of a stored revision is planned anew. */
+static gboolean check_revision(int number, gboolean planned, GError **error) {
+  if (number >= 1 && !planned)
+    return TRUE;
+  g_set_error_literal(error, BERTH_ERROR, BERTH_ERROR_USAGE,
+                      number < 1 ? "--revision: they are counted from 1" : "--revision: --os and --pcie-ports are for a FILE");
+  return FALSE;
+}
+
 gboolean cli_cmd_define(Cli *cli, GStrv words, GError **error) {
   gboolean dry_run = FALSE, allow_move = FALSE, json = FALSE;
   g_autofree char *os = NULL;
   g_autofree char *ports = NULL;
+  int revision = NONE;
   BerthPlanOptions options = {0};
   const GOptionEntry entries[] = {
       {"dry-run", 0, 0, G_OPTION_ARG_NONE, &dry_run, "Only say what would be", NULL},
       {"allow-move", 0, 0, G_OPTION_ARG_NONE, &allow_move, "Let written addresses take recorded places", NULL},
       {"os", 0, 0, G_OPTION_ARG_STRING, &os, CLI_OS_HELP, "ID"},
       {"pcie-ports", 0, 0, G_OPTION_ARG_STRING, &ports, CLI_PORTS_HELP, "N"},
+      {"revision", 0, 0, G_OPTION_ARG_INT, &revision, "Go back to revision N of GUEST", "N"},
       {"json", 0, 0, G_OPTION_ARG_NONE, &json, "With --dry-run: print JSON", NULL},
       {0},
   };
@@ -19,18 +32,25 @@ gboolean cli_cmd_define(Cli *cli, GStrv words, GError **error) {
     g_set_error_literal(error, BERTH_ERROR, BERTH_ERROR_USAGE, "--json: only --dry-run has a table to print");
     return FALSE;
   }
-  g_autoptr(BerthDomain) domain = files != NULL ? cli_read_domain(files[0], error) : NULL;
-  g_autoptr(Berth) berth = domain != NULL ? cli_open(cli, error) : NULL;
+  gboolean back = revision != NONE;
+  if (files == NULL || (back && !check_revision(revision, os != NULL || ports != NULL, error)))
+    return FALSE;
+  g_autoptr(BerthDomain) domain = !back ? cli_read_domain(files[0], error) : NULL;
+  g_autoptr(Berth) berth = back || domain != NULL ? cli_open(cli, error) : NULL;
   g_autoptr(BerthPlan) plan = NULL;
   guint flags = (dry_run ? BERTH_DEFINE_DRY_RUN : 0) | (allow_move ? BERTH_DEFINE_ALLOW_MOVE : 0);
-  if (berth == NULL || !cli_ports(ports, &options, error) || !cli_os(domain, os, &options, error) ||
-      !berth_define(berth, domain, flags, &options, &plan, error))
+  if (berth == NULL || !cli_ports(ports, &options, error) || (!back && !cli_os(domain, os, &options, error)) ||
+      !(back ? berth_define_revision(berth, files[0], (guint)revision, flags, &plan, error)
+             : berth_define(berth, domain, flags, &options, &plan, error)))
     return FALSE;
   cli_print_notes(plan);
   if (dry_run) {
     g_autoptr(GPtrArray) rows = berth_plan_rows(plan);
     return cli_print_rows(rows, CLI_ROWS_PLAN, json, error);
   }
-  cli_print("Domain '%s' defined from %s\n", berth_domain_name(domain), files[0]);
+  if (back)
+    cli_print("Domain '%s' defined as in revision %d\n", files[0], revision);
+  else
+    cli_print("Domain '%s' defined from %s\n", berth_domain_name(domain), files[0]);
   return TRUE;
 }

@@ -24,7 +24,7 @@ const CliVerb cli_verbs[] = {
     {"diff", STATELESS, "FILE|GUEST FILE|GUEST [--json]", "Show what a guest sees differently with one or the other", cli_cmd_diff},
     {"rehearse", STATELESS, "FILE|GUEST [--json] [--timeout SECONDS]", "Start QEMU with the hardware alone, and see where it is",
      cli_cmd_rehearse},
-    {"define", DEFINITIONS, "FILE [--dry-run] [--allow-move] [--pcie-ports N] [--os ID]",
+    {"define", DEFINITIONS, "FILE | --revision N GUEST [--dry-run] [--allow-move] [--pcie-ports N] [--os ID]",
      "Record a guest, or a new definition of it", cli_cmd_define},
     {"undefine", DEFINITIONS, "GUEST", "Forget a guest with all that was recorded", cli_cmd_undefine},
     {"list", DEFINITIONS, "[--all|--inactive] [--state-running] [--name|--uuid] …", "List guests: those that run, or all",

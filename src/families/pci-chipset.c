@@ -82,8 +82,9 @@ gboolean berth_families_pci_chipset_owns(const BerthPci *pci, const BerthDevice 
 static gboolean take_builtin(BerthPci *pci, BerthPciClient *client, const Builtin *builtin, GError **error) {
   BerthDevice *device = client->device;
   BerthAddress place = berth_model_address_pci(0, builtin->slot, builtin->function);
-  /* An address of another kind cannot be meant for the machine's own. */
-  if (device->address.type != BERTH_ADDRESS_PCI || berth_families_pci_wanting(&device->address)) {
+  /* Neither an address of another kind is meant for the machine's own, nor one that only another model of that number had. */
+  if (device->written.type != BERTH_ADDRESS_PCI || device->address.type != BERTH_ADDRESS_PCI ||
+      berth_families_pci_wanting(&device->address)) {
     device->address = place;
     device->rule = BERTH_RULE_FIXED;
   } else if (!berth_model_address_equal(&device->address, &place)) {

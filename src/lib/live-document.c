@@ -178,6 +178,22 @@ gboolean berth_lib_live_inherit(BerthRecord *record, const BerthRecord *other, c
   return record->entries->len > before;
 }
 
+const BerthRecordEntry *berth_lib_live_displaced(const BerthRecord *record, const BerthRecord *other,
+                                                 const BerthRecordEntry **holder) {
+  for (guint i = 0; i < other->entries->len; i++) {
+    const BerthRecordEntry *entry = g_ptr_array_index(other->entries, i);
+    g_autofree char *place = berth_model_record_place(&entry->address, entry->kind);
+    for (guint j = 0; j < record->entries->len && place != NULL && entry->gone == NULL; j++) {
+      const BerthRecordEntry *one = g_ptr_array_index(record->entries, j);
+      g_autofree char *its = berth_model_record_place(&one->address, one->kind);
+      *holder = one;
+      if (one->gone == NULL && g_strcmp0(place, its) == 0 && !shares(one, entry))
+        return entry;
+    }
+  }
+  return NULL;
+}
+
 void berth_lib_live_release(BerthRecord *record) {
   for (guint i = record->entries->len; i-- > 0;)
     if (g_strcmp0(((BerthRecordEntry *)g_ptr_array_index(record->entries, i))->gone, WHILE_IT_RUNS) == 0)
