@@ -165,10 +165,21 @@ gboolean berth_base_file_write(const char *path, GBytes *bytes, int mode, GError
   return berth_base_file_draft_commit(draft, error);
 }
 
-gboolean berth_base_file_make_dir(const char *path, GError **error) {
-  if (g_mkdir_with_parents(path, 0700) != 0) {
-    g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: cannot be made: %s", path, g_strerror(errno));
+/* Its own name is on disk only once the folder above is synced. */
+static gboolean make_dir(const char *path) {
+  if (g_file_test(path, G_FILE_TEST_IS_DIR))
+    return TRUE;
+  g_autofree char *parent = g_path_get_dirname(path);
+  if (!g_str_equal(parent, path) && !make_dir(parent))
     return FALSE;
-  }
-  return TRUE;
+  if (g_mkdir(path, 0700) != 0 && !(errno == EEXIST && g_file_test(path, G_FILE_TEST_IS_DIR)))
+    return FALSE;
+  return sync_dir(parent);
+}
+
+gboolean berth_base_file_make_dir(const char *path, GError **error) {
+  if (make_dir(path))
+    return TRUE;
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: cannot be made: %s", path, g_strerror(errno));
+  return FALSE;
 }

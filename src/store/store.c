@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/file.h"
+
 #define BUSY_MS 10000
 #define STEP_US 10000ul
 
@@ -90,7 +92,7 @@ static gboolean connect_file(BerthStore *store, int flags, GError **error) {
     return FALSE;
   }
   sqlite3_busy_timeout(store->db, BUSY_MS);
-  if (read_schema(store, error) < 0 || !berth_store_sql_run(store, "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL", error)) {
+  if (read_schema(store, error) < 0 || !berth_store_sql_run(store, "PRAGMA foreign_keys = ON; PRAGMA synchronous = EXTRA", error)) {
     disconnect(store);
     return FALSE;
   }
@@ -143,7 +145,10 @@ static void sync_folder(const char *dir) {
   close(fd);
 }
 
-/* Two processes that turn a new file to WAL at once may both be told BUSY without having waited. */
+/*
+ * A file that was made by a process that then died may not be WAL yet, so every write looks. Two processes that turn a new file to
+ * WAL at once may both be told BUSY without having waited.
+ */
 static gboolean turn_to_wal(BerthStore *store, GError **error) {
   for (int waited = 0;; waited += 10) {
     int result = sqlite3_exec(store->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
@@ -156,17 +161,13 @@ static gboolean turn_to_wal(BerthStore *store, GError **error) {
 }
 
 static gboolean make_file(BerthStore *store, GError **error) {
-  if (g_mkdir_with_parents(store->dir, 0700) != 0) {
-    g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: cannot make the state folder: %s", store->dir, g_strerror(errno));
+  if (!berth_base_file_make_dir(store->dir, error)) {
+    g_prefix_error(error, "state folder ");
     return FALSE;
   }
   g_autofree char *parent = g_path_get_dirname(store->dir);
   if (!connect_file(store, SQLITE_OPEN_CREATE, error))
     return FALSE;
-  if (!turn_to_wal(store, error)) {
-    disconnect(store);
-    return FALSE;
-  }
   sync_folder(store->dir);
   sync_folder(parent);
   return TRUE;
@@ -193,7 +194,7 @@ static void roll_back(BerthStore *store) {
 
 BerthStoreWrite *berth_store_write_begin(BerthStore *store, GError **error) {
   g_return_val_if_fail(!store->writing, NULL);
-  if (store->db == NULL && !make_file(store, error))
+  if ((store->db == NULL && !make_file(store, error)) || !turn_to_wal(store, error))
     return NULL;
   if (!berth_store_sql_run(store, "BEGIN IMMEDIATE", error))
     return NULL;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What berth remembers: guests with every revision of their document and record, and what runs. SQLite (WAL, synchronous=FULL)
- * in one file, "berth.db" in the state folder; nothing outside this folder of the source sees SQL.
+ * What berth remembers: guests with every revision of their document and record, and what runs. SQLite (WAL, synchronous=EXTRA,
+ * which counts until the file is WAL) in one file, "berth.db" in the state folder; nothing outside this folder of the source sees
+ * SQL.
  *
  * A store that does not exist reads as an empty one; the first write makes it. Times are ISO 8601 UTC and given by the caller.
  * Errors of every function: FAILED (I/O, disk full, damaged), BUSY (another process writes for more than ten seconds), NEWER.
