@@ -34,7 +34,7 @@ $(SANITIZED)/build.ninja:
 build: deps $(BUILD)/build.ninja
 	ninja -C $(BUILD)
 
-$(BUILD)/guest/vmlinuz:
+$(BUILD)/guest/vmlinuz: tools/guest-image.py
 	python3 tools/guest-image.py $(BUILD)/guest
 
 run: build $(BUILD)/guest/vmlinuz

@@ -10,7 +10,12 @@ first serial port, one line for each PCI function:
   BERTH-GUEST path=02.0/00.0 bus=1 id=1af4:1041 class=0x020000 mac=52:54:00:00:00:01 block=-
 
 path: slot.function from the root bus down; bus: the number the firmware gave to the bus the function sits on. Then
-"BERTH-GUEST end", and it powers off.
+"BERTH-GUEST end", and it powers off; with "berth.stay" on its command line it stays. With "berth.ask" it stays, too, and then answers
+each line that comes on that port with where it sees its devices, by their paths below /sys/devices, and "BERTH-GUEST end":
+
+  BERTH-GUEST pci pci0000:00/0000:00:02.0/0000:01:00.0
+  BERTH-GUEST net PATH MAC · block PATH SECTORS · port PATH NAME · input PATH NAME · usb PATH VENDOR:PRODUCT
+  BERTH-GUEST memory INDEX        a block of memory, by its number
 """
 import glob
 import gzip
@@ -22,6 +27,9 @@ import sys
 # Where the driver of a device is a module; loaded by the guest with what they depend on.
 MODULES = ["virtio_pci", "virtio_blk", "virtio_net", "virtio_scsi", "e1000", "e1000e", "8139cp", "ata_piix", "ahci", "sd_mod",
            "sym53c8xx", "sr_mod"]
+# The same for what is only plugged while the guest runs.
+PLUGGED = ["vmxnet3", "xhci_pci", "usb_storage", "usbhid", "hid_generic", "virtio_input", "virtio_console", "virtio_rng",
+           "i6300esb", "mptsas", "megaraid_sas", "vmw_pvscsi", "shpchp"]
 
 INIT = r"""#!/bin/busybox sh
 /bin/busybox mkdir -p /proc /sys /dev /tmp
@@ -44,7 +52,7 @@ for device in /sys/bus/pci/devices/*; do
     ????:??:??.?) path="$path${path:+/}${part#????:??:}"; bus=${part#????:}; bus=$((0x${bus%%:*})) ;;
     esac
   done
-  IFS=' '
+  unset IFS
   first net/*/address virtio*/net/*/address
   mac=-; [ -n "$found" ] && read -r mac < "$found"
   read -r vendor < vendor; read -r id < device; read -r class < class
@@ -54,6 +62,38 @@ for device in /sys/bus/pci/devices/*; do
 done
 echo "BERTH-GUEST end"
 } > /dev/ttyS0
+below() { cd -P "$1" 2>/dev/null && below=${PWD#/sys/devices/}; }
+answer() {
+  for device in /sys/bus/pci/devices/*; do below "$device" && echo "BERTH-GUEST pci $below"; done
+  for device in /sys/class/net/*; do
+    [ -e "$device/device" ] && below "$device" && read -r word < address && echo "BERTH-GUEST net $below $word"
+  done
+  for device in /sys/block/*; do
+    [ -e "$device/device" ] && below "$device" && read -r word < size && echo "BERTH-GUEST block $below $word"
+  done
+  for device in /sys/class/virtio-ports/*; do
+    [ -e "$device/name" ] && below "$device" && read -r word < name && echo "BERTH-GUEST port $below $word"
+  done
+  for device in /sys/class/input/input*; do
+    [ -e "$device" ] && below "$device" && read -r word < name && echo "BERTH-GUEST input $below $word"
+  done
+  for device in /sys/bus/usb/devices/*; do
+    [ -e "$device/idVendor" ] && below "$device" && read -r word < idVendor && read -r id < idProduct &&
+      echo "BERTH-GUEST usb $below $word:$id"
+  done
+  for device in /sys/devices/system/memory/memory*; do
+    [ -e "$device" ] && echo "BERTH-GUEST memory ${device##*/memory}"
+  done
+  cd /
+  echo "BERTH-GUEST end"
+}
+case $(cat /proc/cmdline) in *berth.ask*)
+  for module in $(cat /plugged); do modprobe "$module" 2>/dev/null; done
+  exec 3<>/dev/ttyS0
+  stty raw -echo <&3
+  echo "BERTH-GUEST ready" >&3
+  while read -r line <&3; do answer >&3; done ;;
+esac
 case $(cat /proc/cmdline) in *berth.stay*) while :; do sleep 3600; done ;; esac
 sync
 poweroff -f
@@ -86,7 +126,8 @@ def main():
         print(__doc__.strip())
         return 0 if sys.argv[1:] in (["-h"], ["--help"]) else 2
     folder = os.path.abspath(sys.argv[1])
-    if os.path.exists(os.path.join(folder, "initramfs.gz")) and os.path.exists(os.path.join(folder, "vmlinuz")):
+    done = [os.path.join(folder, name) for name in ("initramfs.gz", "vmlinuz")]
+    if all(os.path.exists(path) and os.path.getmtime(path) > os.path.getmtime(__file__) for path in done):
         return 0
     busybox = shutil.which("busybox")
     if busybox is None or "depmod" not in run(busybox, "--list").split():
@@ -122,7 +163,7 @@ def build(folder, kernel, root, busybox):
             name, _, rest = line.partition(":")
             needs[name.strip()] = rest.split()
     relative = {name: os.path.relpath(path, tree) for name, path in found.items()}
-    wanted, queue = {}, [relative[name] for name in MODULES if name in relative]
+    wanted, queue = {}, [relative[name] for name in MODULES + PLUGGED if name in relative]
     while queue:
         path = queue.pop()
         if path not in wanted:
@@ -138,8 +179,9 @@ def build(folder, kernel, root, busybox):
     for name in ("bin", "dev"):
         os.makedirs(os.path.join(root, name), exist_ok=True)
     shutil.copy(busybox, os.path.join(root, "bin/busybox"))
-    with open(os.path.join(root, "modules"), "w") as out:
-        out.write("\n".join(MODULES) + "\n")
+    for name, modules in (("modules", MODULES), ("plugged", PLUGGED)):
+        with open(os.path.join(root, name), "w") as out:
+            out.write("\n".join(modules) + "\n")
     with open(os.path.join(root, "init"), "w") as out:
         out.write(INIT)
     os.chmod(os.path.join(root, "init"), 0o755)
