@@ -47,10 +47,11 @@ BERTH_API gboolean berth_undefine(Berth *berth, const char *guest, GError **erro
 /** BerthGuestInfo: strings owned by it. */
 typedef struct {
   char *name, *uuid, *machine;
-  char *state;    /* "shut off", "running", "paused", "crashed" (virsh's words) */
-  char *since;    /* ISO 8601: when it got into that state, or was defined */
-  guint revision; /* of the newest definition, from 1 */
-  gint64 pid;     /* of QEMU; 0: not running */
+  char *state;        /* "shut off", "running", "paused", "crashed" (virsh's words) */
+  char *since;        /* ISO 8601: when it got into that state, or was defined */
+  guint revision;     /* of the newest definition, from 1 */
+  gint64 pid;         /* of QEMU; 0: not running */
+  gboolean autostart; /* systemd starts it with the host */
   /* Of what runs, else of the newest definition; berth_info() only: */
   guint cpus;
   guint64 max_memory, memory; /* KiB: of the hardware, and what the guest may use of it */
@@ -111,6 +112,12 @@ typedef enum { BERTH_DESTROY_GRACEFUL = 1 << 0 } BerthDestroyFlags;
 BERTH_API gboolean berth_destroy(Berth *berth, const char *guest, guint flags, GError **error);
 /** berth_shutdown: asks the guest to power down (ACPI); returns when it was asked. */
 BERTH_API gboolean berth_shutdown(Berth *berth, const char *guest, GError **error);
+/**
+ * berth_autostart: whether systemd starts the guest with the host (for other users than root: with their session), as an instance
+ * of its template unit berth\@.service. Errors: BERTH_ERROR_FAILED (systemctl refuses), BERTH_ERROR_NOT_FOUND (there is no
+ * systemctl), BERTH_ERROR_USAGE (the state is not in the usual folder).
+ */
+BERTH_API gboolean berth_autostart(Berth *berth, const char *guest, gboolean on, GError **error);
 /** berth_reboot: asks the guest to power down, and resets it once it has; returns when it was asked. A later berth_shutdown() takes
  * the wish back. ACPI has no button for a reboot: this is what libvirt does, too. */
 BERTH_API gboolean berth_reboot(Berth *berth, const char *guest, GError **error);

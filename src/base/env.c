@@ -32,6 +32,8 @@ BerthEnv *berth_env_new(void) {
   }
   env->qemu = g_strdup(variable("BERTH_QEMU"));
   env->self = g_strdup("berth");
+  env->root = g_strdup(variable("BERTH_SYSTEMD_ROOT") != NULL ? variable("BERTH_SYSTEMD_ROOT") : "/");
+  env->notify = g_strdup(variable("NOTIFY_SOCKET"));
   env->config = g_strdup(variable("BERTH_CONFIG") != NULL ? variable("BERTH_CONFIG") : "/etc/berth/berth.conf");
   env->now = system_clock;
   return env;
@@ -46,6 +48,8 @@ void berth_env_free(BerthEnv *env) {
   g_free(env->qemu);
   g_free(env->qemu_user);
   g_free(env->config);
+  g_free(env->root);
+  g_free(env->notify);
   g_free(env->self);
   g_free(env);
 }
@@ -53,6 +57,7 @@ void berth_env_free(BerthEnv *env) {
 void berth_env_set_state(BerthEnv *env, const char *dir) {
   g_autofree char *full = g_canonicalize_filename(dir, NULL);
 
+  env->moved = TRUE;
   /* Absolute from here on: the supervisor leaves the working directory. */
   g_free(env->run_dir);
   g_free(env->cache_dir);

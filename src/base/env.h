@@ -8,6 +8,9 @@ struct BerthEnv {
   char *qemu;      /* NULL: the document's <emulator>, else qemu-system-x86_64 */
   char *qemu_user; /* NULL: what the configuration says */
   char *config;    /* the administrator's file, which may be missing */
+  gboolean moved;  /* the state is not in the usual folder */
+  char *root;      /* whose systemd units autostart is about; "/" */
+  char *notify;    /* systemd's socket for what a supervisor has to tell; NULL: none */
   char *self;
   gint64 (*now)(gpointer data);
   gpointer now_data;

@@ -7,6 +7,7 @@
 static const struct {
   const char *title;
   CliColumn column;
+  const char *none; /* what virsh says instead of "-" */
 } lines[] = {
     {"Id", {"PID", CLI_COLUMN_NUMBER}},
     {"Name", {"NAME", CLI_COLUMN_TEXT}},
@@ -19,6 +20,7 @@ static const struct {
     {"Max memory", {"MAX_MEMORY", CLI_COLUMN_NUMBER}},
     {"Used memory", {"USED_MEMORY", CLI_COLUMN_NUMBER}},
     {"Persistent", {"PERSISTENT", CLI_COLUMN_FLAG}},
+    {"Autostart", {"AUTOSTART", CLI_COLUMN_FLAG}, "disable"},
     {"Machine", {"MACHINE", CLI_COLUMN_TEXT}},
     {"Revision", {"REVISION", CLI_COLUMN_NUMBER}},
 };
@@ -48,6 +50,7 @@ static GPtrArray *cells_of(const BerthGuestInfo *info) {
   add(cells, "%" G_GUINT64_FORMAT " KiB", info->max_memory);
   add(cells, "%" G_GUINT64_FORMAT " KiB", info->memory);
   add(cells, "yes"); /* there are no others */
+  add(cells, "%s", info->autostart ? "enable" : "");
   add(cells, "%s", info->machine);
   add(cells, "%u", info->revision);
   g_ptr_array_add(cells, NULL);
@@ -77,7 +80,7 @@ gboolean cli_cmd_dominfo(Cli *cli, GStrv words, GError **error) {
   for (gsize i = 0; i < G_N_ELEMENTS(lines); i++) {
     const char *cell = g_ptr_array_index(cells, i);
     g_autofree char *title = g_strconcat(lines[i].title, ":", NULL);
-    cli_print("%-15s %s\n", title, *cell != '\0' ? cell : "-");
+    cli_print("%-15s %s\n", title, *cell != '\0' ? cell : lines[i].none != NULL ? lines[i].none : "-");
   }
   return TRUE;
 }

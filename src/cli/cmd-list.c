@@ -13,6 +13,7 @@ typedef struct {
   gboolean all, inactive, states[N_STATES];
   gboolean names, uuids, ids; /* the form: any of them, one guest a line */
   gboolean json;
+  gboolean autostart, no_autostart;
 } Wish;
 
 static gboolean state_wanted(const Wish *wish, const char *state) {
@@ -30,6 +31,8 @@ static gboolean state_wanted(const Wish *wish, const char *state) {
 static gboolean wanted(const Wish *wish, const BerthGuestInfo *guest) {
   gboolean by_state = wish->states[SHUTOFF] || wish->states[OTHER];
   if (wish->inactive ? guest->pid != 0 : !wish->all && !by_state && guest->pid == 0)
+    return FALSE;
+  if (wish->autostart != wish->no_autostart && guest->autostart != wish->autostart)
     return FALSE;
   return state_wanted(wish, guest->state);
 }
@@ -79,6 +82,8 @@ gboolean cli_cmd_list(Cli *cli, GStrv words, GError **error) {
       {"state-paused", 0, 0, G_OPTION_ARG_NONE, &wish.states[PAUSED], "Those that are paused", NULL},
       {"state-shutoff", 0, 0, G_OPTION_ARG_NONE, &wish.states[SHUTOFF], "Those that are shut off", NULL},
       {"state-other", 0, 0, G_OPTION_ARG_NONE, &wish.states[OTHER], "Those in another state", NULL},
+      {"autostart", 0, 0, G_OPTION_ARG_NONE, &wish.autostart, "Only those that systemd starts", NULL},
+      {"no-autostart", 0, 0, G_OPTION_ARG_NONE, &wish.no_autostart, "Only those that it does not", NULL},
       {"name", 0, 0, G_OPTION_ARG_NONE, &wish.names, "Only names, one a line", NULL},
       {"uuid", 0, 0, G_OPTION_ARG_NONE, &wish.uuids, "Only uuids, one a line", NULL},
       {"id", 0, 0, G_OPTION_ARG_NONE, &wish.ids, "Only process ids, one a line", NULL},

@@ -31,6 +31,8 @@ gboolean cli_cmd_run(Cli *cli, GStrv words, GError **error) {
     return FALSE;
   /* A guest does not end because nobody reads what is said about it. */
   signal(SIGPIPE, SIG_IGN);
+  /* systemd is told by this process alone (the environment has taken a copy), not by what it starts. */
+  g_unsetenv("NOTIFY_SOCKET");
   if (user != NULL)
     berth_env_set_qemu_user(cli->env, user);
   g_autoptr(Berth) berth = cli_open(cli, error);

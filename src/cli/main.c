@@ -32,6 +32,7 @@ const CliVerb cli_verbs[] = {
     {"dumpxml", DEFINITIONS, "GUEST [--revision N | --live]", "Print a guest's definition, with addresses", cli_cmd_dumpxml},
     {"history", DEFINITIONS, "GUEST", "Show the definitions of a guest: what came, what went", cli_cmd_history},
     {"forget", DEFINITIONS, "GUEST [DEVICE]", "Give away the place of a device that is gone", cli_cmd_forget},
+    {"autostart", DEFINITIONS, "GUEST [--disable]", "Have systemd start a guest with the host", cli_cmd_autostart},
     {"start", LIFE, "GUEST [--paused] [--qemu-user USER]", "Start a guest", cli_cmd_start},
     {"run", LIFE, "GUEST [--paused] [--qemu-user USER] [--restore FILE]", "Start a guest and stay with it until it ends",
      cli_cmd_run},

@@ -39,6 +39,7 @@ static BerthGuestInfo *info_of(const Berth *berth, const BerthStoreGuest *guest)
   info->machine = g_strdup(guest->machine);
   info->state = berth_lib_state(berth, guest);
   info->since = g_strdup(guest->run.since != NULL ? guest->run.since : guest->defined);
+  info->autostart = berth_lib_autostart_is_on(berth->env, guest->uuid);
   info->revision = guest->revision;
   info->pid = qemu != NULL ? qemu->pid : 0;
   return info;
@@ -105,7 +106,8 @@ gboolean berth_undefine(Berth *berth, const char *guest, GError **error) {
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_BUSY, "guest '%s': is running; destroy it first", found->name);
     return FALSE;
   }
-  if (!berth_lib_settle(berth, found, NULL, error))
+  /* A guest that is not there any more cannot be started: a link that stays would fail with each start of the host. */
+  if (!berth_lib_settle(berth, found, NULL, error) || !berth_lib_autostart_set(berth->env, found->uuid, FALSE, error))
     return FALSE;
   g_autoptr(BerthStoreWrite) write = berth_store_write_begin(berth->store, error);
   if (write == NULL || !berth_store_write_remove(write, found->uuid, error) ||

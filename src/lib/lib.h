@@ -89,6 +89,11 @@ gboolean berth_lib_owner_give_running(Berth *berth, const BerthStoreGuest *guest
 gboolean berth_lib_owner_take_back(Berth *berth, BerthStoreWrite *write, const char *uuid, GError **error);
 gboolean berth_lib_owner_settle(Berth *berth, const char *uuid, GError **error);
 
+/* autostart.c: whether systemd starts the guest; that it does, or not. Errors: FAILED (systemctl's words), NOT_FOUND (no
+ * systemctl). */
+gboolean berth_lib_autostart_is_on(const BerthEnv *env, const char *uuid);
+gboolean berth_lib_autostart_set(const BerthEnv *env, const char *uuid, gboolean on, GError **error);
+
 /* power.c: whether the guest is to be reset, not ended, when it powers down … */
 gboolean berth_lib_reboot_wished(const char *run_dir);
 /* … which it has: QEMU, which stayed, is reset and runs on. */

@@ -10,6 +10,7 @@
 #include "guest/control.h"
 #include "guest/launch.h"
 #include "guest/prepare.h"
+#include "host/notify.h"
 #include "guest/plug.h"
 #include "kinds/kinds.h"
 #include "lib/move.h"
@@ -260,6 +261,8 @@ static gboolean run(Berth *berth, const BerthLibArrival *arrival, const char *gu
   if (arrival != NULL && arrival->told != NULL)
     arrival->told(arrival, failure);
   tell(ready, failure);
+  if (up)
+    berth_host_notify(berth->env->notify, "READY=1", NULL);
   if (up)
     return berth_lib_watch_run(watch, berth, rise.guest->uuid, &rise.run, rise.process, rise.events, error);
   g_propagate_error(error, g_steal_pointer(&failure));
