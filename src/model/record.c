@@ -289,12 +289,12 @@ static char *field_text(JsonNode *node, const BerthAddressField *field) {
 
 static void attribute_clear(gpointer data) {
   BerthXmlAttribute *attribute = data;
-  g_free(attribute->name);
-  g_free(attribute->value);
+  g_free((char *)attribute->value);
 }
 
+/* @name is borrowed, @value is not. */
 static void add_attribute(GArray *attributes, const char *name, char *value) {
-  BerthXmlAttribute attribute = {.name = g_strdup(name), .value = value};
+  BerthXmlAttribute attribute = {.name = name, .value = value};
   g_array_append_val(attributes, attribute);
 }
 
@@ -325,7 +325,7 @@ static gboolean read_address(const Reader *reader, JsonNode *node, BerthAddress 
     add_attribute(attributes, name, value);
   }
   BerthXmlNode element = {
-      .name = (char *)"address", .attributes = (BerthXmlAttribute *)(void *)attributes->data, .n_attributes = attributes->len};
+      .name = "address", .attributes = (BerthXmlAttribute *)(void *)attributes->data, .n_attributes = attributes->len};
   BerthXmlDocument document = {.file = (char *)"address", .root = &element};
   g_autoptr(GError) cause = NULL;
   if (berth_model_address_parse(address, &document, &element, &cause)) {

@@ -6,27 +6,26 @@
 #include <libxml/parserInternals.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "xml/encoding.h"
 #include "xml/scan.h"
 
-/* libxml2 compares each attribute of a tag with each other one; more than this is an attack. */
-#define MAX_ATTRIBUTES 1024
-
-/* Nodes are many and live as long as the document: they and their strings are taken from blocks that go with it. */
+/*
+ * The tags of the bytes make the tree (scan.c); libxml2 then judges the document and says what its pieces mean, and what it says is
+ * filled in, event by event: both have the elements in the same order.
+ */
 typedef struct {
   BerthXmlDocument public;
-  GStringChunk *strings;
-  GPtrArray *blocks;
-  gsize used; /* bytes of the last block */
+  BerthArena *arena; /* nodes, attributes, values and texts */
+  xmlDict *names;    /* libxml2's own table of names, each of which is there once */
 } Document;
-
-#define BLOCK_BYTES (64u << 10)
 
 typedef struct {
   Document *document;
   xmlParserCtxtPtr context;
-  BerthXmlNode *open; /* the innermost open element */
+  BerthXmlNode *open, *next; /* the innermost open element, and the one that must come next; NULL: none */
   guint depth;
+  gboolean lost;                           /* what libxml2 reports is not what the tags say */
   GString *texts[BERTH_XML_MAX_DEPTH + 1]; /* of the open elements, by depth */
   GError *error;                           /* the first one */
 } Reader;
@@ -39,30 +38,12 @@ typedef const xmlError *ReportedError;
 typedef xmlErrorPtr ReportedError;
 #endif
 
-static gpointer take(Document *document, gsize size) {
-  gsize rounded = (size + 15) & ~(gsize)15;
-
-  if (rounded > BLOCK_BYTES / 4) {
-    g_ptr_array_insert(document->blocks, 0, g_malloc0(rounded));
-    return g_ptr_array_index(document->blocks, 0);
-  }
-  if (document->used + rounded > BLOCK_BYTES) {
-    g_ptr_array_add(document->blocks, g_malloc0(BLOCK_BYTES));
-    document->used = 0;
-  }
-  char *block = g_ptr_array_index(document->blocks, document->blocks->len - 1);
-  document->used += rounded;
-  return block + document->used - rounded;
-}
-
 static Document *document_new(const char *file, GBytes *bytes) {
   Document *document = g_new0(Document, 1);
 
   document->public.file = g_strdup(file);
   document->public.bytes = g_bytes_ref(bytes);
-  document->strings = g_string_chunk_new(4096);
-  document->blocks = g_ptr_array_new_with_free_func(g_free);
-  document->used = BLOCK_BYTES;
+  document->arena = berth_base_arena_new();
   return document;
 }
 
@@ -70,12 +51,79 @@ void berth_xml_document_free(BerthXmlDocument *public) {
   if (public == NULL)
     return;
   Document *document = (Document *)public; /* its first member */
-  g_ptr_array_unref(document->blocks);
-  g_string_chunk_free(document->strings);
+  berth_base_arena_free(document->arena);
+  xmlDictFree(document->names);
   g_bytes_unref(public->bytes);
   g_free(public->file);
   g_free(document);
 }
+
+/* ---- the tree ---- */
+
+static BerthXmlNode *add_node(Document *document, BerthXmlNode *parent, BerthXmlRange range, const GArray *attributes) {
+  BerthXmlNode *node = berth_base_arena_take(document->arena, sizeof *node);
+
+  node->number = document->public.n_nodes++;
+  node->open = range;
+  node->close = (BerthXmlRange){range.end, range.end};
+  node->parent = parent;
+  node->n_attributes = attributes->len;
+  if (attributes->len > 0) {
+    node->attributes = berth_base_arena_take(document->arena, sizeof *node->attributes * attributes->len);
+    memcpy(node->attributes, attributes->data, sizeof *node->attributes * attributes->len);
+  }
+  if (parent == NULL)
+    document->public.root = document->public.root != NULL ? document->public.root : node;
+  else if (parent->last == NULL)
+    parent->first = parent->last = node;
+  else
+    parent->last = parent->last->next = node;
+  return node;
+}
+
+/* The number of the line that @position is in, by counting on from *@counted, which is in line *@line. */
+static guint count_lines(const char *data, gsize *counted, guint *line, gsize position) {
+  const char *end = data + position, *newline = data + *counted;
+
+  for (; (newline = memchr(newline, '\n', (gsize)(end - newline))) != NULL; newline++)
+    ++*line;
+  *counted = position;
+  return *line;
+}
+
+/* Makes the nodes: their ranges, lines and places in the tree. Malformed documents end early; libxml2 says why. What it cannot be
+ * asked to bound is bounded here. */
+static gboolean make_tree(Document *document, BerthXmlScan scan, GError **error) {
+  g_autoptr(GArray) attributes = g_array_new(FALSE, FALSE, sizeof(BerthXmlAttribute));
+  BerthXmlNode *open = NULL;
+  gsize counted = 0;
+  guint line = 1;
+
+  for (;;) {
+    BerthXmlTag tag = berth_xml_scan_next(&scan, attributes);
+    if (tag.kind == BERTH_XML_SCAN_END || tag.kind == BERTH_XML_SCAN_BAD)
+      return TRUE;
+    if (tag.kind == BERTH_XML_SCAN_CLOSE) {
+      if (open == NULL)
+        return TRUE;
+      open->close = tag.range;
+      open = open->parent;
+      continue;
+    }
+    count_lines(scan.data, &counted, &line, tag.range.start);
+    if (tag.kind == BERTH_XML_SCAN_CROWDED) {
+      g_set_error(error, BERTH_ERROR, BERTH_ERROR_BAD_INPUT, "%s:%u: more than %d attributes", document->public.file, line,
+                  BERTH_XML_MAX_ATTRIBUTES);
+      return FALSE;
+    }
+    BerthXmlNode *node = add_node(document, open, tag.range, attributes);
+    node->line = line;
+    if (tag.kind == BERTH_XML_SCAN_OPEN)
+      open = node;
+  }
+}
+
+/* ---- what libxml2 says ---- */
 
 /* libxml2's messages as ours: one line, lower-case, no stop, nothing that upsets a terminal. */
 static char *tidy(const char *message) {
@@ -121,63 +169,84 @@ static void on_doctype(void *data, const xmlChar *name, const xmlChar *external,
   xmlStopParser(reader->context);
 }
 
-static char *qualified(Document *document, const xmlChar *prefix, const xmlChar *name) {
-  if (prefix == NULL)
-    return g_string_chunk_insert_const(document->strings, (const char *)name);
-  g_autofree char *full = g_strconcat((const char *)prefix, ":", (const char *)name, NULL);
-  return g_string_chunk_insert_const(document->strings, full);
+/* The name as it is written. Names of events are in the context's table, as are those that are made here. */
+static const char *qualified(const Document *document, const xmlChar *prefix, const xmlChar *name) {
+  return (const char *)(prefix != NULL ? xmlDictQLookup(document->names, prefix, name) : name);
+}
+
+/* Gives @value (@length bytes) to the attribute called @name; NULL: it declares a name space. They come in the order of the bytes,
+ * but for declarations, which come first, so it most often is number *@expected. */
+static gboolean fill_attribute(Reader *reader, BerthXmlNode *node, guint *expected, const char *name, const xmlChar *value,
+                               gsize length) {
+  const char *data = g_bytes_get_data(reader->document->public.bytes, NULL);
+
+  for (guint n = 0; n < node->n_attributes; n++) {
+    BerthXmlAttribute *attribute = &node->attributes[(*expected + n) % node->n_attributes];
+    if (attribute->name != NULL || !berth_xml_scan_is_name(data, attribute->range.start, name))
+      continue;
+    attribute->name = name;
+    attribute->value = berth_base_arena_text(reader->document->arena, (const char *)value, length);
+    *expected += n + 1;
+    return TRUE;
+  }
+  return FALSE;
 }
 
 /* The attributes as libxml2 gives them: five pointers each (name, prefix, URI, value, end of value), name space declarations apart
- * (prefix, URI). Their order and ranges come later. */
-static void add_attributes(Document *document, BerthXmlNode *node, guint n_spaces, const xmlChar **spaces, guint n,
-                           const xmlChar **attributes) {
-  guint used = 0;
+ * (prefix, URI). */
+static gboolean fill_attributes(Reader *reader, BerthXmlNode *node, guint n_spaces, const xmlChar **spaces, guint n,
+                                const xmlChar **attributes) {
+  const xmlChar *xmlns = xmlDictLookup(reader->document->names, (const xmlChar *)"xmlns", -1);
+  guint expected = 0, kept = 0;
 
-  if (n + n_spaces == 0)
-    return;
-  node->attributes = take(document, sizeof *node->attributes * (n + n_spaces));
   for (guint i = 0; i < n_spaces; i++) {
     const xmlChar *prefix = spaces[2 * (gsize)i], *uri = spaces[2 * (gsize)i + 1];
-    BerthXmlAttribute *attribute = &node->attributes[used++];
-    attribute->name = prefix != NULL ? qualified(document, (const xmlChar *)"xmlns", prefix)
-                                     : g_string_chunk_insert_const(document->strings, "xmlns");
-    attribute->value = g_string_chunk_insert(document->strings, uri != NULL ? (const char *)uri : "");
+    const char *name = prefix != NULL ? qualified(reader->document, xmlns, prefix) : (const char *)xmlns;
+    if (!fill_attribute(reader, node, &expected, name, uri, uri != NULL ? strlen((const char *)uri) : 0))
+      return FALSE;
   }
+  expected = 0;
   for (guint i = 0; i < n; i++) {
     const xmlChar **a = attributes + 5 * (gsize)i;
-    BerthXmlAttribute *attribute = &node->attributes[used++];
-    attribute->name = qualified(document, a[1], a[0]);
-    attribute->value = g_string_chunk_insert_len(document->strings, (const char *)a[3], a[4] - a[3]);
+    if (!fill_attribute(reader, node, &expected, qualified(reader->document, a[1], a[0]), a[3], (gsize)(a[4] - a[3])))
+      return FALSE;
   }
-  node->n_attributes = used;
+  /* A declaration that says nothing new (xmlns:xml) is not reported. */
+  for (guint i = 0; i < node->n_attributes; i++)
+    if (node->attributes[i].name != NULL)
+      node->attributes[kept++] = node->attributes[i];
+  node->n_attributes = kept;
+  return TRUE;
+}
+
+static gboolean fill_node(Reader *reader, BerthXmlNode *node, const char *name, const xmlChar *uri) {
+  const char *data = g_bytes_get_data(reader->document->public.bytes, NULL);
+
+  node->name = name;
+  node->ns = uri != NULL ? (const char *)xmlDictLookup(reader->document->names, uri, -1) : NULL;
+  return berth_xml_scan_is_name(data, node->open.start + 1, name);
 }
 
 static void on_start(void *data, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri, int n_spaces,
                      const xmlChar **spaces, int n, int n_defaulted, const xmlChar **attributes) {
   Reader *reader = data;
-  Document *document = reader->document;
+  BerthXmlNode *node = reader->next;
 
   (void)n_defaulted;
-  if (reader->error != NULL)
+  if (reader->error != NULL || reader->lost)
     return;
   if (reader->depth >= BERTH_XML_MAX_DEPTH) {
     stop(reader, current_line(reader), "more than " G_STRINGIFY(BERTH_XML_MAX_DEPTH) " elements inside each other");
     xmlStopParser(reader->context);
     return;
   }
-  BerthXmlNode *node = take(document, sizeof *node);
-  node->name = qualified(document, prefix, name);
-  node->ns = uri != NULL ? g_string_chunk_insert_const(document->strings, (const char *)uri) : NULL;
-  node->parent = reader->open;
-  add_attributes(document, node, (guint)n_spaces, spaces, (guint)n, attributes);
-  if (node->parent == NULL)
-    document->public.root = node;
-  else if (node->parent->last == NULL)
-    node->parent->first = node->parent->last = node;
-  else
-    node->parent->last = node->parent->last->next = node;
+  if (node == NULL || !fill_node(reader, node, qualified(reader->document, prefix, name), uri) ||
+      !fill_attributes(reader, node, (guint)n_spaces, spaces, (guint)n, attributes)) {
+    reader->lost = TRUE;
+    return;
+  }
   reader->open = node;
+  reader->next = node->first;
   reader->depth++;
   if (reader->texts[reader->depth] == NULL)
     reader->texts[reader->depth] = g_string_new(NULL);
@@ -186,21 +255,24 @@ static void on_start(void *data, const xmlChar *name, const xmlChar *prefix, con
 
 static void on_end(void *data, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri) {
   Reader *reader = data;
+  BerthXmlNode *node = reader->open;
 
   (void)name, (void)prefix, (void)uri;
-  if (reader->error != NULL || reader->open == NULL)
+  if (reader->error != NULL || reader->lost || node == NULL)
     return;
   GString *text = reader->texts[reader->depth];
   if (text->len > 0)
-    reader->open->text = g_string_chunk_insert_len(reader->document->strings, text->str, (gssize)text->len);
-  reader->open = reader->open->parent;
+    node->text = berth_base_arena_text(reader->document->arena, text->str, text->len);
+  reader->lost = reader->next != NULL;
+  reader->next = node->next;
+  reader->open = node->parent;
   reader->depth--;
 }
 
 static void on_text(void *data, const xmlChar *text, int length) {
   Reader *reader = data;
 
-  if (reader->error == NULL && reader->open != NULL && length > 0)
+  if (reader->error == NULL && !reader->lost && reader->open != NULL && length > 0)
     g_string_append_len(reader->texts[reader->depth], (const char *)text, length);
 }
 
@@ -228,96 +300,12 @@ static void parse_events(Reader *reader, const char *data, gsize size) {
   *context->sax = handler;
   context->userData = reader;
   reader->context = context;
+  reader->document->names = context->dict;
+  xmlDictReference(context->dict);
   xmlParseDocument(context);
-  if (!context->wellFormed || reader->document->public.root == NULL)
+  if (!context->wellFormed)
     stop(reader, current_line(reader), "malformed XML");
   reader->context = NULL;
-}
-
-/* What libxml2 cannot be asked to bound. */
-static gboolean check_attributes(const BerthXmlDocument *document, BerthXmlScan scan, GError **error) {
-  gsize counted = 0;
-  guint line = 1;
-
-  for (;;) {
-    BerthXmlTag tag = berth_xml_scan_next(&scan);
-    if (tag.kind == BERTH_XML_SCAN_END || tag.kind == BERTH_XML_SCAN_BAD)
-      return TRUE; /* if BAD, libxml2 says why */
-    if (tag.n_attributes <= MAX_ATTRIBUTES)
-      continue;
-    for (; counted < tag.range.start; counted++)
-      line += scan.data[counted] == '\n';
-    g_set_error(error, BERTH_ERROR, BERTH_ERROR_BAD_INPUT, "%s:%u: more than %d attributes", document->file, line, MAX_ATTRIBUTES);
-    return FALSE;
-  }
-}
-
-/* The attribute of @node from the @from-th on that is called by the @length bytes at @name; n_attributes if there is none. */
-static guint attribute_called(const BerthXmlNode *node, guint from, const char *name, gsize length) {
-  while (from < node->n_attributes &&
-         (strncmp(node->attributes[from].name, name, length) != 0 || node->attributes[from].name[length] != '\0'))
-    from++;
-  return from;
-}
-
-/* Puts the attributes of @node into the order of the bytes, with their ranges. */
-static gboolean locate_attributes(const BerthXmlScan *scan, const BerthXmlTag *tag, BerthXmlNode *node) {
-  BerthXmlAttribute found;
-  gsize at = tag->name.end, name_end = 0;
-  guint n = 0;
-
-  while (berth_xml_scan_attribute(scan, &at, &found, &name_end)) {
-    guint i = attribute_called(node, n, scan->data + found.range.start, name_end - found.range.start);
-    if (i == node->n_attributes)
-      continue; /* a declaration that says nothing new (xmlns:xml) is not reported */
-    found.name = node->attributes[i].name;
-    found.value = node->attributes[i].value;
-    node->attributes[i] = node->attributes[n];
-    node->attributes[n++] = found;
-  }
-  return n == node->n_attributes;
-}
-
-static gboolean same_name(const BerthXmlScan *scan, const BerthXmlTag *tag, const BerthXmlNode *node) {
-  gsize length = tag->name.end - tag->name.start;
-
-  return node != NULL && strlen(node->name) == length && memcmp(node->name, scan->data + tag->name.start, length) == 0;
-}
-
-/* Gives every node its ranges and line: tags of the bytes and nodes of the tree come in the same order. */
-static gboolean locate(Document *document, BerthXmlScan scan) {
-  BerthXmlNode *open = NULL, *next = document->public.root;
-  gsize counted = 0;
-  guint line = 1;
-
-  for (;;) {
-    BerthXmlTag tag = berth_xml_scan_next(&scan);
-    if (tag.kind == BERTH_XML_SCAN_END || tag.kind == BERTH_XML_SCAN_BAD)
-      return tag.kind == BERTH_XML_SCAN_END && open == NULL && next == NULL;
-    if (tag.kind == BERTH_XML_SCAN_CLOSE) {
-      if (next != NULL || !same_name(&scan, &tag, open))
-        return FALSE;
-      open->close = tag.range;
-      next = open->next;
-      open = open->parent;
-      continue;
-    }
-    if (!same_name(&scan, &tag, next) || !locate_attributes(&scan, &tag, next))
-      return FALSE;
-    for (; counted < tag.range.start; counted++)
-      line += scan.data[counted] == '\n';
-    next->line = line;
-    next->open = tag.range;
-    next->close = (BerthXmlRange){tag.range.end, tag.range.end};
-    if (tag.kind == BERTH_XML_SCAN_OPEN) {
-      open = next;
-      next = open->first;
-    } else {
-      if (next->first != NULL)
-        return FALSE;
-      next = next->next;
-    }
-  }
 }
 
 static gboolean check_size(GBytes *bytes, const char *file, GError **error) {
@@ -332,16 +320,15 @@ static gboolean read_tree(Document *document, GError **error) {
   gsize size = 0;
   const char *bytes = g_bytes_get_data(document->public.bytes, &size), *data = bytes != NULL ? bytes : "";
   gsize mark = size >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-  BerthXmlScan scan = {.data = data, .size = size, .position = mark};
-  Reader reader = {.document = document};
 
-  if (!check_attributes(&document->public, scan, error))
+  if (!make_tree(document, (BerthXmlScan){.data = data, .size = size, .position = mark}, error))
     return FALSE;
+  Reader reader = {.document = document, .next = document->public.root};
   parse_events(&reader, data + mark, size - mark);
   for (guint i = 0; i < G_N_ELEMENTS(reader.texts); i++)
     if (reader.texts[i] != NULL)
       g_string_free(reader.texts[i], TRUE);
-  if (reader.error == NULL && !locate(document, scan))
+  if (reader.lost || reader.next != NULL || reader.open != NULL || document->public.root == NULL)
     stop(&reader, 1, "its tags cannot be located");
   if (reader.error == NULL)
     return TRUE;

@@ -7,26 +7,27 @@
 
 #include <glib.h>
 
-/* Offsets into the document's bytes: [start, end). */
+/* Offsets into the document's bytes, which are BERTH_XML_MAX_BYTES at most: [start, end). */
 typedef struct {
-  gsize start, end;
+  guint start, end;
 } BerthXmlRange;
 
 typedef struct {
-  char *name;            /* as written, with prefix */
-  char *value;           /* references resolved, white space normalised as XML 1.0, 3.3.3 says */
+  const char *name;      /* as written, with prefix */
+  const char *value;     /* references resolved, white space normalised as XML 1.0, 3.3.3 says */
   BerthXmlRange range;   /* from the name to behind the closing quote */
   BerthXmlRange content; /* between the quotes */
 } BerthXmlAttribute;
 
 typedef struct BerthXmlNode BerthXmlNode;
 struct BerthXmlNode {
-  char *name; /* as written, with prefix ("disk", "libosinfo:os") */
-  char *ns;   /* namespace URI, or NULL */
+  const char *name; /* as written, with prefix ("disk", "libosinfo:os") */
+  const char *ns;   /* namespace URI, or NULL */
   BerthXmlNode *parent, *first, *last, *next;
   BerthXmlAttribute *attributes;
   guint n_attributes;
-  char *text;          /* the element's own character data, all pieces joined; NULL if there is none */
+  guint number;        /* in the order of the document, from 0 */
+  const char *text;    /* the element's own character data, all pieces joined; NULL if there is none */
   BerthXmlRange open;  /* the start tag, '<' to behind '>' */
   BerthXmlRange close; /* the end tag; empty (start == end == open.end) for an empty-element tag <x/> */
   guint line;          /* of the start tag's '<', from 1 */
@@ -36,6 +37,7 @@ typedef struct {
   char *file;         /* for messages; never NULL */
   GBytes *bytes;      /* UTF-8, as read (BOM and line ends kept) */
   BerthXmlNode *root; /* never NULL */
+  guint n_nodes;
 } BerthXmlDocument;
 
 /* Limits that a document must keep (BERTH_ERROR_BAD_INPUT otherwise). */
