@@ -283,22 +283,22 @@ static void edits_of_one_place_keep_their_order(void) {
   g_autoptr(BerthXmlDocument) d = parse("<a>\n  <b i='1' j='2'/>\n  <c><e/></c>\n  <f/>\n</a>\n");
   g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(d);
   const BerthXmlNode *b = d->root->first, *c = b->next;
-  BerthXmlDraft *draft = berth_xml_draft_new("new");
+  BerthXmlDraft *draft = berth_xml_draft_new(edits, "new");
 
   berth_xml_draft_set(draft, "@x", "1");
   berth_xml_draft_set(draft, "y/@z", "2");
   berth_xml_draft_set(draft, "y/@w", "<3>");
   berth_xml_draft_set(draft, "t", "4");
   berth_xml_edits_add(edits, d->root, NULL, draft);
-  berth_xml_edits_add(edits, d->root, NULL, berth_xml_draft_new("newer"));
-  berth_xml_edits_add(edits, d->root, b, berth_xml_draft_new("behind"));
-  berth_xml_edits_add(edits, d->root, b, berth_xml_draft_new("behind2"));
+  berth_xml_edits_add(edits, d->root, NULL, berth_xml_draft_new(edits, "newer"));
+  berth_xml_edits_add(edits, d->root, b, berth_xml_draft_new(edits, "behind"));
+  berth_xml_edits_add(edits, d->root, b, berth_xml_draft_new(edits, "behind2"));
   berth_xml_edits_set(edits, b, "k/@l", "1");
   berth_xml_edits_set(edits, b, "k/@m", "2");
   berth_xml_edits_set(edits, b, "@n", "3");
   berth_xml_edits_remove_attribute(edits, b, "i");
   berth_xml_edits_set(edits, c->first, "@lost", "1");
-  berth_xml_edits_replace(edits, c, berth_xml_draft_new("C"));
+  berth_xml_edits_replace(edits, c, berth_xml_draft_new(edits, "C"));
   berth_xml_edits_replace(edits, c->next, NULL);
   g_autoptr(GBytes) bytes = berth_xml_edits_apply(edits);
   const char *expected = "<a>\n  <b j='2' n='3'>\n    <k l='1' m='2'/>\n  </b>\n  <behind/>\n  <behind2/>\n  <C/>\n"
@@ -318,7 +318,7 @@ static void many_edits_are_quick(void) {
   for (const BerthXmlNode *b = d->root->first; b != NULL; b = b->next) {
     berth_xml_edits_set(edits, b, "@n", "1");
     berth_xml_edits_set(edits, b, "c/@m", "2");
-    berth_xml_edits_add(edits, d->root, NULL, berth_xml_draft_new("d"));
+    berth_xml_edits_add(edits, d->root, NULL, berth_xml_draft_new(edits, "d"));
   }
   gint64 start = g_get_monotonic_time();
   g_autoptr(GBytes) bytes = berth_xml_edits_apply(edits);

@@ -15,9 +15,7 @@ typedef struct {
 } AddressEdit;
 
 static void draft_attribute(const char *name, const char *value, gpointer data) {
-  g_autofree char *path = g_strconcat("@", name, NULL);
-
-  berth_xml_draft_set(data, path, value);
+  berth_xml_draft_attribute(data, name, value);
 }
 
 /* The index of the field called @name; that of the end of the list for "type". */
@@ -62,8 +60,8 @@ static gboolean same_address(const BerthAddress *a, const BerthAddress *b) {
   return a->type == b->type && a->given == b->given && memcmp(a->value, b->value, sizeof a->value) == 0;
 }
 
-static BerthXmlDraft *draft_address(const BerthAddress *address) {
-  BerthXmlDraft *draft = berth_xml_draft_new("address");
+static BerthXmlDraft *draft_address(BerthXmlEdits *edits, const BerthAddress *address) {
+  BerthXmlDraft *draft = berth_xml_draft_new(edits, "address");
 
   berth_model_address_print(address, draft_attribute, draft);
   return draft;
@@ -95,7 +93,7 @@ static void write_address(BerthXmlEdits *edits, const BerthDevice *device, const
     return;
   }
   if (node == NULL) {
-    berth_xml_edits_add(edits, device->node, NULL, draft_address(address));
+    berth_xml_edits_add(edits, device->node, NULL, draft_address(edits, address));
     return;
   }
   AddressEdit edit = {.edits = edits, .node = node, .address = address, .written = &device->written};
@@ -127,8 +125,8 @@ static void write_device(BerthXmlEdits *edits, const BerthDevice *device, const 
   write_address(edits, device, address);
 }
 
-static BerthXmlDraft *draft_device(const BerthDevice *device, const BerthAddress *address) {
-  BerthXmlDraft *draft = berth_xml_draft_new(device->element->name);
+static BerthXmlDraft *draft_device(BerthXmlEdits *edits, const BerthDevice *device, const BerthAddress *address) {
+  BerthXmlDraft *draft = berth_xml_draft_new(edits, device->element->name);
   g_autofree char *index = missing_index(device);
 
   for (guint i = 0; i < device->sets->len; i++) {
@@ -139,7 +137,7 @@ static BerthXmlDraft *draft_device(const BerthDevice *device, const BerthAddress
   if (index != NULL)
     berth_xml_draft_set(draft, "@index", index);
   if (address->type != BERTH_ADDRESS_NONE)
-    g_ptr_array_add(draft->children, draft_address(address));
+    berth_xml_draft_add(draft, draft_address(edits, address));
   return draft;
 }
 
@@ -166,7 +164,7 @@ static void write_domain(BerthXmlEdits *edits, const BerthDevice *domain) {
       berth_xml_edits_set(edits, domain->node, set->path, set->value);
       continue;
     }
-    BerthXmlDraft *uuid = berth_xml_draft_new("uuid");
+    BerthXmlDraft *uuid = berth_xml_draft_new(edits, "uuid");
     berth_xml_draft_set(uuid, "", set->value);
     add_to_root(edits, domain->node, before_uuid, uuid);
   }
@@ -189,37 +187,16 @@ static void write_record(BerthXmlEdits *edits, const BerthXmlDocument *document,
       berth_xml_edits_set(edits, old, "", text);
     return;
   }
-  BerthXmlDraft *draft = berth_xml_draft_new("berth:record");
+  BerthXmlDraft *draft = berth_xml_draft_new(edits, "berth:record");
   berth_xml_draft_set(draft, "@xmlns:berth", BERTH_DOCUMENT_RECORD_NS);
   berth_xml_draft_set(draft, "", text);
   if (metadata != NULL) {
     berth_xml_edits_add(edits, metadata, NULL, draft);
     return;
   }
-  BerthXmlDraft *fresh = berth_xml_draft_new("metadata");
-  g_ptr_array_add(fresh->children, draft);
+  BerthXmlDraft *fresh = berth_xml_draft_new(edits, "metadata");
+  berth_xml_draft_add(fresh, draft);
   add_to_root(edits, document->root, before_metadata, fresh);
-}
-
-/* The element as it is, comments aside. */
-static BerthXmlDraft *draft_node(const BerthXmlNode *node) {
-  BerthXmlDraft *draft = berth_xml_draft_new(node->name);
-
-  draft->text = g_strdup(node->first == NULL ? node->text : NULL);
-  for (guint i = 0; i < node->n_attributes; i++) {
-    g_ptr_array_add(draft->attributes, g_strdup(node->attributes[i].name));
-    g_ptr_array_add(draft->attributes, g_strdup(node->attributes[i].value));
-  }
-  for (const BerthXmlNode *child = node->first; child != NULL; child = child->next)
-    g_ptr_array_add(draft->children, draft_node(child));
-  return draft;
-}
-
-static void drop_address(BerthXmlDraft *draft) {
-  for (guint i = 0; i < draft->children->len; i++) {
-    if (strcmp(((const BerthXmlDraft *)draft->children->pdata[i])->name, "address") == 0)
-      g_ptr_array_remove_index(draft->children, i--);
-  }
 }
 
 static gboolean has_comment(const BerthXmlDocument *document, const BerthXmlNode *node) {
@@ -246,17 +223,16 @@ static const BerthXmlNode *moves_before(const BerthXmlDocument *document, const 
 }
 
 static void move_device(BerthXmlEdits *edits, const BerthDevice *device, const BerthXmlNode *before) {
-  BerthXmlDraft *draft = draft_node(device->node);
+  gboolean placed = device->address.type != BERTH_ADDRESS_NONE;
+  BerthXmlDraft *draft = berth_xml_draft_of(edits, device->node, placed ? "address" : NULL);
 
   for (guint i = 0; i < device->sets->len; i++) {
     const BerthSet *set = &g_array_index(device->sets, BerthSet, i);
     if (set->value != NULL)
       berth_xml_draft_set(draft, set->path, set->value);
   }
-  if (device->address.type != BERTH_ADDRESS_NONE) {
-    drop_address(draft);
-    g_ptr_array_add(draft->children, draft_address(&device->address));
-  }
+  if (placed)
+    berth_xml_draft_add(draft, draft_address(edits, &device->address));
   berth_xml_edits_replace(edits, device->node, NULL);
   berth_xml_edits_add_before(edits, before, draft);
 }
@@ -278,7 +254,7 @@ static const BerthXmlNode *next_written(const GPtrArray *all, guint i) {
  * <devices>, which is made if need be. */
 static void write_devices(BerthXmlEdits *edits, const BerthXmlDocument *document, const GPtrArray *all) {
   const BerthXmlNode *root = document->root, *devices = berth_xml_node_child(root, "devices");
-  g_autoptr(BerthXmlDraft) fresh = berth_xml_draft_new("devices");
+  BerthXmlDraft *fresh = NULL; /* <devices> that has to be made */
 
   for (guint i = 0; i < all->len; i++) {
     const BerthDevice *device = g_ptr_array_index(all, i);
@@ -290,14 +266,15 @@ static void write_devices(BerthXmlEdits *edits, const BerthXmlDocument *document
     else if (device->node != NULL)
       write_device(edits, device, address);
     else if (next != NULL)
-      berth_xml_edits_add_before(edits, next, draft_device(device, address));
+      berth_xml_edits_add_before(edits, next, draft_device(edits, device, address));
     else if (devices != NULL)
-      berth_xml_edits_add(edits, devices, NULL, draft_device(device, address));
+      berth_xml_edits_add(edits, devices, NULL, draft_device(edits, device, address));
     else
-      g_ptr_array_add(fresh->children, draft_device(device, address));
+      berth_xml_draft_add(fresh = fresh != NULL ? fresh : berth_xml_draft_new(edits, "devices"),
+                          draft_device(edits, device, address));
   }
-  if (fresh->children->len > 0)
-    berth_xml_edits_add(edits, root, NULL, g_steal_pointer(&fresh));
+  if (fresh != NULL)
+    berth_xml_edits_add(edits, root, NULL, fresh);
 }
 
 GBytes *berth_document_write(const BerthPlan *plan, const BerthRecord *embedded) {

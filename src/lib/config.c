@@ -20,7 +20,7 @@ static GBytes *without(const BerthLibConfig *config, const BerthStoreRevision *n
   }
   g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(plan->inventory->document);
   berth_xml_edits_replace(edits, device->node,
-                          config->add != NULL ? berth_lib_update_draft(config->add->root, device->node) : NULL);
+                          config->add != NULL ? berth_lib_update_draft(edits, config->add->root, device->node) : NULL);
   return berth_xml_edits_apply(edits);
 }
 

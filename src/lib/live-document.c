@@ -38,22 +38,6 @@ BerthPlan *berth_lib_live_stored(const BerthStoreGuest *guest, const BerthFacts 
   return record != NULL ? berth_lib_live_plan(guest->name, guest->run.document, record, facts, NULL, error) : NULL;
 }
 
-BerthXmlDraft *berth_lib_live_draft(const BerthXmlNode *node) {
-  BerthXmlDraft *draft = berth_xml_draft_new(node->name);
-  for (guint i = 0; i < node->n_attributes; i++) {
-    g_autofree char *path = g_strconcat("@", node->attributes[i].name, NULL);
-    berth_xml_draft_set(draft, path, node->attributes[i].value);
-  }
-  if (node->text != NULL && node->first == NULL)
-    draft->text = g_strdup(node->text);
-  for (const BerthXmlNode *child = node->first; child != NULL; child = child->next) {
-    if (draft->children == NULL)
-      draft->children = g_ptr_array_new_with_free_func((GDestroyNotify)berth_xml_draft_free);
-    g_ptr_array_add(draft->children, berth_lib_live_draft(child));
-  }
-  return draft;
-}
-
 /* The last element called as @node. */
 static const BerthXmlNode *last_like(const BerthXmlNode *devices, const char *name) {
   const BerthXmlNode *last = NULL;
@@ -68,13 +52,12 @@ GBytes *berth_lib_live_add(GBytes *document, const char *what, const BerthXmlNod
     return NULL;
   g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(parsed);
   const BerthXmlNode *devices = berth_xml_node_child(parsed->root, "devices");
-  BerthXmlDraft *draft = berth_lib_live_draft(node);
+  BerthXmlDraft *draft = berth_xml_draft_of(edits, node, NULL);
   if (devices != NULL) {
     berth_xml_edits_add(edits, devices, last_like(devices, node->name), draft);
   } else {
-    BerthXmlDraft *holder = berth_xml_draft_new("devices");
-    holder->children = g_ptr_array_new_with_free_func((GDestroyNotify)berth_xml_draft_free);
-    g_ptr_array_add(holder->children, draft);
+    BerthXmlDraft *holder = berth_xml_draft_new(edits, "devices");
+    berth_xml_draft_add(holder, draft);
     berth_xml_edits_add(edits, parsed->root, NULL, holder);
   }
   return berth_xml_edits_apply(edits);
@@ -94,7 +77,7 @@ GBytes *berth_lib_live_replace(GBytes *document, const char *what, const char *i
   g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(parsed);
   const BerthXmlNode *old = node_of(parsed, id);
   if (old != NULL)
-    berth_xml_edits_replace(edits, old, berth_lib_live_draft(node));
+    berth_xml_edits_replace(edits, old, berth_xml_draft_of(edits, node, NULL));
   return berth_xml_edits_apply(edits);
 }
 

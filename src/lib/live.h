@@ -25,8 +25,6 @@ BerthPlan *berth_lib_live_stored(const BerthStoreGuest *guest, const BerthFacts 
 GBytes *berth_lib_live_add(GBytes *document, const char *what, const BerthXmlNode *node, GError **error);
 GBytes *berth_lib_live_replace(GBytes *document, const char *what, const char *id, const BerthXmlNode *node, GError **error);
 GBytes *berth_lib_live_remove(GBytes *document, const char *what, const char *id, GError **error);
-/* A copy of the element @node. (transfer full) */
-BerthXmlDraft *berth_lib_live_draft(const BerthXmlNode *node);
 /* The element that has the alias @id, as text of its own. NULL: there is none. (transfer full) */
 GBytes *berth_lib_live_element(GBytes *document, const char *id);
 /* The QEMU objects of @device, one of @plan's. @facts may be NULL. (transfer full) Errors: as berth_kinds_build_device(). */
@@ -73,8 +71,8 @@ gboolean berth_lib_live_resolve(Berth *berth, BerthQmp *qmp, const char *uuid, g
 /* update-device.c: makes the device @id as @xml says, or leaves it as it is (FALSE). */
 gboolean berth_lib_update_again(const Berth *berth, BerthQmp *qmp, const BerthStoreGuest *guest, const char *id, GBytes *xml);
 /* The new version @node of the device @old (an element), with what tells where it is, if it does not say so itself: address, MAC
- * and, of a running guest's, alias. (transfer full) */
-BerthXmlDraft *berth_lib_update_draft(const BerthXmlNode *node, const BerthXmlNode *old);
+ * and, of a running guest's, alias; for @edits. */
+BerthXmlDraft *berth_lib_update_draft(BerthXmlEdits *edits, const BerthXmlNode *node, const BerthXmlNode *old);
 
 /* tray.c: records which trays are open, as QEMU says. Under the guest's lock. */
 gboolean berth_lib_trays(Berth *berth, BerthQmp *qmp, const char *uuid, GError **error);

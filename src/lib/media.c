@@ -69,7 +69,7 @@ static GBytes *with_medium(const BerthDevice *device, const BerthXmlDocument *el
   berth_xml_edits_set(edits, element->root, "@type", block ? "block" : "file");
   berth_xml_edits_remove_attribute(edits, berth_xml_node_child(element->root, "target"), "tray");
   if (medium->source != NULL && medium->action != BERTH_MEDIUM_EJECT) {
-    BerthXmlDraft *source = berth_xml_draft_new("source");
+    BerthXmlDraft *source = berth_xml_draft_new(edits, "source");
     berth_xml_draft_set(source, block ? "@dev" : "@file", medium->source);
     berth_xml_edits_add(edits, element->root, NULL, source);
   }

@@ -11,27 +11,25 @@
 
 /* ---- elements ---- */
 
-static void keep_child(BerthXmlDraft *draft, const BerthXmlNode *node, const BerthXmlNode *old, const char *name) {
+static void keep_child(BerthXmlEdits *edits, BerthXmlDraft *draft, const BerthXmlNode *node, const BerthXmlNode *old,
+                       const char *name) {
   const BerthXmlNode *child = berth_xml_node_child(old, name);
-  if (child == NULL || berth_xml_node_child(node, name) != NULL)
-    return;
-  if (draft->children == NULL)
-    draft->children = g_ptr_array_new_with_free_func((GDestroyNotify)berth_xml_draft_free);
-  g_ptr_array_add(draft->children, berth_lib_live_draft(child));
+  if (child != NULL && berth_xml_node_child(node, name) == NULL)
+    berth_xml_draft_add(draft, berth_xml_draft_of(edits, child, NULL));
 }
 
-BerthXmlDraft *berth_lib_update_draft(const BerthXmlNode *node, const BerthXmlNode *old) {
+BerthXmlDraft *berth_lib_update_draft(BerthXmlEdits *edits, const BerthXmlNode *node, const BerthXmlNode *old) {
   static const char *const kept[] = {"mac", "alias", "address"};
-  BerthXmlDraft *draft = berth_lib_live_draft(node);
+  BerthXmlDraft *draft = berth_xml_draft_of(edits, node, NULL);
   for (gsize i = 0; i < G_N_ELEMENTS(kept); i++)
-    keep_child(draft, node, old, kept[i]);
+    keep_child(edits, draft, node, old, kept[i]);
   return draft;
 }
 
 /* @fragment as the new version of the element @old. */
 static GBytes *merged(const BerthXmlDocument *fragment, const BerthXmlDocument *old) {
   g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(old);
-  berth_xml_edits_replace(edits, old->root, berth_lib_update_draft(fragment->root, old->root));
+  berth_xml_edits_replace(edits, old->root, berth_lib_update_draft(edits, fragment->root, old->root));
   return berth_xml_edits_apply(edits);
 }
 
@@ -162,7 +160,7 @@ static BerthXmlDocument *alone(const BerthDevice *device, const char *file, GErr
   if (holder == NULL)
     return NULL;
   g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(holder);
-  berth_xml_edits_replace(edits, holder->root, berth_lib_live_draft(device->node));
+  berth_xml_edits_replace(edits, holder->root, berth_xml_draft_of(edits, device->node, NULL));
   g_autoptr(GBytes) bytes = berth_xml_edits_apply(edits);
   return berth_xml_document_parse(bytes, file, error);
 }

@@ -3,61 +3,88 @@
 
 #include <string.h>
 
-BerthXmlDraft *berth_xml_draft_new(const char *name) {
-  BerthXmlDraft *draft = g_new0(BerthXmlDraft, 1);
+/* ---- making ---- */
 
-  draft->name = g_strdup(name);
-  draft->attributes = g_ptr_array_new_with_free_func(g_free);
-  draft->children = g_ptr_array_new_with_free_func((GDestroyNotify)berth_xml_draft_free);
+static const char *copy(BerthArena *arena, const char *text) {
+  return text != NULL ? berth_base_arena_text(arena, text, strlen(text)) : NULL;
+}
+
+const BerthXmlPair *berth_xml_pairs_find(const BerthXmlPairs *pairs, const char *name) {
+  const BerthXmlPair *pair = pairs->first;
+
+  while (pair != NULL && strcmp(pair->name, name) != 0)
+    pair = pair->next;
+  return pair;
+}
+
+void berth_xml_pairs_set(BerthArena *arena, BerthXmlPairs *pairs, const char *name, const char *value) {
+  BerthXmlPair *pair = (BerthXmlPair *)berth_xml_pairs_find(pairs, name);
+
+  if (pair == NULL) {
+    pair = berth_base_arena_take(arena, sizeof *pair);
+    pair->name = copy(arena, name);
+    pairs->last = *(pairs->last != NULL ? &pairs->last->next : &pairs->first) = pair;
+  }
+  pair->value = copy(arena, value);
+}
+
+void berth_xml_drafts_append(BerthXmlDrafts *drafts, BerthXmlDraft *draft) {
+  drafts->last = *(drafts->last != NULL ? &drafts->last->next : &drafts->first) = draft;
+}
+
+BerthXmlDraft *berth_xml_draft_make(BerthArena *arena, const char *name, gsize length) {
+  BerthXmlDraft *draft = berth_base_arena_take(arena, sizeof *draft);
+
+  draft->arena = arena;
+  draft->name = berth_base_arena_text(arena, name, length);
   return draft;
 }
 
-void berth_xml_draft_free(BerthXmlDraft *draft) {
-  if (draft == NULL)
-    return;
-  g_free(draft->name);
-  g_ptr_array_unref(draft->attributes);
-  g_free(draft->text);
-  g_ptr_array_unref(draft->children);
-  g_free(draft);
+BerthXmlDraft *berth_xml_draft_of(BerthXmlEdits *edits, const BerthXmlNode *node, const char *without) {
+  BerthXmlDraft *draft = berth_xml_draft_new(edits, node->name);
+
+  draft->text = node->first == NULL ? copy(draft->arena, node->text) : NULL;
+  for (guint i = 0; i < node->n_attributes; i++)
+    berth_xml_draft_attribute(draft, node->attributes[i].name, node->attributes[i].value);
+  for (const BerthXmlNode *child = node->first; child != NULL; child = child->next)
+    if (without == NULL || strcmp(child->name, without) != 0)
+      berth_xml_draft_add(draft, berth_xml_draft_of(edits, child, NULL));
+  return draft;
 }
 
-static void set_attribute(BerthXmlDraft *draft, const char *name, const char *value) {
-  for (guint i = 0; i + 1 < draft->attributes->len; i += 2) {
-    if (strcmp(g_ptr_array_index(draft->attributes, i), name) != 0)
-      continue;
-    g_free(g_ptr_array_index(draft->attributes, i + 1));
-    g_ptr_array_index(draft->attributes, i + 1) = g_strdup(value);
-    return;
-  }
-  g_ptr_array_add(draft->attributes, g_strdup(name));
-  g_ptr_array_add(draft->attributes, g_strdup(value));
+void berth_xml_draft_add(BerthXmlDraft *draft, BerthXmlDraft *child) {
+  berth_xml_drafts_append(&draft->children, child);
 }
 
-static BerthXmlDraft *child(BerthXmlDraft *draft, const char *name, gsize length) {
-  for (guint i = 0; i < draft->children->len; i++) {
-    BerthXmlDraft *there = g_ptr_array_index(draft->children, i);
-    if (strncmp(there->name, name, length) == 0 && there->name[length] == '\0')
-      return there;
+void berth_xml_draft_attribute(BerthXmlDraft *draft, const char *name, const char *value) {
+  berth_xml_pairs_set(draft->arena, &draft->attributes, name, value);
+}
+
+static BerthXmlDraft *child_called(BerthXmlDraft *draft, const char *name, gsize length) {
+  BerthXmlDraft *child = draft->children.first;
+
+  while (child != NULL && (strncmp(child->name, name, length) != 0 || child->name[length] != '\0'))
+    child = child->next;
+  if (child == NULL) {
+    child = berth_xml_draft_make(draft->arena, name, length);
+    berth_xml_draft_add(draft, child);
   }
-  g_autofree char *copy = g_strndup(name, length);
-  g_ptr_array_add(draft->children, berth_xml_draft_new(copy));
-  return g_ptr_array_index(draft->children, draft->children->len - 1);
+  return child;
 }
 
 void berth_xml_draft_set(BerthXmlDraft *draft, const char *path, const char *value) {
   while (*path != '\0' && *path != '@') {
     gsize length = strcspn(path, "/");
-    draft = child(draft, path, length);
+    draft = child_called(draft, path, length);
     path += length + (path[length] == '/');
   }
-  if (*path == '@') {
-    set_attribute(draft, path + 1, value);
-    return;
-  }
-  g_free(draft->text);
-  draft->text = g_strdup(value);
+  if (*path == '@')
+    berth_xml_draft_attribute(draft, path + 1, value);
+  else
+    draft->text = copy(draft->arena, value);
 }
+
+/* ---- writing ---- */
 
 /* What cannot stand as it is; control characters are seen to apart. */
 static const struct {
@@ -75,8 +102,22 @@ static gboolean escape_special(GString *out, gunichar c, char quote) {
   return FALSE;
 }
 
+/* How many bytes of @value stand for themselves wherever they are. */
+static gsize plain_length(const char *value) {
+  gsize length = 0;
+
+  for (char c; (c = value[length]) >= ' ' && c < 0x7f && c != '&' && c != '<' && c != '>' && c != '"' && c != '\'';)
+    length++;
+  return length;
+}
+
 void berth_xml_escape(GString *out, const char *value, char quote) {
-  g_autofree char *valid = g_utf8_make_valid(value, -1);
+  gsize plain = plain_length(value);
+
+  g_string_append_len(out, value, (gssize)plain);
+  if (value[plain] == '\0')
+    return;
+  g_autofree char *valid = g_utf8_make_valid(value + plain, -1);
 
   for (const char *p = valid; *p != '\0'; p = g_utf8_next_char(p)) {
     gunichar c = g_utf8_get_char(p);
@@ -101,18 +142,31 @@ void berth_xml_escape_text(GString *out, const char *text, const char *eol) {
   }
 }
 
-char *berth_xml_indent_deeper(const char *indent) {
-  return g_strconcat(indent, g_str_has_suffix(indent, "\t") ? "\t" : "  ", NULL);
+void berth_xml_pair_write(GString *out, const BerthXmlPair *pair, char quote) {
+  g_string_append_c(out, ' ');
+  g_string_append(out, pair->name);
+  g_string_append_c(out, '=');
+  g_string_append_c(out, quote);
+  berth_xml_escape(out, pair->value, quote);
+  g_string_append_c(out, quote);
 }
 
-void berth_xml_draft_write(GString *out, const BerthXmlDraft *draft, const BerthXmlStyle *style, const char *indent) {
-  g_string_append_printf(out, "<%s", draft->name);
-  for (guint i = 0; i + 1 < draft->attributes->len; i += 2) {
-    g_string_append_printf(out, " %s=%c", (const char *)g_ptr_array_index(draft->attributes, i), style->quote);
-    berth_xml_escape(out, g_ptr_array_index(draft->attributes, i + 1), style->quote);
-    g_string_append_c(out, style->quote);
-  }
-  if (draft->children->len == 0 && draft->text == NULL) {
+void berth_xml_indent_write(GString *out, const BerthXmlStyle *style, BerthXmlIndent indent) {
+  if (indent.text == NULL)
+    return;
+  gboolean tabs = indent.length > 0 && indent.text[indent.length - 1] == '\t';
+  g_string_append(out, style->eol);
+  g_string_append_len(out, indent.text, (gssize)indent.length);
+  for (guint i = 0; i < indent.deeper; i++)
+    g_string_append(out, tabs ? "\t" : "  ");
+}
+
+void berth_xml_draft_write(GString *out, const BerthXmlDraft *draft, const BerthXmlStyle *style, BerthXmlIndent indent) {
+  g_string_append_c(out, '<');
+  g_string_append(out, draft->name);
+  for (const BerthXmlPair *pair = draft->attributes.first; pair != NULL; pair = pair->next)
+    berth_xml_pair_write(out, pair, style->quote);
+  if (draft->children.first == NULL && draft->text == NULL) {
     g_string_append(out, "/>");
     return;
   }
@@ -120,13 +174,15 @@ void berth_xml_draft_write(GString *out, const BerthXmlDraft *draft, const Berth
   if (draft->text != NULL)
     berth_xml_escape_text(out, draft->text, style->eol);
 
-  g_autofree char *deeper = indent != NULL ? berth_xml_indent_deeper(indent) : NULL;
-  for (guint i = 0; i < draft->children->len; i++) {
-    if (deeper != NULL)
-      g_string_append_printf(out, "%s%s", style->eol, deeper);
-    berth_xml_draft_write(out, g_ptr_array_index(draft->children, i), style, deeper);
+  BerthXmlIndent deeper = indent;
+  deeper.deeper++;
+  for (const BerthXmlDraft *child = draft->children.first; child != NULL; child = child->next) {
+    berth_xml_indent_write(out, style, deeper);
+    berth_xml_draft_write(out, child, style, deeper);
   }
-  if (deeper != NULL && draft->children->len > 0)
-    g_string_append_printf(out, "%s%s", style->eol, indent);
-  g_string_append_printf(out, "</%s>", draft->name);
+  if (draft->children.first != NULL)
+    berth_xml_indent_write(out, style, indent);
+  g_string_append(out, "</");
+  g_string_append(out, draft->name);
+  g_string_append_c(out, '>');
 }

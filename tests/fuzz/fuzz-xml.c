@@ -188,8 +188,8 @@ static gboolean has_element_children(const Model *model, const char *path) {
 }
 
 /* "a/@d" and a tag of its own: the same for a draft and for the model of it. */
-static BerthXmlDraft *make_draft(TestChoices *choices, Model *parent, guint position) {
-  BerthXmlDraft *draft = berth_xml_draft_new("new");
+static BerthXmlDraft *make_draft(TestChoices *choices, BerthXmlEdits *edits, Model *parent, guint position) {
+  BerthXmlDraft *draft = berth_xml_draft_new(edits, "new");
   Model *model = model_new("new", parent);
   g_ptr_array_insert(parent->children, (gint)position, model);
   for (guint n = test_choose(choices, 3); n > 0; n--) {
@@ -220,13 +220,13 @@ static gboolean edit_structure(TestChoices *choices, BerthXmlEdits *edits, Model
     g_ptr_array_remove_index(model->parent->children, position);
     break;
   case 1:
-    berth_xml_edits_add_before(edits, model->node, make_draft(choices, model->parent, position));
+    berth_xml_edits_add_before(edits, model->node, make_draft(choices, edits, model->parent, position));
     break;
   case 2:
-    berth_xml_edits_add(edits, model->parent->node, model->node, make_draft(choices, model->parent, position + 1));
+    berth_xml_edits_add(edits, model->parent->node, model->node, make_draft(choices, edits, model->parent, position + 1));
     break;
   default:
-    berth_xml_edits_add(edits, model->parent->node, NULL, make_draft(choices, model->parent, model->parent->children->len));
+    berth_xml_edits_add(edits, model->parent->node, NULL, make_draft(choices, edits, model->parent, model->parent->children->len));
   }
   return TRUE;
 }
