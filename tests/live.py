@@ -142,6 +142,20 @@ def scopes():
         check("mac=52:54:00:00:01:00" not in cold, "the detached device is still there")
 
 
+def needed_beside_kept(machine):
+    """What a device needs gets one place in both definitions, also where one of them keeps that place for something that is gone."""
+    with World() as world:
+        start(world, machine, [])
+        attach(world, scsi(4), "--config")
+        detach(world, scsi(4), "--config")
+        attach(world, channel(0), "--live", "--config")
+        hot = places(verified(world))
+        world.berth("destroy", "guest")
+        world.berth("start", "guest", "--paused")
+        cold = places(verified(world))
+        check(hot == cold, "hot %s\ncold %s" % (hot, cold))
+
+
 def live_only_ends():
     """What only the running guest has is forgotten when it ends."""
     with World() as world:
@@ -267,6 +281,7 @@ def tests():
         yield "%s: a device of every kind is plugged" % machine, every_kind, (machine,)
         yield "%s: what cannot be plugged is refused" % machine, refused, (machine,)
         yield "%s: SCSI disks plugged one by one are where a definition has them" % machine, scsi_one_by_one, (machine,)
+        yield "%s: what a device needs is where the definition has it" % machine, needed_beside_kept, (machine,)
     yield "devices that need no guest go at once", unplug_without_guest, ()
     yield "a silent guest", silent_guest, ()
     yield "live, config, current, persistent", scopes, ()

@@ -125,12 +125,14 @@ static gboolean shares(const BerthRecordEntry *a, const BerthRecordEntry *b) {
   return FALSE;
 }
 
+/* A place that is only kept for a device that is gone is no reason to forget who has it. */
 static gboolean knows(const BerthRecord *record, const BerthRecordEntry *entry) {
   g_autofree char *place = berth_model_record_place(&entry->address, entry->kind);
   for (guint i = 0; i < record->entries->len; i++) {
     const BerthRecordEntry *one = g_ptr_array_index(record->entries, i);
     g_autofree char *its = berth_model_record_place(&one->address, one->kind);
-    if ((place != NULL && g_strcmp0(place, its) == 0) || (one->gone == NULL && shares(one, entry)))
+    gboolean same = shares(one, entry);
+    if ((place != NULL && g_strcmp0(place, its) == 0 && (one->gone == NULL || same)) || (one->gone == NULL && same))
       return TRUE;
   }
   return FALSE;
