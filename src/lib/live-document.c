@@ -125,14 +125,14 @@ static gboolean shares(const BerthRecordEntry *a, const BerthRecordEntry *b) {
   return FALSE;
 }
 
-/* A place that is only kept for a device that is gone is no reason to forget who has it. */
-static gboolean knows(const BerthRecord *record, const BerthRecordEntry *entry) {
+/* @kept: whether a place that is only kept for a device that is gone counts as taken by it, whoever has it in the other record. */
+static gboolean knows(const BerthRecord *record, const BerthRecordEntry *entry, gboolean kept) {
   g_autofree char *place = berth_model_record_place(&entry->address, entry->kind);
   for (guint i = 0; i < record->entries->len; i++) {
     const BerthRecordEntry *one = g_ptr_array_index(record->entries, i);
     g_autofree char *its = berth_model_record_place(&one->address, one->kind);
-    gboolean same = shares(one, entry);
-    if ((place != NULL && g_strcmp0(place, its) == 0 && (one->gone == NULL || same)) || (one->gone == NULL && same))
+    gboolean there = place != NULL && g_strcmp0(place, its) == 0, same = shares(one, entry);
+    if (one->gone == NULL ? there || same : there && (kept || same))
       return TRUE;
   }
   return FALSE;
@@ -141,7 +141,7 @@ static gboolean knows(const BerthRecord *record, const BerthRecordEntry *entry) 
 void berth_lib_live_reserve(BerthRecord *record, const BerthRecord *other) {
   for (guint i = 0; i < other->entries->len; i++) {
     const BerthRecordEntry *entry = g_ptr_array_index(other->entries, i);
-    if (entry->gone != NULL || entry->address.type == BERTH_ADDRESS_NONE || knows(record, entry))
+    if (entry->gone != NULL || entry->address.type == BERTH_ADDRESS_NONE || knows(record, entry, FALSE))
       continue;
     BerthRecordEntry *copy = berth_model_record_entry_copy(entry);
     copy->gone = g_strdup(WHILE_IT_RUNS);
@@ -153,7 +153,7 @@ gboolean berth_lib_live_inherit(BerthRecord *record, const BerthRecord *other, c
   guint before = record->entries->len;
   for (guint i = 0; i < other->entries->len; i++) {
     const BerthRecordEntry *entry = g_ptr_array_index(other->entries, i);
-    if (entry->address.type == BERTH_ADDRESS_NONE || knows(record, entry))
+    if (entry->address.type == BERTH_ADDRESS_NONE || knows(record, entry, TRUE))
       continue;
     BerthRecordEntry *copy = berth_model_record_entry_copy(entry);
     if (copy->gone == NULL)
