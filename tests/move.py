@@ -13,8 +13,8 @@ import signal
 import sys
 import time
 
-from world import (GUEST, Failed, Skip, World, alive, ask, attach, channel, check, detach, disk, domain, machine_domain, nic, parent_of,
-                   peripherals, places, qemus, rng, scsi, start, tap, usb, usb_disk, verified, wait_for)
+from world import (GUEST, SLOW, Skip, World, ask, attach, channel, check, detach, disk, domain, machine_domain, nic, peripherals,
+                   places, qemus, rng, scsi, start, tap, usb, usb_disk, verified, wait_for)
 
 COUNT = 'i=0; while :; do echo COUNT $i; i=$((i+1)); sleep 0.2; done'
 
@@ -171,7 +171,6 @@ def killed():
         world.berth("define", "-", text=domain("pc", [nic(0)]))
         world.berth("start", "guest")
         path = os.path.join(world.folder, "saved")
-        os.mkfifo(path + ".fifo")
         for number, signals in enumerate([signal.SIGKILL] * 6 + [signal.SIGINT, signal.SIGTERM] * 3):
             job = world.begin("save", "guest", path)
             time.sleep(0.02 + 0.015 * number)
@@ -244,10 +243,197 @@ def bound():
         verified(world)
 
 
+# Migration
+
+class Incoming:
+    """A destination that waits: run --incoming in another store."""
+
+    def __init__(self, world, *words, uri=None, guest="guest"):
+        self.world = world
+        self.uri = uri or "unix:" + os.path.join(world.folder, "incoming")
+        self.job = world.begin("run", "--incoming", self.uri, *words, *([guest] if guest else []))
+        if self.uri.startswith("unix:"):
+            wait_for(lambda: os.path.exists(self.uri[5:]) or self.job.poll() is not None, 10, "the destination listens")
+        else:
+            time.sleep(0.5)
+
+    def ended(self, status, says=""):
+        _, errors = self.job.communicate(timeout=30)
+        check(self.job.returncode == status and says in errors, "destination: %d: %s" % (self.job.returncode, errors))
+        check(not os.path.exists(self.uri[5:]), "its socket was left")
+
+
+def end(world, incoming):
+    """A destination that took over runs until its guest ends."""
+    check(incoming.job.poll() is None, "the destination has ended")
+    world.berth("destroy", "guest")
+    incoming.ended(0)
+
+
+def port():
+    import socket
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def migrated(machine, tcp):
+    """Every device is where it was, on the other side with its own files; what is gone is remembered there, too."""
+    with World() as world, World() as other:
+        definition = machine_domain(machine, some_devices(world, machine) + [nic(5, "virtio")])
+        world.berth("define", "-", text=definition)
+        other.berth("define", "-", text=world.berth("dumpxml", "guest").replace(world.folder, other.folder))
+        for name in ("vda", "sda", "sdx"):
+            disk(other, name) if name != "sdx" else usb_disk(other, name)
+        gone_place = places(world.rows("devices", "guest"))["mac=52:54:00:00:01:05"]
+        world.berth("define", "-", text=machine_domain(machine, some_devices(world, machine)))
+        other.berth("define", "-", text=world.berth("dumpxml", "guest").replace(world.folder, other.folder))
+        other.berth("forget", "guest")
+        world.berth("start", "guest")
+        before, there = verified(world), peripherals(world)
+        incoming = Incoming(other, uri="tcp:127.0.0.1:%d" % port() if tcp else None)
+        world.berth("migrate", "guest", "--to", incoming.uri, *(["--live", "--verbose"] if tcp else []))
+        check(world.state("guest") == "shut off" and not qemus(world), "it still runs here: %s" % world.state("guest"))
+        check(other.state("guest") == "running", "there it is %s" % other.state("guest"))
+        same_rows(before, verified(other))
+        check(peripherals(other) == there, "QEMU has other devices there")
+        check(other.folder in str(ask(other, {"execute": "query-block"})), "it has the other side's files")
+        attach(other, nic(6, "virtio"))
+        detach(other, disk(other, "sda"))
+        end(other, incoming)
+        again = some_devices(other, machine) + [nic(7, "virtio"), nic(5, "virtio")]
+        other.berth("define", "-", text=machine_domain(machine, again))
+        after = places(other.rows("devices", "guest"))
+        check(after["mac=52:54:00:00:01:05"] == gone_place, "the place of a device that was gone before was not moved along: %s, %s"
+              % (after["mac=52:54:00:00:01:05"], gone_place))
+        check(all(after[k] == v for k, v in places(before).items()), "something moved: %s\n%s" % (places(before), after))
+
+
+def real_guest_migrates(machine):
+    """A Linux guest counts on at the other side, and back again, live."""
+    with World() as world, World() as other:
+        serial = os.path.join(world.folder, "serial.log")
+        world.berth("define", "-", text=counting(world, machine, serial))
+        world.berth("start", "guest")
+        wait_for(lambda: counts(serial)[-1:] > [3], 180, "the guest counts")
+        before = verified(world)
+        incoming = Incoming(other)
+        last = counts(serial)
+        world.berth("migrate", "guest", "--to", incoming.uri, "--live", "--timeout", "20")
+        goes_on(serial, last)
+        same_rows(before, verified(other))
+        back = Incoming(world, "--paused")
+        other.berth("migrate", "guest", "--to", back.uri)
+        check(world.state("guest") == "paused", "it is %s" % world.state("guest"))
+        incoming.ended(0)
+        last = counts(serial)
+        world.berth("resume", "guest")
+        goes_on(serial, last)
+        same_rows(before, verified(world))
+        end(world, back)
+
+
+def refused_there():
+    """A destination with other hardware refuses, each difference by name, before any state is sent; the guest runs on here."""
+    with World() as world, World() as other:
+        world.berth("define", "-", text=domain("pc", [nic(0, "virtio"), nic(1, "e1000")]))
+        world.berth("start", "guest")
+        uuid = world.guests()[0]["uuid"]
+        same = world.berth("dumpxml", "guest")
+        for text, says in ((domain("pc", [nic(0, "virtio"), nic(1, "e1000")]), "uuid"),
+                           (same.replace("e1000", "rtl8139"), "model 'e1000' there, 'rtl8139' here"),
+                           (same.replace("slot='0x03'", "slot='0x0d'"), "moved: address"),
+                           (same.replace("pc-i440fx-7.2", "pc-i440fx-7.1"), "machine 'pc-i440fx-7.2' there"),
+                           (same.replace("</devices>", rng() + "</devices>"), "rng 0 added"),
+                           (same.replace("</devices>", "<controller type='usb' index='3' model='ich9-ehci1'/></devices>"), "usb 3 added")):
+            other.berth("define", "-", text=text)
+            incoming = Incoming(other)
+            answer = world.run("migrate", "guest", "--to", incoming.uri)
+            check(answer.returncode == 5 and says in answer.stderr, "%s: %d: %s" % (says, answer.returncode, answer.stderr))
+            incoming.ended(5, says)
+            check(not qemus(other), "QEMU runs there")
+            check(ask(world, {"execute": "query-status"})["status"] == "running", "it does not run on here")
+            other.berth("undefine", "guest")
+        incoming = Incoming(other, guest="else")
+        check(world.run("migrate", "guest", "--to", incoming.uri).returncode == 5, "another guest was expected")
+        incoming.ended(5, "expected")
+        incoming = Incoming(other, uri="tcp:127.0.0.1:%d" % port())
+        answer = world.run("migrate", "guest", "--to", incoming.uri)
+        check(answer.returncode == 4 and "not defined" in answer.stderr, "%d: %s" % (answer.returncode, answer.stderr))
+        incoming.ended(4)
+        check(other.guests() == [], "something was defined there")
+        path = other.file("guest.xml", same.replace("<name>guest</name>", "<name>guest</name>").replace("</devices>", nic(3) + "</devices>"))
+        incoming = Incoming(other, "--xml", path)
+        check(world.run("migrate", "guest", incoming.uri).returncode == 5, "another domain was taken")
+        incoming.ended(5, "52:54:00:00:01:03 added")
+        check(world.run("migrate", "guest", "--to", "unix:%s/none" % other.folder).returncode == 3, "nobody listens")
+        for uri in ("tcp:192.0.2.1:99", "tcp:127.0.0.1", "http://x", "unix:"):
+            check(world.run("migrate", "guest", "--to", uri).returncode == 2, uri)
+        check(world.state("guest") == "running" and uuid, "it is %s" % world.state("guest"))
+        verified(world)
+
+
+def undefined_there():
+    """A guest that is not defined at the destination is defined there as it was here; with --xml as that says."""
+    with World() as world, World() as other:
+        world.berth("define", "-", text=domain("q35", [nic(0, "virtio"), nic(1, "virtio"), disk(world, "vda")]))
+        world.berth("start", "guest", "--paused")
+        attach(world, nic(2, "virtio"))
+        before, definition = verified(world), world.berth("dumpxml", "guest")
+        incoming = Incoming(other, guest=None)
+        world.berth("migrate", "guest", "--to", incoming.uri)
+        same_rows(before, verified(other))
+        check(other.state("guest") == "paused" and other.berth("dumpxml", "guest") == definition, "it is defined otherwise")
+        world.berth("undefine", "guest")
+        text = domain("q35", [nic(2, "virtio"), disk(world, "vda"), nic(1, "virtio"), nic(0, "virtio")])
+        back = Incoming(world, "--xml", world.file("guest.xml", text))
+        other.berth("migrate", "guest", "--to", back.uri)
+        incoming.ended(0)
+        same_rows(before, verified(world))
+        end(world, back)
+
+
+def broken(number):
+    """One side killed or interrupted at some instant: the guest runs on at exactly one place, or is paused where it was."""
+    with World() as world, World() as other:
+        text = machine_domain("pc", [nic(0, "virtio"), disk(world, "vda"), usb()])
+        world.berth("define", "-", text=text)
+        other.berth("define", "-", text=world.berth("dumpxml", "guest"))
+        world.berth("start", "guest")
+        incoming = Incoming(other)
+        job = world.begin("migrate", "guest", "--to", incoming.uri, *(["--live", "--bandwidth", "1"] if number % 2 else []))
+        time.sleep(0.05 + 0.04 * number)
+        victim, how = [(incoming.job, signal.SIGKILL), (job, signal.SIGKILL), (job, signal.SIGTERM), (None, signal.SIGKILL)][number % 4]
+        if victim:
+            victim.send_signal(how)
+        else:
+            for pid in qemus(other):
+                os.kill(pid, how)
+        _, errors = job.communicate(timeout=60)
+        time.sleep(0.5)
+        here, there = world.state("guest"), other.state("guest")
+        if job.returncode == 0:
+            check(here == "shut off", "it was moved, and is %s here" % here)
+        elif here == "paused":
+            check("left paused here" in errors or (victim is job and how == signal.SIGKILL), "it is paused here: %s" % errors)
+        else:
+            wait_for(lambda: world.state("guest") == "running", 10, "it runs on here (%s): %s" % (here, errors))
+            check(there != "running", "it runs on both sides")
+            wait_for(lambda: not qemus(other) or incoming.job.poll() is not None, 20, "the other side lets go")
+            verified(world)
+            check(ask(world, {"execute": "query-status"})["status"] == "running", "QEMU does not run on")
+        if incoming.job.poll() is None:
+            other.run("destroy", "guest")
+            incoming.job.terminate()
+        incoming.job.communicate(timeout=30)
+        for pid in qemus(other):
+            os.kill(pid, signal.SIGKILL)
+
+
 def tests():
     for machine in ("pc", "q35"):
         yield "%s: a restored guest has every device where it was" % machine, round_trip, (machine,)
-    for machine in ("pc", "q35"):
+    for machine in ("pc", "q35") if SLOW else ("pc",):
         yield "%s: a real guest goes on after save and restore" % machine, real_guest, (machine,)
     yield "files that are no saved guests", bad_files, ()
     yield "no space: the guest runs on", no_space, ()
@@ -255,6 +441,14 @@ def tests():
     yield "other hardware is refused by name", refused, ()
     yield "a saved guest that is not defined any more", undefined, ()
     yield "a device on its way out", bound, ()
+    yield "pc: a migrated guest has every device where it was", migrated, ("pc", False)
+    yield "q35: a guest that was migrated live over tcp has, too", migrated, ("q35", True)
+    for machine in ("pc", "q35") if SLOW else ("q35",):
+        yield "%s: a real guest goes there and comes back" % machine, real_guest_migrates, (machine,)
+    yield "other hardware there is refused by name", refused_there, ()
+    yield "a guest that is not defined there", undefined_there, ()
+    for number in range(40 if SLOW else 4):
+        yield "a migration that breaks (%d)" % number, broken, (number,)
 
 
 if __name__ == "__main__":

@@ -72,4 +72,37 @@ BERTH_API gboolean berth_restore(Berth *berth, const char *file, GBytes *xml, co
 BERTH_API gboolean berth_run_restored(Berth *berth, const char *file, GBytes *xml, const char *xml_file, guint flags, int ready,
                                       GError **error);
 
+/** BerthMigration: how to migrate; zero-initialise. */
+typedef struct {
+  guint flags;                /* BERTH_MOVE_LIVE, BERTH_MOVE_PAUSED (it is paused there) */
+  guint timeout_s;            /* live: after so many seconds the guest is stopped, so that it comes to an end; 0: never */
+  guint64 bandwidth;          /* MiB a second at most; 0: no limit */
+  BerthProgressFunc progress; /* (nullable) */
+  gpointer data;
+} BerthMigration;
+/**
+ * berth_migrate:
+ * @uri: where berth_run_incoming() listens
+ *
+ * Moves a running guest to another store of this host. The other side compares hardware first, and verifies every place; the guest
+ * runs there once all has arrived, and then ends here. Until then, whatever goes wrong (also SIGINT, SIGTERM, SIGHUP, which wait
+ * meanwhile), it runs on here. If the other side does not answer after it was told to let the guest run, the guest is left paused
+ * here, for it may run there: the error says so. Errors: BERTH_ERROR_CONFLICT (each difference named), BERTH_ERROR_UNSUPPORTED,
+ * BERTH_ERROR_NOT_FOUND (nobody listens), BERTH_ERROR_FAILED.
+ */
+BERTH_API gboolean berth_migrate(Berth *berth, const char *guest, const char *uri, const BerthMigration *migration, GError **error);
+/**
+ * berth_run_incoming:
+ * @guest: (nullable): the name or uuid of the guest that is expected; NULL: any
+ * @uri: unix:PATH, or tcp:HOST:PORT of this host
+ * @xml: (nullable): a domain for the guest; NULL: its definition here, or, if it has none, the one that it comes with, which is
+ * taken only from a process of this user or of root over a unix socket
+ * @flags: BERTH_MOVE_RUNNING, BERTH_MOVE_PAUSED
+ *
+ * Waits for a migrating guest, and runs it as berth_run() does. Its record comes along, so that its definition here knows the
+ * places of devices that are gone, too. Errors: as berth_restore(); the other side hears them as well.
+ */
+BERTH_API gboolean berth_run_incoming(Berth *berth, const char *guest, const char *uri, GBytes *xml, const char *xml_file,
+                                      guint flags, int ready, GError **error);
+
 G_END_DECLS

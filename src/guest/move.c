@@ -9,6 +9,7 @@
 /* QEMU holds its monitor back while it writes what is left, which may be all of a large memory. */
 #define PATIENCE_MS 600000
 #define POLL_US 20000ul
+#define LET_GO_MS 10000
 /* The longest that QEMU takes: with it, the first estimate of the time that is left is good enough to stop the guest. */
 #define AT_ONCE_MS 2000000
 #define LIVE_MS 300
@@ -85,6 +86,21 @@ gboolean berth_guest_move_done(BerthQmp *qmp, GError **error) {
   return FALSE;
 }
 
+/* The other side may take a moment to let go of the disks. */
+static gboolean run_again(BerthQmp *qmp, GError **error) {
+  gint64 end = g_get_monotonic_time() + LET_GO_MS * 1000LL;
+  g_autoptr(GError) failure = NULL;
+  while (!berth_guest_cont(qmp, &failure)) {
+    if (berth_qmp_broken(qmp) != NULL || g_get_monotonic_time() >= end) {
+      g_propagate_error(error, g_steal_pointer(&failure));
+      return FALSE;
+    }
+    g_clear_error(&failure);
+    g_usleep(POLL_US);
+  }
+  return TRUE;
+}
+
 gboolean berth_guest_move_undo(BerthQmp *qmp, gboolean ran, GError **error) {
   g_autofree char *why = NULL;
   tell(qmp, "migrate_cancel", NULL, NULL);
@@ -92,15 +108,15 @@ gboolean berth_guest_move_undo(BerthQmp *qmp, gboolean ran, GError **error) {
   g_autofree char *status = over != NULL ? berth_guest_status(qmp, error) : NULL;
   if (status == NULL)
     return FALSE;
-  return !ran || g_str_equal(status, "running") || berth_guest_cont(qmp, error);
+  return !ran || g_str_equal(status, "running") || run_again(qmp, error);
 }
 
-gboolean berth_guest_move_in(BerthQmp *qmp, const char *path, GError **error) {
+gboolean berth_guest_move_in(BerthQmp *qmp, const char *path, gboolean runs, GError **error) {
   g_autoptr(JsonObject) arguments = json_object_new();
   JsonObject *late = json_object_new();
   JsonArray *capabilities = json_array_new();
   json_object_set_string_member(late, "capability", "late-block-activate");
-  json_object_set_boolean_member(late, "state", TRUE);
+  json_object_set_boolean_member(late, "state", runs);
   json_array_add_object_element(capabilities, late);
   json_object_set_array_member(arguments, "capabilities", capabilities);
   return tell(qmp, "migrate-set-capabilities", arguments, error) && tell_uri(qmp, "migrate-incoming", path, error);

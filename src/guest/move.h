@@ -24,7 +24,9 @@ gboolean berth_guest_move_done(BerthQmp *qmp, GError **error);
 /* Ends what is still under way, and sees to it that the guest runs again if it did (@ran). Its vCPUs never ran elsewhere. */
 gboolean berth_guest_move_undo(BerthQmp *qmp, gboolean ran, GError **error);
 
-/* Lets a QEMU that was started with "-incoming defer" listen on @path. Its disks stay untouched until its vCPUs run. */
-gboolean berth_guest_move_in(BerthQmp *qmp, const char *path, GError **error);
+/* Lets a QEMU that was started with "-incoming defer" listen on @path. @runs: its vCPUs will run; until then its disks stay as they
+ * are, so that the source can have them back at any time. (A guest that stays paused has them once it has arrived: QEMU dies of
+ * moving disks on that it never took.) */
+gboolean berth_guest_move_in(BerthQmp *qmp, const char *path, gboolean runs, GError **error);
 /* Waits until all has been taken in, or QEMU gives up: then its own words, from @run_dir, are the error. */
 gboolean berth_guest_move_arrived(BerthQmp *qmp, BerthProcess *qemu, const char *run_dir, GError **error);

@@ -136,15 +136,19 @@ static gboolean take_xml(BerthLibArrival *arrival, Berth *berth, const BerthPlan
   return TRUE;
 }
 
-/* The guest's own definition: it learns where things were that it does not know. */
-static gboolean take_own(BerthLibArrival *arrival, Berth *berth, const BerthPlan *was, const BerthManifest *manifest,
-                         const BerthFacts *facts, const char *command, const char *what, GError **error) {
-  g_autoptr(BerthStoreRevision) newest = berth_store_revision(berth->store, arrival->uuid, 0, error);
-  g_autoptr(BerthPlan) now =
-      newest != NULL ? berth_lib_plan_stored(arrival->name, newest->document, newest->record, facts, error) : NULL;
-  g_autoptr(BerthRecord) record = now != NULL ? berth_record_parse(newest->record, -1, arrival->name, error) : NULL;
+/* The guest's own definition here. */
+static gboolean take_own(BerthLibArrival *arrival, const BerthPlan *was, const BerthStoreRevision *newest, const BerthFacts *facts,
+                         const char *what, GError **error) {
+  g_autoptr(BerthPlan) now = berth_lib_plan_stored(arrival->name, newest->document, newest->record, facts, error);
+  return now != NULL && take_hardware(arrival, was, now, newest->record, what, "the definition here", error);
+}
+
+/* A definition that stays here learns where things were that it does not know. */
+static gboolean learn(BerthLibArrival *arrival, Berth *berth, const BerthManifest *manifest, const BerthStoreRevision *newest,
+                      const char *command, const char *what, GError **error) {
+  g_autoptr(BerthRecord) record = berth_record_parse(newest->record, -1, arrival->name, error);
   g_autoptr(BerthRecord) theirs = record != NULL ? berth_record_parse(manifest->defined_record, -1, what, error) : NULL;
-  if (theirs == NULL || !take_hardware(arrival, was, now, newest->record, what, "the definition here", error))
+  if (theirs == NULL)
     return FALSE;
   g_autofree char *today = berth_base_env_timestamp(berth->env);
   if (!berth_lib_live_inherit(record, theirs, today))
@@ -187,10 +191,13 @@ gboolean berth_lib_arrival_init(BerthLibArrival *arrival, Berth *berth, const Be
   g_autoptr(BerthFacts) facts = berth_lib_facts(berth->env, berth_xml_node_get(root, "devices/emulator"), error);
   if (facts == NULL)
     return FALSE;
+  g_autoptr(BerthStoreRevision) newest = guest != NULL && own ? berth_store_revision(berth->store, guest->uuid, 0, error) : NULL;
+  if (guest != NULL && own && (newest == NULL || !learn(arrival, berth, manifest, newest, command, what, error)))
+    return FALSE;
   if (xml != NULL)
     return take_xml(arrival, berth, was, record, xml, facts, command, what, error);
-  if (own && guest != NULL)
-    return take_own(arrival, berth, was, manifest, facts, command, what, error);
+  if (newest != NULL)
+    return take_own(arrival, was, newest, facts, what, error);
   return take_theirs(arrival, berth, manifest, command, what, error);
 }
 
@@ -201,12 +208,12 @@ gboolean berth_lib_arrival_write(const BerthLibArrival *arrival, BerthStoreWrite
 
 /* ---- its state ---- */
 
-gboolean berth_lib_arrival_feed(BerthQmp *qmp, BerthProcess *qemu, const char *run_dir, BerthLibGive give, gpointer data,
-                                GError **error) {
+gboolean berth_lib_arrival_feed(const BerthLibArrival *arrival, BerthQmp *qmp, BerthProcess *qemu, const char *run_dir,
+                                BerthLibGive give, gpointer data, GError **error) {
   g_autoptr(GError) failure = NULL;
   g_autofree char *path = berth_guest_move_path(run_dir);
   g_autofree char *uri = g_strconcat("unix:", path, NULL);
-  int to = berth_guest_move_in(qmp, path, error) ? berth_host_socket_connect(uri, error) : -1;
+  int to = berth_guest_move_in(qmp, path, !arrival->paused, error) ? berth_host_socket_connect(uri, error) : -1;
   if (to < 0)
     return FALSE;
   gboolean given = give(data, to, &failure);

@@ -4,6 +4,8 @@
 #include "kinds/abi.h"
 #include "lib/move.h"
 
+#include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define CONNECT_MS 10000
@@ -83,12 +85,22 @@ void berth_lib_leave_clear(BerthLibLeave *leave) {
   g_clear_pointer(&leave->interrupt, berth_host_interrupt_free);
 }
 
+/* QEMU may be another user's: its folder says whose. */
+static gboolean give_socket(const char *run_dir, const char *path, GError **error) {
+  struct stat folder;
+  if (geteuid() != 0 || (stat(run_dir, &folder) == 0 && lchown(path, folder.st_uid, folder.st_gid) == 0))
+    return TRUE;
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: %s", path, g_strerror(errno));
+  return FALSE;
+}
+
 gboolean berth_lib_leave_begin(BerthLibLeave *leave, gboolean live, guint64 bandwidth, GError **error) {
   const BerthMoveHow how = {.live = live, .bandwidth = bandwidth};
   g_autofree char *path = berth_guest_move_path(leave->live.guest->run.run_dir);
   leave->uri = g_strconcat("unix:", path, NULL);
   leave->listener = berth_host_socket_listen(leave->uri, error);
-  if (leave->listener < 0 || !berth_guest_move_out(leave->live.control, path, &how, error))
+  if (leave->listener < 0 || !give_socket(leave->live.guest->run.run_dir, path, error) ||
+      !berth_guest_move_out(leave->live.control, path, &how, error))
     return FALSE;
   leave->stream = berth_host_socket_accept(leave->listener, CONNECT_MS, leave->interrupt, error);
   return leave->stream >= 0;

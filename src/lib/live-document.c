@@ -112,15 +112,21 @@ BerthDevice *berth_lib_live_device(const BerthPlan *plan, const char *id) {
 
 /* ---- places that another definition of the guest has ---- */
 
+static const char *key_of(const BerthRecordEntry *entry, guint class) {
+  for (guint i = 0; i < entry->keys->len; i++)
+    if (berth_model_key_class_of(g_ptr_array_index(entry->keys, i)) == class)
+      return g_ptr_array_index(entry->keys, i);
+  return NULL;
+}
+
+/* The strongest key that both have decides: two MACs are two devices, however alike these are. */
 static gboolean shares(const BerthRecordEntry *a, const BerthRecordEntry *b) {
   if (!g_str_equal(a->element, b->element))
     return FALSE;
-  for (guint i = 0; i < a->keys->len; i++) {
-    const char *key = g_ptr_array_index(a->keys, i);
-    guint class = berth_model_key_class_of(key);
-    if ((class == BERTH_KEY_CONTENT || !berth_model_key_class_weak(class)) && class < BERTH_N_MATCHED_KEYS &&
-        g_ptr_array_find_with_equal_func(b->keys, key, g_str_equal, NULL))
-      return TRUE;
+  for (guint class = 0; class < BERTH_N_MATCHED_KEYS; class ++) {
+    const char *one = key_of(a, class), *other = key_of(b, class);
+    if (one != NULL && other != NULL && (class == BERTH_KEY_CONTENT || !berth_model_key_class_weak(class)))
+      return g_str_equal(one, other);
   }
   return FALSE;
 }

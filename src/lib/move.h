@@ -8,6 +8,23 @@
 #include "lib/live.h"
 #include "model/manifest.h"
 
+/*
+ * Two berths talk over a socket, in messages (host/stream.h); the letter says what it is. The source offers, the destination
+ * accepts when its QEMU waits with every place verified; then comes the state; then, and not before the source has said that it
+ * will not run the guest again, the destination lets it run.
+ */
+typedef enum {
+  BERTH_TALK_OFFER = 'O',   /* to the destination: BERTH_LIB_TALK_HELLO and the manifest */
+  BERTH_TALK_ACCEPT = 'A',  /* to the source: send the state */
+  BERTH_TALK_DATA = 'D',    /* to the destination: a piece of it */
+  BERTH_TALK_SENT = 'F',    /* to the destination: that was all */
+  BERTH_TALK_LOADED = 'L',  /* to the source: QEMU has all of it */
+  BERTH_TALK_GO = 'G',      /* to the destination: it is yours */
+  BERTH_TALK_RUNNING = 'R', /* to the source: it runs here, or is paused here, and that is recorded */
+  BERTH_TALK_REFUSE = 'E',  /* to the source, at any time: an error's code, a blank, its message; nothing of it is left here */
+} BerthLibTalk;
+#define BERTH_LIB_TALK_HELLO "berth-migrate 1\n"
+
 /* ---- leaving (leave.c) ---- */
 
 /* A running guest that is about to go; its lock and its monitor. Signals wait meanwhile. */
@@ -70,8 +87,8 @@ gboolean berth_lib_move_paused(guint flags, const char *before, gboolean *paused
 /* Writes the whole state to the descriptor @to. */
 typedef gboolean (*BerthLibGive)(gpointer data, int to, GError **error);
 /* Has QEMU listen, and @give write to it; waits until QEMU has taken all of it in. Errors: QEMU's own words, where it has any. */
-gboolean berth_lib_arrival_feed(BerthQmp *qmp, BerthProcess *qemu, const char *run_dir, BerthLibGive give, gpointer data,
-                                GError **error);
+gboolean berth_lib_arrival_feed(const BerthLibArrival *arrival, BerthQmp *qmp, BerthProcess *qemu, const char *run_dir,
+                                BerthLibGive give, gpointer data, GError **error);
 
 /* run.c: berth_run(), of a guest that arrives. */
 gboolean berth_lib_run_arrival(Berth *berth, BerthLibArrival *arrival, int ready, GError **error);

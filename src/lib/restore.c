@@ -26,7 +26,7 @@ static gboolean give(gpointer data, int to, GError **error) {
 }
 
 static gboolean load(const BerthLibArrival *arrival, BerthQmp *qmp, BerthProcess *qemu, const char *run_dir, GError **error) {
-  return berth_lib_arrival_feed(qmp, qemu, run_dir, give, arrival->data, error);
+  return berth_lib_arrival_feed(arrival, qmp, qemu, run_dir, give, arrival->data, error);
 }
 
 /* ---- the guest ---- */
