@@ -9,7 +9,7 @@ GUEST: folder with vmlinuz and initramfs.gz (tools/guest-image.py) for what need
 import os
 import sys
 
-from world import (World, ask, attach, back_ends, check, detach, disk, machine_domain, nic, places, rng, scsi, start, tap, usb,
+from world import (GUEST, Skip, World, ask, attach, back_ends, check, detach, disk, machine_domain, nic, places, rng, scsi, start, tap, usb,
                    verified, wait_for)
 
 
@@ -128,12 +128,66 @@ def links():
         verified(world)
 
 
+VCPUS = "  <vcpu current='2'>4</vcpu>\n  <cpu><topology sockets='2' dies='1' cores='2' threads='1'/></cpu>\n"
+
+
+def vcpus():
+    """vCPUs come, are recorded, and are there after a start if the definition was meant."""
+    with World() as world:
+        start(world, "q35", [], VCPUS)
+        count = lambda *flags: int(world.berth("vcpucount", "guest", *flags))
+        there = lambda: len(ask(world, {"execute": "query-cpus-fast"}))
+        check([count("--live"), count("--config"), there()] == [2, 2, 2], "at start")
+        world.berth("setvcpus", "guest", "3")
+        check([count("--live"), count("--config"), there()] == [3, 2, 3], "after 3")
+        world.berth("setvcpus", "guest", "4", "--live", "--config")
+        check([count("--live"), count("--config"), there()] == [4, 4, 4], "after 4 of both")
+        verified(world)
+        refuses(world, 1, "places for 4", "setvcpus", "guest", "5")
+        refuses(world, 2, "--maximum", "setvcpus", "guest", "5", "--config")
+        world.berth("setvcpus", "guest", "1", "--config")
+        refuses(world, 2, "--config", "setvcpus", "guest", "8", "--maximum", "--live")
+        refuses(world, 4, "topology", "setvcpus", "guest", "8", "--maximum", "--config")
+        check(len(world.berth("vcpucount", "guest").splitlines()) == 4, "vcpucount")
+        world.berth("destroy", "guest")
+        world.berth("start", "guest", "--paused")
+        check([count("--live"), there()] == [1, 1], "after a start: %s %s" % (count("--live"), there()))
+
+
+def vcpus_of_a_real_guest():
+    """A Linux guest lets go of vCPUs."""
+    with World() as world:
+        boot(world, "q35", [], VCPUS)
+        world.berth("setvcpus", "guest", "4")
+        check(len(ask(world, {"execute": "query-cpus-fast"})) == 4, "they did not come")
+        world.berth("setvcpus", "guest", "2", "--timeout", "60")
+        check(len(ask(world, {"execute": "query-cpus-fast"})) == 2, "they did not go")
+        check(world.berth("vcpucount", "guest", "--live").strip() == "2", "they are still recorded")
+        refuses(world, 4, "from the start", "setvcpus", "guest", "1")
+        verified(world)
+
+
+def boot(world, machine, devices, more=""):
+    """Starts the Linux guest and waits until it is up."""
+    if not (GUEST and os.path.exists(os.path.join(GUEST, "vmlinuz"))):
+        raise Skip("no guest kernel (tools/guest-image.py fetches one)")
+    serial = os.path.join(world.folder, "serial.log")
+    text = machine_domain(machine, ["<serial type='file'><source path='%s'/></serial>" % serial] + devices, more)
+    text = text.replace("</type></os>", "</type><kernel>%s/vmlinuz</kernel><initrd>%s/initramfs.gz</initrd>"
+                        "<cmdline>console=ttyS1 berth.stay</cmdline></os>" % (GUEST, GUEST))
+    world.berth("define", "-", text=text)
+    world.berth("start", "guest")
+    wait_for(lambda: os.path.exists(serial) and "BERTH-GUEST end" in open(serial, errors="replace").read(), 180, "the guest is up")
+
+
 def tests():
     yield "pc: media of a cdrom", media, (lambda s=None: cdrom(s, "hdc", "ide"), "ide0-1-0", "hdc")
     yield "pc: media of a floppy", media, (floppy, "fdc0-0-0", "fda")
     yield "a guest's own eject is recorded", tray, ()
     yield "update-device", updates, ()
     yield "links go up and down", links, ()
+    yield "vCPUs come", vcpus, ()
+    yield "a real guest lets go of vCPUs", vcpus_of_a_real_guest, ()
 
 
 if __name__ == "__main__":

@@ -78,6 +78,18 @@ BERTH_API gboolean berth_set_link(Berth *berth, const char *guest, const char *i
 BERTH_API gboolean berth_get_link(Berth *berth, const char *guest, const char *interface, guint flags, gboolean *up,
                                   GError **error);
 
+/**
+ * berth_set_vcpus:
+ * @maximum: @count is how many there can be, of the definition
+ *
+ * vCPUs that were there from the start cannot be unplugged. Errors: BERTH_ERROR_NO_ROOM (the running guest has no place for so
+ * many), BERTH_ERROR_USAGE, BERTH_ERROR_REFUSED_BY_GUEST, BERTH_ERROR_FAILED (the guest said nothing within @timeout_ms).
+ */
+BERTH_API gboolean berth_set_vcpus(Berth *berth, const char *guest, guint count, gboolean maximum, guint flags, guint timeout_ms,
+                                   GError **error);
+/** berth_vcpus: how many are on, and how many there can be. */
+BERTH_API gboolean berth_vcpus(Berth *berth, const char *guest, guint flags, guint *current, guint *most, GError **error);
+
 /** berth_dumpxml_live: what the guest runs with: every device with address and alias, open trays, links. BERTH_ERROR_USAGE if it
  * does not run. (transfer full) */
 BERTH_API GBytes *berth_dumpxml_live(Berth *berth, const char *guest, GError **error);

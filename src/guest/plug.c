@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "emit/emit.h"
+#include "guest/bridge.h"
 #include "guest/control.h"
 
 #define RELEASE_TRIES 50
@@ -45,6 +46,8 @@ static gboolean give_option(BerthQmp *qmp, const BerthQemuObject *object, GError
 static gboolean give(BerthQmp *qmp, const BerthQemuObject *object, GError **error) {
   if (object->form == BERTH_QEMU_OPTION)
     return give_option(qmp, object, error);
+  if (object->form == BERTH_QEMU_NETDEV && g_str_equal(json_object_get_string_member(object->props, "type"), "bridge"))
+    return berth_guest_join_bridge(qmp, object->props, error);
   g_autoptr(JsonObject) command = berth_emit_command(object);
   return execute(qmp, json_object_get_string_member(command, "execute"), json_object_get_object_member(command, "arguments"),
                  error);

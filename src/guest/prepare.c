@@ -48,8 +48,7 @@ static gboolean make_file(const BerthQemuFile *file, GError **error) {
 
 /* ---- helpers ---- */
 
-/* (transfer full) */
-static char *find_program(const char *name) {
+char *berth_guest_find_helper(const char *name) {
   char *program = g_find_program_in_path(name);
   for (guint i = 0; i < G_N_ELEMENTS(helper_folders) && program == NULL && strchr(name, '/') == NULL; i++) {
     g_autofree char *path = g_build_filename(helper_folders[i], name, NULL);
@@ -75,7 +74,7 @@ static gboolean await_socket(const BerthQemuHelper *helper, BerthProcess *proces
 }
 
 static gboolean start_helper(const BerthQemuHelper *helper, int log, gint64 until, GPtrArray *helpers, GError **error) {
-  g_autofree char *program = find_program(helper->argv[0]);
+  g_autofree char *program = berth_guest_find_helper(helper->argv[0]);
   if (program == NULL) {
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_NOT_FOUND, "%s: needs the program %s, which is not installed", helper->message,
                 helper->argv[0]);

@@ -16,4 +16,6 @@ GPtrArray *berth_guest_missing(const BerthQemu *qemu);
  * program), FAILED (one ended or made no socket within @timeout_ms; a file); then those that were started have been ended.
  */
 GPtrArray *berth_guest_prepare(const BerthQemu *qemu, int log, guint timeout_ms, GError **error);
+/* The absolute path of a program that is in PATH or where QEMU's helpers are; NULL: there is none. (transfer full) */
+char *berth_guest_find_helper(const char *name);
 void berth_guest_end_helpers(GPtrArray *helpers);

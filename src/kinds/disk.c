@@ -374,7 +374,7 @@ gboolean berth_kinds_build_disk(BerthBuild *build, const BerthDevice *device, co
   if (berth_kinds_block_has_source(device->node)) {
     if (!add_nodes(build, device, &node, error))
       return FALSE;
-  } else if (!is_listed("cdrom floppy", disk_device(device)) || g_str_equal(driver, "usb-storage"))
+  } else if (!is_listed("cdrom floppy", disk_device(device)) || (g_str_equal(driver, "usb-storage") && !bot))
     return berth_kinds_refuse(build, device, error, "has no source; only a cdrom or floppy can be empty");
   JsonObject *props = bot ? add_bot(build, device, error) : berth_kinds_device(build, device, driver, error);
   if (props == NULL)

@@ -40,3 +40,5 @@ char *berth_kinds_changes(const BerthDevice *before, const BerthQemu *from, cons
 
 /* Why @device can be neither plugged into a running guest nor unplugged, whatever its place is; NULL: it can. (transfer none) */
 const char *berth_kinds_immovable(const BerthDevice *device);
+/* The same wherever it would be. */
+const char *berth_kinds_unpluggable(const BerthDevice *device);

@@ -9,8 +9,7 @@ typedef struct {
   const char *reason;  /* NULL: nothing is */
 } Plug;
 
-#define RESTART "; attach it with --config, and start the guest again"
-#define NO_BUS "its bus cannot grow while the guest runs"
+#define NO_BUS "it has no address on a bus that takes devices while the guest runs"
 
 static const Plug plugs[] = {
     {BERTH_DISK, "virtio", NULL},
@@ -19,6 +18,7 @@ static const Plug plugs[] = {
     {BERTH_DISK, NULL, "only virtio, scsi and usb disks can be plugged while the guest runs"},
     {BERTH_CONTROLLER, "scsi", NULL},
     {BERTH_CONTROLLER, "virtio-serial", NULL},
+    {BERTH_CONTROLLER, "usb/pci-ohci", "QEMU has no pluggable pci-ohci; a qemu-xhci can be plugged"},
     {BERTH_CONTROLLER, "usb", NULL},
     {BERTH_CONTROLLER, "pci", "PCI ports and bridges cannot be plugged while the guest runs"},
     {BERTH_CONTROLLER, NULL, "only scsi, virtio-serial and usb controllers can be plugged while the guest runs"},
@@ -54,22 +54,24 @@ static const char *bus_reason(const BerthDevice *device) {
   for (guint i = 0; i < G_N_ELEMENTS(movable); i++)
     if (movable[i] == device->address.type)
       return NULL;
-  return NO_BUS RESTART;
+  return NO_BUS;
 }
 
 static gboolean is_9p(const BerthDevice *device) {
   return device->element->id == BERTH_FILESYSTEM && !berth_model_device_is(device, "driver/@type", "virtiofs");
 }
 
-const char *berth_kinds_immovable(const BerthDevice *device) {
+const char *berth_kinds_unpluggable(const BerthDevice *device) {
   g_autofree char *variant = device->element->variant(device);
   if (is_9p(device))
-    return "a 9p file system cannot be plugged while the guest runs" RESTART;
-  for (guint i = 0; i < G_N_ELEMENTS(plugs); i++) {
-    const Plug *row = &plugs[i];
-    if (row->element != device->element->id || (row->variant != NULL && !g_str_has_prefix(variant, row->variant)))
-      continue;
-    return row->reason != NULL ? row->reason : bus_reason(device);
-  }
-  return bus_reason(device);
+    return "a 9p file system cannot be plugged while the guest runs";
+  for (guint i = 0; i < G_N_ELEMENTS(plugs); i++)
+    if (plugs[i].element == device->element->id && (plugs[i].variant == NULL || g_str_has_prefix(variant, plugs[i].variant)))
+      return plugs[i].reason;
+  return NULL;
+}
+
+const char *berth_kinds_immovable(const BerthDevice *device) {
+  const char *reason = berth_kinds_unpluggable(device);
+  return reason != NULL ? reason : bus_reason(device);
 }

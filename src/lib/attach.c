@@ -89,6 +89,12 @@ static gboolean no_room(const BerthLibLive *live, const BerthDevice *added, GErr
   return FALSE;
 }
 
+static gboolean unsupported(const BerthLibLive *live, const char *name, const char *why, GError **error) {
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_UNSUPPORTED, "guest '%s': %s: %s; attach it with --config, and start the guest again",
+              live->guest->name, name, why);
+  return FALSE;
+}
+
 static gboolean check_place(const BerthLibLive *live, const BerthPlan *plan, const BerthDevice *device, GError **error) {
   const BerthFamily *family = berth_families_find(berth_families, device->address.type);
   g_autofree char *why = g_strdup(berth_kinds_immovable(device));
@@ -97,8 +103,7 @@ static gboolean check_place(const BerthLibLive *live, const BerthPlan *plan, con
   if (why == NULL)
     return TRUE;
   g_autofree char *name = berth_model_device_name(device);
-  g_set_error(error, BERTH_ERROR, BERTH_ERROR_UNSUPPORTED, "guest '%s': %s: %s", live->guest->name, name, why);
-  return FALSE;
+  return unsupported(live, name, why, error);
 }
 
 /* QEMU has it where it was told? */
@@ -168,7 +173,11 @@ static gboolean prepare(Coming *coming, BerthDevice **other, GError **error) {
   g_autoptr(GError) failure = NULL;
   coming->plan = plan_with(live, live->guest->run.document, coming->fragment, &failure);
   if (coming->plan == NULL) {
-    if (g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_NO_ROOM))
+    gboolean full = g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_NO_ROOM);
+    const char *why = full ? berth_lib_live_unpluggable(coming->fragment) : NULL;
+    if (why != NULL)
+      return unsupported(live, coming->fragment->root->name, why, error);
+    if (full)
       g_prefix_error(&failure, "no place is free that it can be plugged into while the guest runs; " MORE_ROOM ": ");
     g_propagate_error(error, g_steal_pointer(&failure));
     return FALSE;

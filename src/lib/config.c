@@ -26,6 +26,8 @@ static GBytes *without(const BerthLibConfig *config, const BerthStoreRevision *n
 
 static GBytes *edited(const BerthLibConfig *config, const BerthStoreGuest *guest, const BerthStoreRevision *newest,
                       GError **error) {
+  if (config->edit != NULL)
+    return config->edit(newest->document, guest->name, config->data, error);
   return config->remove != NULL || config->alias != NULL
              ? without(config, newest, error)
              : berth_lib_live_add(newest->document, guest->name, config->add->root, error);

@@ -45,7 +45,8 @@ static gboolean check(const BerthLibLive *live, const BerthDevice *device, GErro
   g_autofree char *name = berth_model_device_name(device);
   g_autofree char *other = on_it != NULL ? berth_model_device_name(on_it) : NULL;
   if (why != NULL)
-    g_set_error(error, BERTH_ERROR, BERTH_ERROR_UNSUPPORTED, "guest '%s': %s: %s", live->guest->name, name, why);
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_UNSUPPORTED,
+                "guest '%s': %s: %s; detach it with --config, and start the guest again", live->guest->name, name, why);
   else
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_BUSY, "guest '%s': %s: %s is on it; detach that first", live->guest->name, name,
                 other);

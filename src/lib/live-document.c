@@ -312,3 +312,9 @@ gboolean berth_lib_live_names(const BerthDevice *device, const BerthXmlDocument 
   const BerthDevice *wanted = g_ptr_array_index(alone->devices, alone->devices->len - 1);
   return wanted->element == device->element && (by_key(device, wanted) || by_target(device, wanted) || by_content(device, wanted));
 }
+
+const char *berth_lib_live_unpluggable(const BerthXmlDocument *fragment) {
+  g_autoptr(BerthXmlDocument) holder = NULL;
+  g_autoptr(BerthInventory) alone = read_alone(fragment, &holder, NULL);
+  return alone != NULL ? berth_kinds_unpluggable(g_ptr_array_index(alone->devices, alone->devices->len - 1)) : NULL;
+}

@@ -221,6 +221,8 @@ static gboolean update_again(Berth *berth, BerthQmp *qmp, const BerthStoreGuest 
 static gboolean resolve(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *guest, const BerthStoreChange *change, gboolean reset,
                         GError **error) {
   gboolean there = FALSE;
+  if (g_str_equal(change->device, BERTH_LIB_VCPUS))
+    return berth_lib_vcpus_again(berth, qmp, guest, change, error);
   if (is_update(change))
     return update_again(berth, qmp, guest, change, error);
   if (!berth_guest_has_device(qmp, change->device, &there, error))
@@ -291,7 +293,8 @@ gboolean berth_lib_live_open(BerthLibLive *live, Berth *berth, const char *guest
   g_autofree char *path = berth_guest_control_path(live->guest->run.run_dir);
   live->control = berth_qmp_connect(path, CONNECT_MS, error);
   if (live->control == NULL || !berth_lib_live_resolve(berth, live->control, live->guest->uuid, FALSE, error) ||
-      !berth_lib_trays(berth, live->control, live->guest->uuid, error) || !berth_lib_live_refresh(live, error))
+      !berth_lib_trays(berth, live->control, live->guest->uuid, error) ||
+      !berth_lib_vcpus_settle(berth, live->control, live->guest->uuid, error) || !berth_lib_live_refresh(live, error))
     return FALSE;
   /* Without the binary that the guest was started from, QEMU itself says what it lacks. */
   live->facts = berth_lib_facts(berth->env, berth_xml_node_get(live->plan->inventory->document->root, "devices/emulator"), NULL);

@@ -74,6 +74,14 @@ gboolean berth_lib_update_again(const Berth *berth, BerthQmp *qmp, const BerthSt
  * and, of a running guest's, alias; for @edits. */
 BerthXmlDraft *berth_lib_update_draft(BerthXmlEdits *edits, const BerthXmlNode *node, const BerthXmlNode *old);
 
+/* vcpus.c: the pending row of a change of the number of vCPUs; its xml is "<vcpu current='N'/>". */
+#define BERTH_LIB_VCPUS "vcpus"
+/* Carries it out again. Under the guest's lock. */
+gboolean berth_lib_vcpus_again(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *guest, const BerthStoreChange *row,
+                               GError **error);
+/* Records how many there are, as QEMU says. */
+gboolean berth_lib_vcpus_settle(Berth *berth, BerthQmp *qmp, const char *uuid, GError **error);
+
 /* tray.c: records which trays are open, as QEMU says. Under the guest's lock. */
 gboolean berth_lib_trays(Berth *berth, BerthQmp *qmp, const char *uuid, GError **error);
 
@@ -95,6 +103,8 @@ gboolean berth_lib_live_refresh(BerthLibLive *live, GError **error);
 /* Finds a device as a user describes it: by alias, address, or the strongest key; else by what it is, if only one is like it. @plan
  * is of the definition or of the running guest. NOT_FOUND, USAGE (several). (transfer none) */
 BerthDevice *berth_lib_live_find(const BerthPlan *plan, const BerthXmlDocument *fragment, GError **error);
+/* Why a device like @fragment cannot be plugged, whatever room there is; NULL: it can. (transfer none) */
+const char *berth_lib_live_unpluggable(const BerthXmlDocument *fragment);
 /* TRUE if @fragment has a key of @device that is no mere likeness, or its target. */
 gboolean berth_lib_live_names(const BerthDevice *device, const BerthXmlDocument *fragment);
 
@@ -113,8 +123,10 @@ typedef struct {
   const BerthXmlDocument *add;    /* the device that comes; NULL: none */
   const BerthXmlDocument *remove; /* the device that goes (with @add: whose place that takes), as the user describes it; NULL: … */
   const char *alias;              /* … by its id; NULL: none */
-  const BerthFacts *facts;        /* may be NULL */
-  const BerthStoreRun *run;       /* what runs meanwhile; NULL: nothing */
+  GBytes *(*edit)(GBytes *document, const char *what, gconstpointer data, GError **error); /* instead of these; NULL: none */
+  gconstpointer data;
+  const BerthFacts *facts;  /* may be NULL */
+  const BerthStoreRun *run; /* what runs meanwhile; NULL: nothing */
 } BerthLibConfig;
 /* Plans the change; with @write stores it as a new revision. Errors: as berth_define(), NOT_FOUND. */
 gboolean berth_lib_config_change(BerthStoreWrite *write, gpointer config, GError **error);

@@ -49,6 +49,7 @@ static gboolean on_leaving(gpointer user_data) {
   for (guint i = 0; i < watch->leaving->len; i++)
     berth_lib_live_gone(watch->berth, watch->events, watch->uuid, g_ptr_array_index(watch->leaving, i), NULL);
   g_ptr_array_set_size(watch->leaving, 0);
+  berth_lib_vcpus_settle(watch->berth, watch->events, watch->uuid, NULL);
   if (watch->trays)
     berth_lib_trays(watch->berth, watch->events, watch->uuid, NULL);
   watch->trays = FALSE;

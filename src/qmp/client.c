@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "qmp/client.h"
 
+#include <gio/gunixfdmessage.h>
 #include <gio/gunixsocketaddress.h>
 #include <string.h>
 #include <sys/un.h>
@@ -265,6 +266,37 @@ JsonNode *berth_qmp_receive(BerthQmp *qmp, guint64 id, guint timeout_ms, GError 
 
 JsonNode *berth_qmp_execute(BerthQmp *qmp, const char *command, JsonObject *args, guint timeout_ms, GError **error) {
   return berth_qmp_receive(qmp, berth_qmp_send(qmp, command, args), timeout_ms, error);
+}
+
+/* All of what is written before must be out: the descriptor goes with these very bytes. */
+static gboolean write_with_fd(BerthQmp *qmp, const char *line, int fd, gint64 until, GError **error) {
+  while (qmp->unsent->len > 0 && pump(qmp, until) && g_get_monotonic_time() < until)
+    ;
+  if (qmp->broken != NULL) {
+    propagate_broken(qmp, error);
+    return FALSE;
+  }
+  g_autoptr(GSocketControlMessage) message = g_unix_fd_message_new();
+  GOutputVector vector = {.buffer = line, .size = strlen(line)};
+  if (qmp->unsent->len > 0 || !G_IS_SOCKET_CONNECTION(qmp->stream)) {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s takes no descriptor now", qmp->name);
+    return FALSE;
+  }
+  GSocket *socket = g_socket_connection_get_socket(G_SOCKET_CONNECTION(qmp->stream));
+  return g_unix_fd_message_append_fd(G_UNIX_FD_MESSAGE(message), fd, error) &&
+         g_socket_send_message(socket, NULL, &vector, 1, &message, 1, 0, NULL, error) == (gssize)vector.size;
+}
+
+JsonNode *berth_qmp_execute_fd(BerthQmp *qmp, int fd, const char *command, JsonObject *args, guint timeout_ms, GError **error) {
+  guint64 *id = g_new(guint64, 1);
+  guint64 sent = *id = qmp->next_id++;
+  g_autofree char *line = berth_qmp_message_command(command, args, sent);
+  if (!write_with_fd(qmp, line, fd, deadline(timeout_ms), error)) {
+    g_free(id);
+    return NULL;
+  }
+  g_hash_table_insert(qmp->expected, id, NULL);
+  return berth_qmp_receive(qmp, sent, timeout_ms, error);
 }
 
 JsonObject *berth_qmp_event(BerthQmp *qmp, guint timeout_ms, GError **error) {

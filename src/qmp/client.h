@@ -43,6 +43,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthQmp, berth_qmp_free)
  */
 JsonNode *berth_qmp_execute(BerthQmp *qmp, const char *command, JsonObject *args, guint timeout_ms, GError **error);
 
+/* The same for a command that takes the descriptor @fd along (getfd); it stays the caller's. The stream must be a unix socket's. */
+JsonNode *berth_qmp_execute_fd(BerthQmp *qmp, int fd, const char *command, JsonObject *args, guint timeout_ms, GError **error);
+
 /*
  * The two halves of berth_qmp_execute(), for several commands on the way at once: send never blocks and returns the id of the
  * command; each id must be received once (or is dropped with the client).
