@@ -41,8 +41,10 @@ BERTH_API gboolean berth_define(Berth *berth, const BerthDomain *domain, guint f
  */
 BERTH_API gboolean berth_define_revision(Berth *berth, const char *guest, guint number, guint flags, BerthPlan **plan,
                                          GError **error);
-/** berth_undefine: forgets the guest with all revisions. BERTH_ERROR_BUSY while it runs. */
-BERTH_API gboolean berth_undefine(Berth *berth, const char *guest, GError **error);
+typedef enum { BERTH_UNDEFINE_NVRAM = 1 << 0, BERTH_UNDEFINE_KEEP_NVRAM = 1 << 1 } BerthUndefineFlags;
+/** berth_undefine: forgets the guest with all revisions. BERTH_ERROR_BUSY while it runs; BERTH_ERROR_USAGE if it has a file with
+ * UEFI variables, and @flags say neither that it goes nor that it stays. */
+BERTH_API gboolean berth_undefine(Berth *berth, const char *guest, guint flags, GError **error);
 
 /** BerthGuestInfo: strings owned by it. */
 typedef struct {

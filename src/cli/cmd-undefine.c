@@ -2,9 +2,16 @@
 #include "verbs.h"
 
 gboolean cli_cmd_undefine(Cli *cli, GStrv words, GError **error) {
-  g_auto(GStrv) names = cli_parse(cli, words, NULL, 1, 1, error);
+  gboolean nvram = FALSE, keep = FALSE;
+  const GOptionEntry entries[] = {
+      {"nvram", 0, 0, G_OPTION_ARG_NONE, &nvram, "Also remove its UEFI variables", NULL},
+      {"keep-nvram", 0, 0, G_OPTION_ARG_NONE, &keep, "Leave its UEFI variables where they are", NULL},
+      {0},
+  };
+  g_auto(GStrv) names = cli_parse(cli, words, entries, 1, 1, error);
   g_autoptr(Berth) berth = names != NULL ? cli_open(cli, error) : NULL;
-  if (berth == NULL || !berth_undefine(berth, names[0], error))
+  guint flags = (nvram ? BERTH_UNDEFINE_NVRAM : 0) | (keep ? BERTH_UNDEFINE_KEEP_NVRAM : 0);
+  if (berth == NULL || !berth_undefine(berth, names[0], flags, error))
     return FALSE;
   cli_print("Domain '%s' has been undefined\n", names[0]);
   return TRUE;

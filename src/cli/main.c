@@ -26,7 +26,7 @@ const CliVerb cli_verbs[] = {
      cli_cmd_rehearse},
     {"define", DEFINITIONS, "FILE | --revision N GUEST [--dry-run] [--allow-move] [--pcie-ports N] [--os ID]",
      "Record a guest, or a new definition of it", cli_cmd_define},
-    {"undefine", DEFINITIONS, "GUEST", "Forget a guest with all that was recorded", cli_cmd_undefine},
+    {"undefine", DEFINITIONS, "GUEST [--nvram | --keep-nvram]", "Forget a guest with all that was recorded", cli_cmd_undefine},
     {"list", DEFINITIONS, "[--all|--inactive] [--state-running] [--name|--uuid] …", "List guests: those that run, or all",
      cli_cmd_list},
     {"dumpxml", DEFINITIONS, "GUEST [--revision N | --live]", "Print a guest's definition, with addresses", cli_cmd_dumpxml},

@@ -96,7 +96,8 @@ BerthRecord *berth_guest_record(Berth *berth, const char *guest, guint revision,
   return stored != NULL ? berth_record_parse(stored->record, -1, guest, error) : NULL;
 }
 
-gboolean berth_undefine(Berth *berth, const char *guest, GError **error) {
+gboolean berth_undefine(Berth *berth, const char *guest, guint flags, GError **error) {
+  g_autofree char *nvram = NULL;
   g_autoptr(BerthLock) lock = NULL;
   g_autoptr(BerthStoreGuest) found = berth_lib_guest_locked(berth, guest, &lock, error);
   if (found == NULL)
@@ -106,6 +107,8 @@ gboolean berth_undefine(Berth *berth, const char *guest, GError **error) {
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_BUSY, "guest '%s': is running; destroy it first", found->name);
     return FALSE;
   }
+  if (!berth_lib_nvram_find(berth, found, &nvram, error) || !berth_lib_nvram_check(found, nvram, flags, error))
+    return FALSE;
   /* A guest that is not there any more cannot be started: a link that stays would fail with each start of the host. */
   if (!berth_lib_settle(berth, found, NULL, error) || !berth_lib_autostart_set(berth->env, found->uuid, FALSE, error))
     return FALSE;
@@ -114,5 +117,5 @@ gboolean berth_undefine(Berth *berth, const char *guest, GError **error) {
       !berth_store_write_commit(g_steal_pointer(&write), error))
     return FALSE;
   berth_host_lock_remove(lock);
-  return TRUE;
+  return berth_lib_nvram_remove(nvram, flags, error);
 }

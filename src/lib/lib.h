@@ -94,6 +94,12 @@ gboolean berth_lib_owner_settle(Berth *berth, const char *uuid, GError **error);
 gboolean berth_lib_autostart_is_on(const BerthEnv *env, const char *uuid);
 gboolean berth_lib_autostart_set(const BerthEnv *env, const char *uuid, gboolean on, GError **error);
 
+/* nvram.c: *@path: the file with the guest's UEFI variables; NULL: it has none. (transfer full) */
+gboolean berth_lib_nvram_find(Berth *berth, const BerthStoreGuest *guest, char **path, GError **error);
+/* What undefine's @flags say about it: whether they are enough (USAGE), and that it goes, if they say so. */
+gboolean berth_lib_nvram_check(const BerthStoreGuest *guest, const char *path, guint flags, GError **error);
+gboolean berth_lib_nvram_remove(const char *path, guint flags, GError **error);
+
 /* power.c: whether the guest is to be reset, not ended, when it powers down … */
 gboolean berth_lib_reboot_wished(const char *run_dir);
 /* … which it has: QEMU, which stayed, is reset and runs on. */
