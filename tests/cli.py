@@ -352,7 +352,8 @@ def usage(world):
         world.fails(USAGE, "", *words, text=domain())
     for verb in ("address", "plan", "command", "define", "undefine", "list", "dumpxml", "history", "forget", "start", "run",
                  "shutdown", "destroy", "domstate", "dominfo", "devices", "verify", "machines", "reboot", "reset", "suspend", "resume",
-                 "domiflist", "domblklist", "domid", "domname", "domuuid", "domdisplay", "vncdisplay", "autostart"):
+                 "domiflist", "domblklist", "domid", "domname", "domuuid", "domdisplay", "vncdisplay", "autostart",
+                 "console", "ttyconsole"):
         check("berth " + verb in world.ok(verb, "--help"), "%s has no help", verb)
     world.nothing_recorded()
 
@@ -360,7 +361,8 @@ def usage(world):
 def no_guest(world):
     for verb in ("undefine", "dumpxml", "history", "forget", "start", "run", "shutdown", "destroy", "domstate", "dominfo",
                  "devices", "verify", "command", "reboot", "reset", "suspend", "resume", "domiflist", "domblklist", "domid", "domname",
-                 "domuuid", "domdisplay", "vncdisplay", "autostart"):
+                 "domuuid", "domdisplay", "vncdisplay", "autostart",
+                 "console", "ttyconsole"):
         world.fails(NOT_FOUND, "absent", verb, "absent")
     check(world.ok("list", "--all") == "", "there is something")
     check(json.loads(world.ok("list", "--all", "--json")) == {"guests": []}, "not an empty list")

@@ -120,6 +120,24 @@ BERTH_API gboolean berth_shutdown(Berth *berth, const char *guest, GError **erro
  * systemctl), BERTH_ERROR_USAGE (the state is not in the usual folder).
  */
 BERTH_API gboolean berth_autostart(Berth *berth, const char *guest, gboolean on, GError **error);
+/** BerthConsole: the other end of a serial port, console or channel of a running guest; one process has it at a time. */
+typedef struct BerthConsole BerthConsole;
+typedef enum { BERTH_CONSOLE_FORCE = 1 << 0 } BerthConsoleFlags;
+/**
+ * berth_console_open:
+ * @alias: (nullable): the device's id ("serial0", "channel1"); NULL: the first <console>, else the first <serial>
+ *
+ * Works for those of type pty, and unix in mode bind. Errors: BERTH_ERROR_NOT_FOUND (no such device), BERTH_ERROR_UNSUPPORTED
+ * (another type), BERTH_ERROR_USAGE (the guest does not run), BERTH_ERROR_BUSY: somebody has it. BERTH_CONSOLE_FORCE sends another
+ * process of berth's away (SIGTERM); whoever is connected to a socket otherwise is waited behind.
+ */
+BERTH_API BerthConsole *berth_console_open(Berth *berth, const char *guest, const char *alias, guint flags, GError **error);
+/** berth_console_fd: reads what the guest writes and the other way round. It belongs to @console. */
+BERTH_API int berth_console_fd(const BerthConsole *console);
+BERTH_API void berth_console_close(BerthConsole *console);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthConsole, berth_console_close)
+/** berth_ttyconsole: the path of the terminal that is the guest's console. (transfer full) Errors: as berth_console_open(). */
+BERTH_API char *berth_ttyconsole(Berth *berth, const char *guest, GError **error);
 /** berth_reboot: asks the guest to power down, and resets it once it has; returns when it was asked. A later berth_shutdown() takes
  * the wish back. ACPI has no button for a reboot: this is what libvirt does, too. */
 BERTH_API gboolean berth_reboot(Berth *berth, const char *guest, GError **error);

@@ -42,6 +42,8 @@ const CliVerb cli_verbs[] = {
     {"suspend", LIFE, "GUEST", "Halt a guest where it is", cli_cmd_suspend},
     {"resume", LIFE, "GUEST", "Let a halted guest go on", cli_cmd_resume},
     {"destroy", LIFE, "GUEST [--graceful]", "End a guest at once", cli_cmd_destroy},
+    {"console", LIFE, "GUEST [--devname ALIAS] [--force]", "Talk to a guest over its console", cli_cmd_console},
+    {"ttyconsole", LIFE, "GUEST", "Print the terminal that a guest's console is", cli_cmd_ttyconsole},
     {"domstate", LIFE, "GUEST", "Tell whether a guest runs", cli_cmd_domstate},
     {"dominfo", LIFE, "GUEST", "Tell what is known about a guest", cli_cmd_dominfo},
     {"domiflist", LIFE, "GUEST [--inactive]", "List a guest's network cards", cli_cmd_domiflist},

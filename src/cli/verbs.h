@@ -37,6 +37,8 @@ gboolean cli_cmd_restore(Cli *cli, GStrv words, GError **error);
 gboolean cli_cmd_migrate(Cli *cli, GStrv words, GError **error);
 gboolean cli_cmd_save_image_dumpxml(Cli *cli, GStrv words, GError **error);
 gboolean cli_cmd_autostart(Cli *cli, GStrv words, GError **error);
+gboolean cli_cmd_console(Cli *cli, GStrv words, GError **error);
+gboolean cli_cmd_ttyconsole(Cli *cli, GStrv words, GError **error);
 gboolean cli_cmd_attach_device(Cli *cli, GStrv words, GError **error);
 gboolean cli_cmd_detach_device(Cli *cli, GStrv words, GError **error);
 gboolean cli_cmd_detach_device_alias(Cli *cli, GStrv words, GError **error);
