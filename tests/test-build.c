@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Domain → arguments. A folder of tests/golden/command is one case: domain.xml, argv (one argument a line; --accept or
- * BERTH_ACCEPT=1 rewrites it) and, where this machine cannot start it, no-start with the reason. Images are named relative to the
+ * Domain → arguments. A folder of tests/golden/command is one case: domain.xml, argv (one argument a line), around (files, helpers,
+ * needs …; none: there is nothing) and, where this machine cannot start it, no-start with the reason. --accept or BERTH_ACCEPT=1
+ * rewrites argv and around. Images are named relative to the
  * folder that the test makes.
  */
 #include <gio/gio.h>
@@ -73,12 +74,16 @@ static BerthHostFacts *host_new(void) {
   return host;
 }
 
-static GStrv build(const char *xml, const BerthFacts *facts, GError **error) {
+static BerthQemu *build_qemu(const char *xml, const BerthFacts *facts, GError **error) {
   g_auto(Guest) guest = {0};
   if (!guest_init(&guest, xml, error))
     return NULL;
   g_autoptr(BerthHostFacts) host = host_new();
-  g_autoptr(BerthQemu) qemu = berth_kinds_build(guest.plan->inventory, facts, berth_families, host, error);
+  return berth_kinds_build(guest.plan->inventory, facts, berth_families, host, error);
+}
+
+static GStrv build(const char *xml, const BerthFacts *facts, GError **error) {
+  g_autoptr(BerthQemu) qemu = build_qemu(xml, facts, error);
   return qemu != NULL ? berth_emit_arguments(qemu, error) : NULL;
 }
 
@@ -92,13 +97,40 @@ static char *read_text(const char *folder, const char *name) {
   return g_file_get_contents(path, &text, NULL, NULL) ? text : NULL;
 }
 
-static void compare_golden(const char *folder, const char *got) {
-  g_autofree char *want = read_text(folder, "argv");
-  g_autofree char *path = g_build_filename(folder, "argv", NULL);
-  if (accepting && g_strcmp0(got, want) != 0)
+/* @got NULL: there is no such file. */
+static void compare_golden(const char *folder, const char *name, const char *got) {
+  g_autofree char *want = read_text(folder, name);
+  g_autofree char *path = g_build_filename(folder, name, NULL);
+  if (accepting && got == NULL)
+    g_unlink(path);
+  else if (accepting && g_strcmp0(got, want) != 0)
     g_assert_true(g_file_set_contents(path, got, -1, NULL));
   else
     g_assert_cmpstr(got, ==, want);
+}
+
+/* What belongs to the guest besides arguments, a line each; NULL: nothing. */
+static char *around(const BerthQemu *qemu) {
+  GString *text = g_string_new(NULL);
+  for (guint i = 0; i < qemu->environment->len; i++)
+    g_string_append_printf(text, "environment: %s\n", (const char *)g_ptr_array_index(qemu->environment, i));
+  for (guint i = 0; i < qemu->files->len; i++) {
+    const BerthQemuFile *file = g_ptr_array_index(qemu->files, i);
+    g_string_append_printf(text, "file: %s: %s%s\n", file->path, file->text != NULL ? "" : "copy of ",
+                           file->text != NULL ? file->text : file->from);
+  }
+  for (guint i = 0; i < qemu->helpers->len; i++) {
+    const BerthQemuHelper *helper = g_ptr_array_index(qemu->helpers, i);
+    g_autofree char *line = g_strjoinv(" ", helper->argv);
+    g_string_append_printf(text, "helper: %s\n", line);
+  }
+  for (guint i = 0; i < qemu->needs->len; i++) {
+    const BerthQemuNeed *need = g_ptr_array_index(qemu->needs, i);
+    g_string_append_printf(text, "need: %s: %s\n", need->path != NULL ? need->path : "-", need->message);
+  }
+  for (guint i = 0; i < qemu->notes->len; i++)
+    g_string_append_printf(text, "note: %s\n", (const char *)g_ptr_array_index(qemu->notes, i));
+  return g_string_free(text, text->len == 0);
 }
 
 static void run_quietly(const char *const *argv) {
@@ -108,17 +140,38 @@ static void run_quietly(const char *const *argv) {
   g_assert_true(g_subprocess_wait_check(process, NULL, &error));
 }
 
-/* Every image that the arguments name, of its format. */
-static void make_images(const char *folder, char **argv) {
-  for (guint i = 0; argv[i] != NULL && argv[i + 1] != NULL; i++) {
-    if (!g_str_equal(argv[i], "-blockdev"))
+/* The images of a tree of block nodes, each of its format. */
+static void make_images_of(const char *folder, JsonObject *node) {
+  const char *format = json_object_get_string_member(node, "driver");
+  JsonObject *file = json_object_has_member(node, "file") ? json_object_get_object_member(node, "file") : node;
+  const char *name = json_object_get_string_member_with_default(file, "filename", NULL);
+  if (file != node && name == NULL) {
+    make_images_of(folder, file);
+    return;
+  }
+  g_autofree char *path = g_build_filename(folder, name, NULL);
+  gboolean filter = g_str_equal(format, "throttle") || g_str_equal(format, "copy-on-read");
+  const char *made = file == node || filter ? "raw" : format;
+  run_quietly((const char *[]){"qemu-img", "create", "-q", "-f", made, path, "1440K", NULL});
+}
+
+static void make_images(const char *folder, const BerthQemu *qemu) {
+  for (guint i = 0; i < qemu->objects->len; i++) {
+    const BerthQemuObject *object = g_ptr_array_index(qemu->objects, i);
+    if (object->form == BERTH_QEMU_BLOCKDEV)
+      make_images_of(folder, object->props);
+    if (g_strcmp0(object->option, "-drive") != 0)
       continue;
-    g_autoptr(JsonNode) node = json_from_string(argv[i + 1], NULL);
-    JsonObject *top = json_node_get_object(node);
-    const char *format = json_object_has_member(top, "file") ? json_object_get_string_member(top, "driver") : "raw";
-    JsonObject *file = json_object_has_member(top, "file") ? json_object_get_object_member(top, "file") : top;
-    g_autofree char *path = g_build_filename(folder, json_object_get_string_member(file, "filename"), NULL);
-    run_quietly((const char *[]){"qemu-img", "create", "-q", "-f", format, path, "1440K", NULL});
+    g_autoptr(JsonNode) tree = json_from_string(json_object_get_string_member(object->props, "file") + strlen("json:"), NULL);
+    make_images_of(folder, json_node_get_object(tree));
+  }
+}
+
+static void make_files(const char *folder, const BerthQemu *qemu) {
+  for (guint i = 0; i < qemu->files->len; i++) {
+    const BerthQemuFile *file = g_ptr_array_index(qemu->files, i);
+    g_autofree char *path = g_build_filename(folder, file->path, NULL);
+    g_assert_true(g_file_set_contents(path, file->text, -1, NULL));
   }
 }
 
@@ -170,7 +223,7 @@ static gboolean have_program(const char *name) {
   return path != NULL;
 }
 
-static void try_start(const char *golden, char **argv) {
+static void try_start(const char *golden, const BerthQemu *qemu, char **argv) {
   g_autofree char *reason = read_text(golden, "no-start");
   g_autofree char *folder = NULL;
   g_autoptr(GError) error = NULL;
@@ -186,7 +239,8 @@ static void try_start(const char *golden, char **argv) {
   g_assert_no_error(error);
   g_autofree char *run = g_build_filename(folder, "run", NULL);
   g_assert_cmpint(g_mkdir(run, 0700), ==, 0);
-  make_images(folder, argv);
+  make_images(folder, qemu);
+  make_files(folder, qemu);
   start_qemu(folder, argv);
   remove_folder(folder);
 }
@@ -196,14 +250,18 @@ static void golden_folder(gconstpointer data) {
   g_autofree char *xml = read_text(folder, "domain.xml");
   g_autoptr(GError) error = NULL;
   g_assert_nonnull(xml);
-  g_auto(GStrv) argv = build(xml, NULL, &error);
+  g_autoptr(BerthQemu) qemu = build_qemu(xml, NULL, &error);
+  g_assert_no_error(error);
+  g_auto(GStrv) argv = berth_emit_arguments(qemu, &error);
   g_assert_no_error(error);
   g_auto(GStrv) again = build(xml, NULL, &error);
   g_assert_cmpstrv(argv, again);
   g_autofree char *lines = g_strjoinv("\n", argv);
   g_autofree char *text = g_strconcat(lines, "\n", NULL);
-  compare_golden(folder, text);
-  try_start(folder, argv);
+  g_autofree char *rest = around(qemu);
+  compare_golden(folder, "argv", text);
+  compare_golden(folder, "around", rest);
+  try_start(folder, qemu, argv);
 }
 
 static void add_golden_folders(void) {
@@ -232,7 +290,8 @@ static void expect_error(const char *above, const char *device, int code, const 
   g_autofree char *xml = document_with(above, device);
   g_autoptr(GError) error = NULL;
   g_auto(GStrv) argv = build(xml, NULL, &error);
-  g_assert_null(argv);
+  if (argv != NULL)
+    g_error("'%s%s' is not refused", above, device);
   g_assert_error(error, BERTH_ERROR, code);
   if (strstr(error->message, message) == NULL)
     g_error("'%s' is not in '%s'", message, error->message);
@@ -243,56 +302,102 @@ static void unsupported_elements_are_named_with_their_line(void) {
   static const struct {
     const char *above, *device, *message;
   } cases[] = {
-      {"<launchSecurity/>", "", "domain.xml:3: <launchSecurity> is not supported by start yet"},
+      {"<keywrap/>", "", "domain.xml:3: <keywrap> is not supported by start yet"},
+      {"<launchSecurity type='s390-pv'/>", "", "domain.xml:3: <launchSecurity>: this type is not one"},
+      {"<launchSecurity type='sev'><policy>1</policy></launchSecurity>", "", "domain.xml:3: <launchSecurity>: cbitpos is missing"},
       {"<memoryBacking><source type='magic'/></memoryBacking>", "", "domain.xml:3: <source type='magic'>"},
-      {"<vcpu current='1'>2</vcpu><vcpus><vcpu id='1' enabled='yes'/></vcpus>", "", "domain.xml:3: <vcpu id='1'>"},
-      {"<sysinfo type='fwcfg'/>", "", "domain.xml:3: <sysinfo type='fwcfg'>"},
-      {"<features><smm state='on'><tseg>8</tseg></smm></features>", "", "domain.xml:3: <tseg>"},
-      {"<currentMemory>1024</currentMemory>", "<memballoon model='none'/>", "domain.xml:3: <currentMemory> less than"},
-      {"<clock offset='timezone' timezone='UTC'/>", "", "domain.xml:3: <clock timezone='UTC'>"},
-      {"<clock offset='variable' adjustment='5'/>", "", "domain.xml:3: <clock adjustment='5'>"},
       {"<clock offset='utc'><timer name='hpet' tickpolicy='catchup'/></clock>", "",
        "domain.xml:3: <timer hpet tickpolicy='catchup'>"},
       {"<cpu><numa><cell id='0' cpus='0' memory='1'/><interconnects/></numa></cpu>", "", "domain.xml:3: <interconnects>"},
-      {"<q:commandline xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'/>", "", "domain.xml:3: <q:commandline>"},
-      {"", "<tpm model='tpm-tis'><backend type='emulator'/></tpm>", "swtpm is not started by berth"},
-      {"", "<filesystem><driver type='virtiofs'/><source dir='/'/><target dir='x'/></filesystem>", "virtiofsd is not started"},
-      {"", "<interface type='network'><source network='default'/></interface>", "network 'default': networks are not looked up"},
       {"", "<interface type='user'><model type='e1000'/><mtu size='9000'/></interface>",
        "mtu/@size is something only a virtio NIC"},
       {"", "<interface type='direct'><source dev='eth0'/></interface>", "a macvtap device on 'eth0' is not made"},
-      {"", "<interface type='vhostuser'><source type='unix' path='x'/><model type='virtio'/></interface>", "needs <memoryBacking>"},
       {"", "<interface type='user'><model type='e1000'/><driver queues='2'/></interface>", "domain.xml:5: "},
       {"", "<interface type='user'><model type='netfront'/></interface>", "'netfront'"},
       {"", "<disk type='network' device='disk'><source protocol='sheepdog' name='x'/><target dev='vda'/></disk>",
        "protocol 'sheepdog' is not one that QEMU has"},
-      {"", "<disk type='volume'><source pool='p' volume='v'/><target dev='vda'/></disk>", "domain.xml:5: <disk type='volume'>"},
-      {"", "<disk type='file'><source file='x'/><target dev='vda'/><transient/></disk>", "domain.xml:5: <transient>"},
+      {"", "<disk type='volume'><source pool='p' volume='v'/><target dev='vda'/></disk>", "volume 'v' is one of a storage pool"},
       {"",
        "<disk type='file'><source file='x'/><backingStore type='file'><source file='y' tls='yes'/></backingStore>"
        "<target dev='vda'/></disk>",
        "domain.xml:5: <source tls='yes'>"},
       {"", "<disk type='file'><driver iothread='1'/><source file='x'/><target dev='sda' bus='sata'/></disk>",
        "driver/@iothread is not something a sata disk has"},
-      {"", "<disk type='file'><source file='x'/><target dev='vda'/><iotune/></disk>", "domain.xml:5: <iotune>"},
       {"", "<disk type='file'><target dev='vda'/></disk>", "has no source"},
       {"", "<disk type='file'><source file='x'/><target dev='vda'/><wwn>5000c50015ea71ac</wwn></disk>", "wwn"},
       {"", "<graphics type='spice' listen='0.0.0.0'/>", "where a free port cannot be chosen"},
       {"", "<graphics type='spice' port='5900'><channel name='main' mode='secure'/></graphics>", "no tlsPort"},
-      {"", "<graphics type='vnc' passwd='x'/>", "domain.xml:5: <graphics passwd='x'>"},
       {"", "<serial type='spicevmc'/><graphics type='spice'/>", "cannot be a Spice channel"},
       {"", "<video><model type='vga'><acceleration accel3d='yes'/></model></video>", "accel3d and blob"},
       {"", "<rng model='virtio'><backend model='egd' type='magic'/></rng>", "type='magic'"},
-      {"", "<vsock model='virtio'><cid auto='yes'/></vsock>", "domain.xml:5: <cid auto='yes'>"},
       {"",
        "<hostdev mode='subsystem' type='scsi'><source><adapter name='scsi_host0'/><address bus='0' target='0' unit='0'/>"
        "</source></hostdev>",
-       "is not looked up"},
+       "there is no SCSI device 0:0:0:0 on this host"},
       {"", "<sound model='ac97'><codec type='micro'/></sound>", "domain.xml:5: "},
       {"", "<controller type='scsi' model='lsilogic'><driver queues='4'/></controller>", "driver/@queues"},
   };
   for (guint i = 0; i < G_N_ELEMENTS(cases); i++)
     expect_error(cases[i].above, cases[i].device, BERTH_ERROR_UNSUPPORTED, cases[i].message);
+}
+
+/* What start would have to have, or what has no effect: told, and the command line is there. */
+static void expect_told(const char *above, const char *device, gboolean need, const char *message) {
+  g_autofree char *xml = document_with(above, device);
+  g_auto(Guest) guest = {0};
+  g_autoptr(GError) error = NULL;
+  g_autoptr(BerthHostFacts) host = host_new();
+  g_assert_true(guest_init(&guest, xml, &error));
+  g_autoptr(BerthQemu) qemu = berth_kinds_build(guest.plan->inventory, NULL, berth_families, host, &error);
+  g_assert_no_error(error);
+  g_autoptr(GString) told = g_string_new(NULL);
+  for (guint i = 0; need && i < qemu->needs->len; i++)
+    g_string_append_printf(told, "%s\n", ((const BerthQemuNeed *)g_ptr_array_index(qemu->needs, i))->message);
+  for (guint i = 0; !need && i < qemu->notes->len; i++)
+    g_string_append_printf(told, "%s\n", (const char *)g_ptr_array_index(qemu->notes, i));
+  if (strstr(told->str, message) == NULL)
+    g_error("'%s' is not in '%s'", message, told->str);
+}
+
+static void what_the_host_must_have_is_told_with_its_line(void) {
+  static const struct {
+    const char *device, *message;
+  } cases[] = {
+      {"<interface type='vhostuser'><source type='unix' path='x'/><model type='virtio'/></interface>", "needs <memoryBacking>"},
+      {"<interface type='network'><source network='other'/></interface>", "network 'other' has no definition"},
+      {"<interface type='bridge'><source bridge='b'/><vlan><tag id='7'/></vlan></interface>", "its VLAN tag"},
+      {"<interface type='bridge'><source bridge='b'/><virtualport type='openvswitch'/></interface>", "given to the switch"},
+      {"<interface type='bridge'><source bridge='b'/><model type='virtio'/><driver queues='4'/></interface>",
+       "more than one queue"},
+      {"<interface type='hostdev'><mac address='52:54:00:00:00:07'/><source><address type='pci' bus='1' slot='2'/></source>"
+       "<vlan><tag id='7'/></vlan></interface>",
+       "mac 52:54:00:00:00:07 vlan 7"},
+      {"<disk type='file'><source file='x'/><encryption format='luks'><secret type='passphrase' usage='a/b'/></encryption>"
+       "<target dev='vda'/></disk>",
+       "state/secrets/passphrase:a%2Fb"},
+      {"<filesystem><driver type='virtiofs'/><source dir='/'/><target dir='x'/></filesystem>", "needs <memoryBacking>"},
+      {"<shmem name='s'><model type='ivshmem-doorbell'/></shmem>", "/var/lib/libvirt/shmem-s-sock"},
+      {"<graphics type='vnc'><listen type='network' network='n'/></graphics>", "address in network 'n' is not known"},
+  };
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++)
+    expect_told("", cases[i].device, TRUE, cases[i].message);
+}
+
+static void what_has_no_effect_is_told_with_its_line(void) {
+  static const struct {
+    const char *above, *device, *message;
+  } cases[] = {
+      {"<currentMemory>1024</currentMemory>", "<memballoon model='none'/>", "domain.xml:3: <currentMemory> has no effect"},
+      {"<q:commandline xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'/>", "", "domain.xml:3: <q:commandline>: "},
+      {"<q:capabilities xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'/>", "", "domain.xml:3: <q:capabilities>: "},
+      {"", "<interface type='user'><filterref filter='f'/></interface>", "domain.xml:5: <filterref>: berth sets up no firewall"},
+      {"", "<interface type='user'><bandwidth/></interface>", "domain.xml:5: <bandwidth>: "},
+      {"", "<interface type='user'><model type='virtio'/><driver queues='4'/></interface>", "sees one queue"},
+      {"", "<graphics type='vnc' display=':1'/>", "@display is about another kind of display"},
+      {"", "<disk type='file'><source file='x'/><target dev='vda'/><mirror/></disk>", "domain.xml:5: <mirror>: "},
+  };
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++)
+    expect_told(cases[i].above, cases[i].device, FALSE, cases[i].message);
 }
 
 static void contradictions_are_bad_input(void) {
@@ -408,6 +513,8 @@ int main(int argc, char **argv) {
   accepting = accepting || g_getenv("BERTH_ACCEPT") != NULL;
 #define ADD(f) g_test_add_func("/build/" #f, f)
   ADD(unsupported_elements_are_named_with_their_line);
+  ADD(what_the_host_must_have_is_told_with_its_line);
+  ADD(what_has_no_effect_is_told_with_its_line);
   ADD(contradictions_are_bad_input);
   ADD(harmless_and_foreign_elements_are_no_matter);
   ADD(a_hostile_name_or_path_is_one_value);

@@ -10,6 +10,7 @@ BerthHostFacts *berth_facts_host_new(const char *run_dir, const char *state_dir,
   host->secrets_dir = g_build_filename(state_dir, "secrets", NULL);
   host->now = now;
   host->networks = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+  host->addresses = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
   host->scsi = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
   host->firmware = g_ptr_array_new_with_free_func((GDestroyNotify)berth_facts_firmware_free);
   return host;
@@ -22,6 +23,7 @@ void berth_facts_host_free(BerthHostFacts *host) {
   g_free(host->state_dir);
   g_free(host->secrets_dir);
   g_clear_pointer(&host->networks, g_hash_table_unref);
+  g_clear_pointer(&host->addresses, g_hash_table_unref);
   g_clear_pointer(&host->scsi, g_hash_table_unref);
   g_clear_pointer(&host->firmware, g_ptr_array_unref);
   g_free(host);

@@ -20,13 +20,15 @@ typedef struct {
 
 typedef struct BerthHostFacts BerthHostFacts;
 struct BerthHostFacts {
-  char *run_dir;        /* sockets and files whose path the document leaves to berth */
-  char *state_dir;      /* what the guest's helpers keep from one start to the next */
-  char *secrets_dir;    /* a file a secret, named as docs/berth.1 says */
-  gint64 now;           /* seconds since 1970 UTC */
-  GHashTable *networks; /* a network's name -> the bridge that it is */
-  GHashTable *scsi;     /* "HOST:CHANNEL:TARGET:LUN" -> "/dev/sgN" */
-  GPtrArray *firmware;  /* BerthFirmware, best first */
+  char *run_dir;         /* sockets and files whose path the document leaves to berth */
+  char *state_dir;       /* what the guest's helpers keep from one start to the next */
+  char *secrets_dir;     /* a file a secret, named as docs/berth.1 says */
+  gint64 utc_offset;     /* seconds that the host's clocks on the wall are ahead of UTC */
+  gint64 now;            /* seconds since 1970 UTC */
+  GHashTable *networks;  /* a network's name -> the bridge that it is */
+  GHashTable *addresses; /* a network's name -> the host's address in it */
+  GHashTable *scsi;      /* "HOST:CHANNEL:TARGET:LUN" -> "/dev/sgN" */
+  GPtrArray *firmware;   /* BerthFirmware, best first */
 };
 
 /* Knows nothing but its folders and the time. */

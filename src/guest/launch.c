@@ -49,12 +49,19 @@ static void add_monitor(BerthQemu *runner, const char *id, const char *path) {
   json_object_set_string_member(monitor, "mode", "control");
 }
 
-/* A bridge is joined by a setuid helper, which QEMU must be able to start (QEMU man page, -netdev bridge). */
+static gboolean is_script(JsonObject *props, const char *name) {
+  const char *script = json_object_get_string_member_with_default(props, name, "no");
+  return script[0] != '\0' && !g_str_equal(script, "no");
+}
+
+/* A bridge is joined by a setuid helper, which QEMU must be able to start, and so it must a script (QEMU man page, -netdev). */
 static gboolean needs_helper(const BerthQemu *qemu) {
   for (guint i = 0; i < qemu->objects->len; i++) {
     const BerthQemuObject *object = qemu->objects->pdata[i];
-    if (object->form == BERTH_QEMU_NETDEV && object->props != NULL &&
-        g_strcmp0(json_object_get_string_member_with_default(object->props, "type", NULL), "bridge") == 0)
+    if (object->form != BERTH_QEMU_NETDEV || object->props == NULL)
+      continue;
+    if (g_strcmp0(json_object_get_string_member_with_default(object->props, "type", NULL), "bridge") == 0 ||
+        is_script(object->props, "script") || is_script(object->props, "downscript"))
       return TRUE;
   }
   return FALSE;

@@ -74,8 +74,7 @@ static gboolean add_backend(BerthBuild *build, const BerthDevice *device, GError
   if (i == G_N_ELEMENTS(types) || (id != NULL && !berth_kinds_is_word(id)))
     return berth_kinds_refuse(build, device, error, "audio of this type or id is not supported by start yet");
   if (berth_model_device_get(device, "@driver") != NULL)
-    return berth_kinds_refuse(build, device, error,
-                              "driver is said to SDL by its environment, which is not supported by start yet");
+    berth_kinds_setenv(build, "SDL_AUDIODRIVER", berth_model_device_get(device, "@driver"));
   g_autofree char *name = g_strconcat("audio", id != NULL ? id : "1", NULL);
   JsonObject *props = berth_model_qemu_option(build->qemu, "-audiodev", types[i].driver);
   json_object_set_string_member(props, "id", name);

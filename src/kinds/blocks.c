@@ -7,7 +7,7 @@
 typedef struct {
   const BerthBuild *build;
   const BerthDevice *device;
-  const BerthXmlNode *source;
+  const BerthXmlNode *holder, *source;
 } Place;
 
 typedef gboolean (*Fill)(const Place *place, JsonObject *node, GError **error);
@@ -24,6 +24,79 @@ static gboolean need(const Place *place, const char *path, GError **error) {
 
 static gboolean map(const Place *place, const BerthMap *rows, JsonObject *node, GError **error) {
   return place->source == NULL || berth_kinds_map_node(place->build, place->device, place->source, rows, node, error);
+}
+
+/* ---- secrets ---- */
+
+/* An element that is part of <source>, and was once part of <disk>. */
+static const BerthXmlNode *part_of(const BerthXmlNode *holder, const char *name) {
+  const BerthXmlNode *part = berth_xml_node_child(berth_xml_node_child(holder, "source"), name);
+  return part != NULL ? part : berth_xml_node_child(holder, name);
+}
+
+const BerthXmlNode *berth_kinds_block_encryption(const BerthXmlNode *holder) {
+  return part_of(holder, "encryption");
+}
+
+/* Told apart by how deep below the disk its layer is. */
+char *berth_kinds_block_secret_id(const BerthDevice *device, const BerthXmlNode *holder, const char *what) {
+  guint depth = 0;
+  for (const BerthXmlNode *n = device->node; n != NULL && n != holder; n = berth_xml_node_child(n, "backingStore"))
+    depth++;
+  return g_strdup_printf("%s%u-%s", what, depth, device->id);
+}
+
+/* "NAME=VALUE; NAME=VALUE". (transfer full) */
+static char *cookies_of(const BerthXmlNode *cookies) {
+  GString *text = g_string_new(NULL);
+  for (const BerthXmlNode *c = berth_xml_node_child(cookies, "cookie"); c != NULL; c = berth_xml_node_next(c, "cookie")) {
+    const char *name = berth_xml_node_get(c, "@name");
+    g_string_append_printf(text, "%s%s=%s", text->len > 0 ? "; " : "", name != NULL ? name : "", c->text != NULL ? c->text : "");
+  }
+  return g_string_free(text, FALSE);
+}
+
+static gboolean add_secrets_of(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *holder, GError **error) {
+  const BerthXmlNode *auth = part_of(holder, "auth"), *encryption = berth_kinds_block_encryption(holder);
+  const BerthXmlNode *cookies = part_of(holder, "cookies");
+  if (cookies != NULL) {
+    g_autofree char *text = cookies_of(cookies);
+    g_autofree char *id = berth_kinds_block_secret_id(device, holder, BERTH_KINDS_SECRET_COOKIES);
+    berth_kinds_secret_text(build, id, text);
+  }
+  if (auth != NULL) {
+    g_autofree char *id = berth_kinds_block_secret_id(device, holder, BERTH_KINDS_SECRET_AUTH);
+    const char *type = berth_xml_node_get(auth, "secret/@type");
+    if (!berth_kinds_secret(build, device, berth_xml_node_child(auth, "secret"), type != NULL ? type : "iscsi", id, error))
+      return FALSE;
+  }
+  if (encryption == NULL)
+    return TRUE;
+  g_autofree char *id = berth_kinds_block_secret_id(device, holder, BERTH_KINDS_SECRET_KEY);
+  const BerthXmlNode *secret = berth_xml_node_child(encryption, "secret");
+  if (berth_xml_node_next(secret, "secret") != NULL)
+    return berth_kinds_refuse(build, device, error, "more than one <secret> of an <encryption> is not supported by start yet");
+  return berth_kinds_secret(build, device, secret, "passphrase", id, error);
+}
+
+gboolean berth_kinds_block_secrets(BerthBuild *build, const BerthDevice *device, GError **error) {
+  for (const BerthXmlNode *holder = device->node; holder != NULL; holder = berth_xml_node_child(holder, "backingStore")) {
+    if (!add_secrets_of(build, device, holder, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+/* Who we are to the server, with the names that its driver has for that. */
+static void set_auth(const Place *place, JsonObject *node, const char *user, const char *secret) {
+  const BerthXmlNode *auth = part_of(place->holder, "auth");
+  if (auth == NULL)
+    return;
+  g_autofree char *id = berth_kinds_block_secret_id(place->device, place->holder, BERTH_KINDS_SECRET_AUTH);
+  const char *name = berth_xml_node_get(auth, "@username");
+  if (name != NULL)
+    json_object_set_string_member(node, user, name);
+  json_object_set_string_member(node, secret, id);
 }
 
 /* ---- local ---- */
@@ -47,6 +120,12 @@ static gboolean fill_dir(const Place *place, JsonObject *node, GError **error) {
   if (berth_model_device_is(place->device, "@device", "floppy"))
     json_object_set_boolean_member(node, "floppy", TRUE);
   return need(place, "@dir", error) && map(place, rows, node, error);
+}
+
+static gboolean fill_vdpa(const Place *place, JsonObject *node, GError **error) {
+  static const BerthMap rows[] = {{"@dev", "path", BERTH_MAP_TEXT}, {NULL}};
+  json_object_set_string_member(node, "driver", "virtio-blk-vhost-vdpa");
+  return need(place, "@dev", error) && map(place, rows, node, error);
 }
 
 static guint64 host_part(const Place *place, const char *path) {
@@ -95,6 +174,19 @@ static gboolean fill_nbd(const Place *place, JsonObject *node, GError **error) {
   return map(place, rows, node, error);
 }
 
+/* Encryption that librbd does itself. */
+static void set_rbd_encryption(const Place *place, JsonObject *node) {
+  const BerthXmlNode *encryption = berth_kinds_block_encryption(place->holder);
+  const char *format = berth_xml_node_get(encryption, "@format");
+  if (g_strcmp0(berth_xml_node_get(encryption, "@engine"), "librbd") != 0)
+    return;
+  g_autofree char *id = berth_kinds_block_secret_id(place->device, place->holder, BERTH_KINDS_SECRET_KEY);
+  JsonObject *encrypt = json_object_new();
+  json_object_set_string_member(encrypt, "format", format != NULL ? format : "luks");
+  json_object_set_string_member(encrypt, "key-secret", id);
+  json_object_set_object_member(node, "encrypt", encrypt);
+}
+
 /* name is POOL/IMAGE or POOL/NAMESPACE/IMAGE. */
 static gboolean fill_rbd(const Place *place, JsonObject *node, GError **error) {
   static const BerthMap rows[] = {{"snapshot/@name", "snapshot", BERTH_MAP_TEXT}, {"config/@file", "conf", BERTH_MAP_TEXT}, {NULL}};
@@ -119,6 +211,14 @@ static gboolean fill_rbd(const Place *place, JsonObject *node, GError **error) {
     json_object_set_array_member(node, "server", servers);
   else
     json_array_unref(servers);
+  set_auth(place, node, "user", "key-secret");
+  if (part_of(place->holder, "auth") != NULL) {
+    JsonArray *ways = json_array_new();
+    json_array_add_string_element(ways, "cephx");
+    json_array_add_string_element(ways, "none");
+    json_object_set_array_member(node, "auth-client-required", ways);
+  }
+  set_rbd_encryption(place, node);
   return map(place, rows, node, error);
 }
 
@@ -137,6 +237,7 @@ static gboolean fill_iscsi(const Place *place, JsonObject *node, GError **error)
   json_object_set_string_member(node, "portal", portal);
   json_object_set_string_member(node, "target", parts[0]);
   json_object_set_int_member(node, "lun", parts[1] != NULL ? (gint64)g_ascii_strtoull(parts[1], NULL, 10) : 0);
+  set_auth(place, node, "user", "password-secret");
   return map(place, rows, node, error);
 }
 
@@ -157,6 +258,11 @@ static gboolean fill_url(const Place *place, JsonObject *node, GError **error) {
                                      query != NULL ? "?" : "", query != NULL ? query : "", NULL);
   json_object_set_string_member(node, "driver", protocol);
   json_object_set_string_member(node, "url", url);
+  set_auth(place, node, "username", "password-secret");
+  if (part_of(place->holder, "cookies") != NULL) {
+    g_autofree char *id = berth_kinds_block_secret_id(place->device, place->holder, BERTH_KINDS_SECRET_COOKIES);
+    json_object_set_string_member(node, "cookie-secret", id);
+  }
   return map(place, rows, node, error);
 }
 
@@ -234,8 +340,8 @@ static const struct {
   const char *type, *empty; /* what an empty source lacks */
   Fill fill;
 } types[] = {
-    {"file", "@file", fill_file}, {"block", "@dev", fill_block},          {"dir", "@dir", fill_dir},
-    {"nvme", "", fill_nvme},      {"network", "@protocol", fill_network},
+    {"file", "@file", fill_file}, {"block", "@dev", fill_block},    {"dir", "@dir", fill_dir},
+    {"nvme", "", fill_nvme},      {"vhostvdpa", "@dev", fill_vdpa}, {"network", "@protocol", fill_network},
 };
 
 gboolean berth_kinds_block_has_source(const BerthXmlNode *holder) {
@@ -251,10 +357,20 @@ gboolean berth_kinds_block_has_source(const BerthXmlNode *holder) {
 gboolean berth_kinds_block_source(const BerthBuild *build, const BerthDevice *device, const BerthXmlNode *holder, JsonObject *node,
                                   GError **error) {
   const char *type = berth_xml_node_get(holder, "@type");
-  Place place = {build, device, berth_xml_node_child(holder, "source")};
+  Place place = {build, device, holder, berth_xml_node_child(holder, "source")};
   for (guint i = 0; i < G_N_ELEMENTS(types); i++) {
     if (g_strcmp0(type != NULL ? type : "file", types[i].type) == 0)
       return types[i].fill(&place, node, error);
   }
+  if (g_str_equal(type, "volume"))
+    return berth_kinds_refuse(build, device, error,
+                              "volume '%s' is one of a storage pool, which only libvirt knows; type='file' with the path that "
+                              "'virsh vol-path' says can be started",
+                              berth_xml_node_get(place.source, "@volume"));
   return berth_kinds_refuse(build, device, error, "a source of type '%s' is not supported by start yet", type);
+}
+
+gboolean berth_kinds_block_network(const BerthBuild *build, const BerthDevice *device, JsonObject *node, GError **error) {
+  Place place = {build, device, device->node, berth_xml_node_child(device->node, "source")};
+  return fill_network(&place, node, error);
 }

@@ -126,12 +126,14 @@ BerthQemu *berth_kinds_build(const BerthInventory *inventory, const BerthFacts *
   g_autoptr(BerthQemu) qemu = berth_model_qemu_new(binary_of(inventory, facts));
   BerthBuild build = build_init(inventory, facts, families, host, qemu);
   g_autoptr(GPtrArray) devices = berth_kinds_in_order(inventory);
-  if (!berth_kinds_supported(inventory->document, error) || !berth_kinds_build_machine(&build, error))
+  if (!berth_kinds_supported(&build, error) || !berth_kinds_build_machine(&build, error))
     return NULL;
   for (guint i = 0; i < devices->len; i++) {
     if (!berth_kinds_build_one(&build, g_ptr_array_index(devices, i), error))
       return NULL;
   }
+  if (!berth_kinds_override(&build, NULL, error) || !berth_kinds_pass_through(&build, error))
+    return NULL;
   return g_steal_pointer(&qemu);
 }
 
@@ -139,7 +141,8 @@ BerthQemu *berth_kinds_build_device(const BerthInventory *inventory, const Berth
                                     const BerthFamily *families, const BerthHostFacts *host, GError **error) {
   g_autoptr(BerthQemu) qemu = berth_model_qemu_new(binary_of(inventory, facts));
   BerthBuild build = build_init(inventory, facts, families, host, qemu);
-  if (!berth_kinds_supported(inventory->document, error) || !berth_kinds_build_one(&build, device, error))
+  if (!berth_kinds_supported(&build, error) || !berth_kinds_build_one(&build, device, error) ||
+      !berth_kinds_override(&build, device, error))
     return NULL;
   return g_steal_pointer(&qemu);
 }

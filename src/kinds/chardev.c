@@ -226,6 +226,25 @@ gboolean berth_kinds_build_port(BerthBuild *build, const BerthDevice *device, co
   return berth_kinds_map(build, device, map, props, error);
 }
 
+/* What the guest sends to an address of QEMU's own network goes to the character device. */
+gboolean berth_kinds_build_guestfwd(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
+  const char *address = berth_model_device_get(device, "target/@address"), *port = berth_model_device_get(device, "target/@port");
+  g_autofree char *id = berth_kinds_id("char", device);
+  if (address == NULL || !berth_kinds_is_word(address) || port == NULL || !berth_kinds_is_word(port))
+    return berth_kinds_refuse(build, device, error, "<target address= port=> is missing or no address");
+  if (!berth_kinds_chardev(build, device, NULL, id, error))
+    return FALSE;
+  JsonObject *netdev = berth_model_qemu_add(build->qemu, BERTH_QEMU_NETDEV), *forward = json_object_new();
+  JsonArray *forwards = json_array_new();
+  g_autofree char *text = g_strdup_printf("tcp:%s:%s-chardev:%s", address, port, id);
+  json_object_set_string_member(netdev, "type", "user");
+  json_object_set_string_member(netdev, "id", device->id);
+  json_object_set_array_member(netdev, "guestfwd", forwards);
+  json_array_add_object_element(forwards, forward);
+  json_object_set_string_member(forward, "str", text);
+  return TRUE;
+}
+
 gboolean berth_kinds_build_redirdev(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
   g_autofree char *id = berth_kinds_id("char", device);
   if (!berth_kinds_chardev(build, device, NULL, id, error))

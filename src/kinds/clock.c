@@ -20,23 +20,38 @@ static gboolean refuse(const BerthBuild *build, const BerthXmlNode *node, const 
   return FALSE;
 }
 
-/* A fixed date is said as QEMU wants it; an offset against the host's clock would need to know the time. */
-static char *clock_base(const BerthBuild *build, const BerthXmlNode *clock, GError **error) {
+static char *iso_date(GDateTime *time) {
+  return time != NULL ? g_date_time_format(time, "%Y-%m-%dT%H:%M:%S") : NULL;
+}
+
+/* The time now and some seconds, in UTC or as the host's clocks on the wall have it: a guest's date that is ahead or behind. */
+static char *adjusted(const BerthBuild *build, gboolean local, gint64 seconds) {
+  gint64 ahead = local ? build->host->utc_offset : 0;
+  g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(build->host->now + ahead + seconds);
+  return iso_date(time);
+}
+
+/* A time zone is QEMU's own, by its environment. (transfer full) */
+static char *clock_base(BerthBuild *build, const BerthXmlNode *clock, GError **error) {
   const char *offset = berth_xml_node_get(clock, "@offset"), *start = berth_xml_node_get(clock, "@start");
-  const char *adjustment = berth_xml_node_get(clock, "@adjustment"), *basis = berth_xml_node_get(clock, "@basis");
+  const char *adjustment = berth_xml_node_get(clock, "@adjustment"), *zone = berth_xml_node_get(clock, "@timezone");
+  gint64 seconds = adjustment != NULL ? g_ascii_strtoll(adjustment, NULL, 10) : 0;
   if (g_strcmp0(offset, "absolute") == 0 && start != NULL) {
     g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(g_ascii_strtoll(start, NULL, 10));
     if (time != NULL)
-      return g_date_time_format(time, "%Y-%m-%dT%H:%M:%S");
+      return iso_date(time);
   }
-  if (adjustment != NULL && g_ascii_strtoll(adjustment, NULL, 10) != 0) {
-    refuse(build, clock, "adjustment", error);
-    return NULL;
+  if (g_strcmp0(offset, "timezone") == 0 && zone != NULL) {
+    berth_kinds_setenv(build, "TZ", zone);
+    return g_strdup("localtime");
   }
   if (g_strcmp0(offset, "variable") == 0)
-    offset = basis;
-  if (offset == NULL || g_str_equal(offset, "utc") || g_str_equal(offset, "localtime"))
-    return g_strdup(offset != NULL ? offset : "utc");
+    offset = berth_xml_node_get(clock, "@basis");
+  gboolean local = g_strcmp0(offset, "localtime") == 0;
+  if (local || offset == NULL || g_str_equal(offset, "utc")) {
+    char *base = seconds != 0 ? adjusted(build, local, seconds) : g_strdup(local ? "localtime" : "utc");
+    return base != NULL ? base : (refuse(build, clock, "adjustment", error), NULL);
+  }
   refuse(build, clock, "offset", error);
   return NULL;
 }

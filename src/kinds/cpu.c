@@ -143,9 +143,26 @@ static void append_cache(const BerthXmlNode *cpu, GString *out) {
   }
 }
 
+char *berth_kinds_cpu_model(const BerthBuild *build) {
+  return g_strstrip(g_strdup(cpu_model(build, berth_xml_node_child(build->document->root, "cpu"))));
+}
+
+/* How wide the guest's physical addresses are. */
+static gboolean append_width(const BerthBuild *build, const BerthXmlNode *cpu, GString *out, GError **error) {
+  const BerthXmlNode *width = berth_xml_node_child(cpu, "maxphysaddr");
+  const char *bits = berth_xml_node_get(width, "@bits"), *limit = berth_xml_node_get(width, "@limit");
+  if (width == NULL)
+    return TRUE;
+  if (g_strcmp0(berth_xml_node_get(width, "@mode"), "passthrough") == 0) {
+    g_string_append(out, ",host-phys-bits=on");
+    return limit == NULL || append_word(build, width, out, "host-phys-bits-limit", limit, error);
+  }
+  return bits == NULL || append_word(build, width, out, "phys-bits", bits, error);
+}
+
 gboolean berth_kinds_build_cpu(BerthBuild *build, GError **error) {
   const BerthXmlNode *cpu = berth_xml_node_child(build->document->root, "cpu");
-  g_autofree char *model = g_strstrip(g_strdup(cpu_model(build, cpu)));
+  g_autofree char *model = berth_kinds_cpu_model(build);
   const char *vendor = berth_xml_node_get(cpu, "model/@vendor_id"), *migratable = berth_xml_node_get(cpu, "@migratable");
   g_autoptr(GString) out = g_string_new(model);
   if (!berth_kinds_is_word(model)) {
@@ -159,6 +176,8 @@ gboolean berth_kinds_build_cpu(BerthBuild *build, GError **error) {
   if (!append_features(build, cpu, out, error) || !append_timers(build, out, error) || !append_switches(build, out, error))
     return FALSE;
   append_cache(cpu, out);
+  if (!append_width(build, cpu, out, error))
+    return FALSE;
   berth_model_qemu_option(build->qemu, "-cpu", out->str);
   return TRUE;
 }

@@ -68,6 +68,19 @@ void berth_kinds_need(BerthBuild *build, const BerthDevice *device, const BerthX
   g_ptr_array_add(build->qemu->needs, need);
 }
 
+char *berth_kinds_helper_socket(const BerthBuild *build, const BerthDevice *device) {
+  return g_strdup_printf("%s/%s.helper.sock", build->host->run_dir, device->id);
+}
+
+void berth_kinds_helper(BerthBuild *build, const BerthDevice *device, const char *const *argv, const char *folder) {
+  BerthQemuHelper *helper = g_new0(BerthQemuHelper, 1);
+  helper->argv = g_strdupv((char **)argv);
+  helper->socket = berth_kinds_helper_socket(build, device);
+  helper->folder = g_strdup(folder);
+  helper->message = placed(build, device, NULL, g_strdup("its helper"));
+  g_ptr_array_add(build->qemu->helpers, helper);
+}
+
 void berth_kinds_setenv(BerthBuild *build, const char *name, const char *value) {
   g_ptr_array_add(build->qemu->environment, g_strconcat(name, "=", value, NULL));
 }
@@ -91,7 +104,7 @@ static const BerthFamily *family_of(const BerthBuild *build, BerthAddressType ty
 }
 
 JsonObject *berth_kinds_device(BerthBuild *build, const BerthDevice *device, const char *driver, GError **error) {
-  if (!berth_facts_has_device(build->facts, driver)) {
+  if (!build->any_driver && !berth_facts_has_device(build->facts, driver)) {
     berth_kinds_refuse(build, device, error, "this QEMU has no device %s", driver);
     return NULL;
   }
@@ -110,6 +123,24 @@ JsonObject *berth_kinds_device(BerthBuild *build, const BerthDevice *device, con
   if (acpi != NULL)
     json_object_set_int_member(props, "acpi-index", berth_model_device_number(device, "acpi/@index", 0));
   return props;
+}
+
+gboolean berth_kinds_has_object(const BerthQemu *qemu, const char *id) {
+  for (guint i = 0; i < qemu->objects->len; i++) {
+    const BerthQemuObject *object = g_ptr_array_index(qemu->objects, i);
+    if (object->form == BERTH_QEMU_OBJECT && g_strcmp0(json_object_get_string_member(object->props, "id"), id) == 0)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+gboolean berth_kinds_since(const BerthBuild *build, const BerthDevice *device, guint major, guint minor, const char *what,
+                           GError **error) {
+  const BerthFacts *facts = build->facts;
+  if (facts == NULL || facts->major > major || (facts->major == major && facts->minor >= minor))
+    return TRUE;
+  return berth_kinds_refuse(build, device, error, "%s needs QEMU %u.%u, this one is %u.%u", what, major, minor, facts->major,
+                            facts->minor);
 }
 
 static gboolean bad_value(const BerthBuild *build, const BerthDevice *device, const BerthMap *row, const char *value,

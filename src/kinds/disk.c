@@ -3,9 +3,6 @@
 
 #include <string.h>
 
-/* QEMU's limit on node names, less the suffix that the lower node gets. */
-#define MAX_NODE_NAME 26
-
 /* Which -device a disk is on its bus; a virtio disk is what its kind says. */
 static const struct {
   const char *bus, *device, *driver;
@@ -22,7 +19,7 @@ static const struct {
     {"wwn", "ide sata scsi"},
     {"vendor", "scsi"},
     {"product", "scsi"},
-    {"serial", "virtio ide sata scsi usb"},
+    {"serial", "virtio ide sata scsi usb nvme"},
     {"target/@rotation_rate", "ide sata scsi"},
     {"target/@removable", "usb scsi"},
     {"geometry/@cyls", "virtio ide sata scsi"},
@@ -39,7 +36,6 @@ static const struct {
 };
 
 static const BerthMap front[] = {
-    {"serial", "serial", BERTH_MAP_TEXT},
     {"vendor", "vendor", BERTH_MAP_TEXT},
     {"product", "product", BERTH_MAP_TEXT},
     {"target/@rotation_rate", "rotation_rate", BERTH_MAP_NUMBER},
@@ -58,26 +54,6 @@ static const BerthMap front[] = {
     {NULL},
 };
 
-typedef struct {
-  const char *name;
-  gboolean direct, no_flush;
-  const char *write_cache;
-} CacheMode;
-
-static const CacheMode cache_modes[] = {
-    {"none", TRUE, FALSE, "on"},        {"writeback", FALSE, FALSE, "on"}, {"writethrough", FALSE, FALSE, "off"},
-    {"directsync", TRUE, FALSE, "off"}, {"unsafe", FALSE, TRUE, "on"},
-};
-
-static const CacheMode *cache_mode(const BerthDevice *device) {
-  const char *name = berth_model_device_get(device, "driver/@cache");
-  for (guint i = 0; i < G_N_ELEMENTS(cache_modes); i++) {
-    if (g_strcmp0(cache_modes[i].name, name) == 0)
-      return &cache_modes[i];
-  }
-  return NULL;
-}
-
 static const char *disk_device(const BerthDevice *device) {
   const char *what = berth_model_device_get(device, "@device");
   return what != NULL ? what : "disk";
@@ -94,151 +70,6 @@ static gboolean check_limits(const BerthBuild *build, const BerthDevice *device,
       return berth_kinds_refuse(build, device, error, "%s is not something a %s disk has", limited[i].path, bus);
   }
   return TRUE;
-}
-
-/* A node name may not be longer than 31 characters, an alias may: then its hash stands for it. */
-static char *node_name(const BerthDevice *device) {
-  g_autofree char *name = berth_kinds_id("node-", device);
-  if (strlen(name) <= MAX_NODE_NAME)
-    return g_steal_pointer(&name);
-  g_autofree char *hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256, device->id, -1);
-  return g_strdup_printf("node-%.20s", hash);
-}
-
-static void set_cache(JsonObject *node, const CacheMode *mode) {
-  if (mode == NULL)
-    return;
-  JsonObject *cache = json_object_new();
-  json_object_set_boolean_member(cache, "direct", mode->direct);
-  json_object_set_boolean_member(cache, "no-flush", mode->no_flush);
-  json_object_set_object_member(node, "cache", cache);
-}
-
-static gboolean is_read_only(const BerthDevice *device) {
-  return berth_xml_node_child(device->node, "readonly") != NULL || g_str_equal(disk_device(device), "cdrom");
-}
-
-/* Options that both the file's node and the format's have. */
-static gboolean fill_node(const BerthBuild *build, const BerthDevice *device, JsonObject *node, GError **error) {
-  static const BerthMap map[] = {{"driver/@discard", "discard", BERTH_MAP_WORD}, {NULL}};
-  json_object_set_boolean_member(node, "read-only", is_read_only(device));
-  set_cache(node, cache_mode(device));
-  return berth_kinds_map(build, device, map, node, error);
-}
-
-/* Of a backing store nothing is ever written. */
-static gboolean fill_file(const BerthBuild *build, const BerthDevice *device, const BerthXmlNode *holder, JsonObject *node,
-                          GError **error) {
-  static const BerthMap map[] = {{"driver/@io", "aio", BERTH_MAP_WORD}, {NULL}};
-  const char *type = berth_xml_node_get(holder, "@type");
-  gboolean local = type == NULL || g_str_equal(type, "file") || g_str_equal(type, "block");
-  if (!berth_kinds_block_source(build, device, holder, node, error) ||
-      (local && !berth_kinds_map(build, device, map, node, error)) || !fill_node(build, device, node, error))
-    return FALSE;
-  if (holder != device->node)
-    json_object_set_boolean_member(node, "read-only", TRUE);
-  return TRUE;
-}
-
-/* The lowest node of @holder: the file, or a part of it. */
-static gboolean fill_storage(const BerthBuild *build, const BerthDevice *device, const BerthXmlNode *holder, JsonObject *node,
-                             GError **error) {
-  static const BerthMap map[] = {{"@offset", "offset", BERTH_MAP_NUMBER}, {"@size", "size", BERTH_MAP_NUMBER}, {NULL}};
-  const BerthXmlNode *source = berth_xml_node_child(holder, "source");
-  const BerthXmlNode *slice = berth_xml_node_child(berth_xml_node_child(source, "slices"), "slice");
-  if (slice == NULL)
-    return fill_file(build, device, holder, node, error);
-  JsonObject *file = json_object_new();
-  json_object_set_string_member(node, "driver", "raw");
-  json_object_set_object_member(node, "file", file);
-  return fill_file(build, device, holder, file, error) && berth_kinds_map_node(build, device, slice, map, node, error) &&
-         fill_node(build, device, node, error);
-}
-
-/* QEMU unmaps zeroes only where it may discard; where it may not, it writes them. */
-static const char *detect_zeroes(const BerthDevice *device) {
-  const char *zeroes = berth_model_device_get(device, "driver/@detect_zeroes");
-  if (g_strcmp0(zeroes, "unmap") == 0 && !berth_model_device_is(device, "driver/@discard", "unmap"))
-    return "on";
-  return zeroes;
-}
-
-static const char *format_of(const BerthDevice *device, const BerthXmlNode *holder) {
-  const char *format =
-      holder == device->node ? berth_model_device_get(device, "driver/@type") : berth_xml_node_get(holder, "format/@type");
-  return g_strcmp0(format, "fat") == 0 ? "raw" : format;
-}
-
-static gboolean set_format_cache(const BerthBuild *build, const BerthDevice *device, const BerthXmlNode *holder, JsonObject *node,
-                                 GError **error) {
-  const BerthXmlNode *format = berth_xml_node_child(holder, holder == device->node ? "driver" : "format");
-  const BerthXmlNode *size = berth_xml_node_child(berth_xml_node_child(format, "metadata_cache"), "max_size");
-  guint64 bytes = 0;
-  if (size == NULL)
-    return TRUE;
-  if (!berth_kinds_size(build, size, size->text, "bytes", &bytes, error))
-    return FALSE;
-  json_object_set_int_member(node, "cache-size", (gint64)bytes);
-  return TRUE;
-}
-
-/* One layer: the format's node with the file's inside, or the file's alone for raw images. @name: of a top layer, else NULL. */
-static gboolean fill_layer(const BerthBuild *build, const BerthDevice *device, const BerthXmlNode *holder, JsonObject *node,
-                           const char *name, GError **error) {
-  const char *format = format_of(device, holder);
-  if (format == NULL || g_str_equal(format, "raw"))
-    return fill_storage(build, device, holder, node, error);
-  JsonObject *file = json_object_new();
-  json_object_set_string_member(node, "driver", format);
-  json_object_set_object_member(node, "file", file);
-  if (name != NULL) {
-    g_autofree char *file_name = g_strconcat(name, "-file", NULL);
-    json_object_set_string_member(file, "node-name", file_name);
-  }
-  if (!fill_storage(build, device, holder, file, error) || !fill_node(build, device, node, error))
-    return FALSE;
-  if (holder != device->node)
-    json_object_set_boolean_member(node, "read-only", TRUE);
-  return set_format_cache(build, device, holder, node, error);
-}
-
-/* The disk's layers, each the backing store of the one before. What the document does not say of a chain QEMU finds in the images;
- * an empty <backingStore/> says that it ends. */
-static gboolean fill_layers(const BerthBuild *build, const BerthDevice *device, JsonObject *node, const char *name,
-                            GError **error) {
-  const BerthXmlNode *holder = device->node;
-  while (TRUE) {
-    const BerthXmlNode *next = berth_xml_node_child(holder, "backingStore");
-    const char *format = format_of(device, holder);
-    if (!fill_layer(build, device, holder, node, holder == device->node ? name : NULL, error))
-      return FALSE;
-    if (next == NULL || format == NULL || g_str_equal(format, "raw"))
-      return TRUE;
-    if (berth_xml_node_get(next, "@type") == NULL && berth_xml_node_child(next, "source") == NULL) {
-      json_object_set_null_member(node, "backing");
-      return TRUE;
-    }
-    JsonObject *backing = json_object_new();
-    json_object_set_object_member(node, "backing", backing);
-    node = backing;
-    holder = next;
-  }
-}
-
-/* One tree of nodes for a disk. *@name: what the front end names as its drive (transfer full). */
-static gboolean add_nodes(BerthBuild *build, const BerthDevice *device, char **name, GError **error) {
-  const char *zeroes = detect_zeroes(device);
-  JsonObject *node = berth_model_qemu_add(build->qemu, BERTH_QEMU_BLOCKDEV);
-  *name = node_name(device);
-  json_object_set_string_member(node, "node-name", *name);
-  if (zeroes != NULL)
-    json_object_set_string_member(node, "detect-zeroes", zeroes);
-  if (!berth_kinds_is_on(berth_model_device_get(device, "driver/@copy_on_read")))
-    return fill_layers(build, device, node, *name, error);
-  JsonObject *below = json_object_new();
-  json_object_set_string_member(node, "driver", "copy-on-read");
-  json_object_set_object_member(node, "file", below);
-  return fill_layers(build, device, below, *name, error);
 }
 
 static void set_error_policy(const BerthDevice *device, JsonObject *props) {
@@ -268,17 +99,19 @@ static gboolean set_wwn(const BerthBuild *build, const BerthDevice *device, Json
 /* What the guest can read about the drive besides its content. A SCSI disk shows an id of its own in page 0x83; it is the serial
  * or, as with libvirt, derived from the alias. */
 static gboolean fill_front(BerthBuild *build, const BerthDevice *device, const char *bus, JsonObject *props, GError **error) {
-  const CacheMode *mode = cache_mode(device);
+  const char *write_cache = berth_kinds_write_cache(device);
   if (g_str_equal(bus, "scsi")) {
     const char *serial = berth_model_device_get(device, "serial");
     g_autofree char *drive = berth_kinds_id("drive-", device);
     json_object_set_string_member(props, "device_id", serial != NULL ? serial : drive);
   }
-  if (mode != NULL && g_str_equal(disk_device(device), "disk"))
-    json_object_set_string_member(props, "write-cache", mode->write_cache);
+  if (write_cache != NULL && g_str_equal(disk_device(device), "disk"))
+    json_object_set_string_member(props, "write-cache", write_cache);
   if (berth_xml_node_child(device->node, "shareable") != NULL)
     json_object_set_boolean_member(props, "share-rw", TRUE);
   set_error_policy(device, props);
+  if (berth_model_device_get(device, "serial") != NULL && !g_str_equal(bus, "nvme"))
+    json_object_set_string_member(props, "serial", berth_model_device_get(device, "serial"));
   return set_wwn(build, device, props, error) && berth_kinds_map(build, device, front, props, error) &&
          berth_kinds_virtio(build, device, props, error);
 }
@@ -288,7 +121,7 @@ static const char *find_driver(const BerthDevice *device, const BerthKind *kind,
     if (g_str_equal(drivers[i].bus, bus) && g_str_equal(drivers[i].device, disk_device(device)))
       return drivers[i].driver;
   }
-  return g_str_equal(bus, "virtio") && g_str_equal(disk_device(device), "disk") ? kind->driver : NULL;
+  return g_str_equal(bus, "virtio") && is_listed("disk lun", disk_device(device)) ? kind->driver : NULL;
 }
 
 /* Firmware boots floppies through their controller. */
@@ -313,8 +146,7 @@ static gboolean build_vhost_user(BerthBuild *build, const BerthDevice *device, G
   g_autofree char *id = berth_kinds_id("char", device);
   if (path == NULL || !berth_model_device_is(device, "target/@bus", "virtio"))
     return berth_kinds_refuse(build, device, error, "a vhostuser disk is on bus virtio and has a <source path>");
-  if (!berth_kinds_memory_is_shared(build->inventory))
-    return berth_kinds_refuse(build, device, error, "a vhostuser disk needs <memoryBacking><access mode='shared'/>");
+  berth_kinds_need_shared_memory(build, device);
   berth_kinds_chardev_socket(build, id, path, FALSE, again ? berth_model_device_number(device, "source/reconnect/@timeout", 1) : 0);
   JsonObject *props = berth_kinds_device(build, device, "vhost-user-blk-pci", error);
   if (props == NULL)
@@ -322,6 +154,13 @@ static gboolean build_vhost_user(BerthBuild *build, const BerthDevice *device, G
   json_object_set_string_member(props, "chardev", id);
   set_boot(build, device, "virtio", props);
   return berth_kinds_map(build, device, map, props, error) && berth_kinds_virtio(build, device, props, error);
+}
+
+/* As with libvirt a cdrom without model is one: only so the guest sees a cdrom. */
+static gboolean is_bot(const BerthDevice *device, const char *bus) {
+  gboolean modelless = berth_model_device_get(device, "@model") == NULL;
+  return berth_model_device_is(device, "@model", "usb-bot") ||
+         (modelless && g_str_equal(bus, "usb") && g_str_equal(disk_device(device), "cdrom"));
 }
 
 /* A plain USB storage device has its SCSI disk inside; the bulk-only one shows a SCSI bus, where the disk sits. */
@@ -338,6 +177,12 @@ static JsonObject *add_bot(BerthBuild *build, const BerthDevice *device, GError 
   json_object_set_int_member(props, "scsi-id", 0);
   json_object_set_int_member(props, "lun", 0);
   return props;
+}
+
+/* What is the controller's, and has no effect on its disk. */
+static void note_unused(BerthBuild *build, const BerthDevice *device, const char *bus) {
+  if (g_str_equal(bus, "nvme") && berth_model_device_get(device, "serial") != NULL)
+    berth_kinds_note(build, device, NULL, "a namespace has no serial of its own; its controller's <serial> is what the guest sees");
 }
 
 static gboolean check_disk(const BerthBuild *build, const BerthDevice *device, const char *bus, GError **error) {
@@ -357,13 +202,18 @@ static gboolean fill_lun(const BerthBuild *build, const BerthDevice *device, Jso
   if (berth_xml_node_child(device->node, "shareable") != NULL)
     json_object_set_boolean_member(props, "share-rw", TRUE);
   set_error_policy(device, props);
-  return TRUE;
+  if (!berth_model_device_is(device, "target/@bus", "virtio"))
+    return TRUE;
+  /* Only virtio 0.9 has it, and QEMU before 10. */
+  json_object_set_boolean_member(props, "scsi", TRUE);
+  json_object_set_boolean_member(props, "disable-modern", TRUE);
+  return berth_kinds_virtio(build, device, props, error);
 }
 
 gboolean berth_kinds_build_disk(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
   const char *written = berth_model_device_get(device, "target/@bus"), *bus = written != NULL ? written : "";
   const char *driver = find_driver(device, kind, bus);
-  gboolean bot = berth_model_device_is(device, "@model", "usb-bot");
+  gboolean bot = is_bot(device, bus);
   g_autofree char *node = NULL;
   if (berth_model_device_is(device, "@type", "vhostuser"))
     return build_vhost_user(build, device, error);
@@ -371,8 +221,9 @@ gboolean berth_kinds_build_disk(BerthBuild *build, const BerthDevice *device, co
     return berth_kinds_refuse(build, device, error, "a %s on bus %s is not supported by start yet", disk_device(device), bus);
   if (!check_disk(build, device, bus, error))
     return FALSE;
+  note_unused(build, device, bus);
   if (berth_kinds_block_has_source(device->node)) {
-    if (!add_nodes(build, device, &node, error))
+    if (!berth_kinds_block_nodes(build, device, &node, error))
       return FALSE;
   } else if (!is_listed("cdrom floppy", disk_device(device)) || (g_str_equal(driver, "usb-storage") && !bot))
     return berth_kinds_refuse(build, device, error, "has no source; only a cdrom or floppy can be empty");

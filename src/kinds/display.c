@@ -6,13 +6,6 @@
 
 #define TLS_FOLDER "/etc/pki/qemu"
 
-static const char *listen_address(const BerthDevice *device) {
-  const char *address = berth_model_device_get(device, "@listen");
-  if (address == NULL)
-    address = berth_model_device_get(device, "listen/@address");
-  return address != NULL ? address : "127.0.0.1";
-}
-
 static gboolean is_local(const char *address) {
   return g_str_equal(address, "127.0.0.1") || g_str_equal(address, "::1") || g_str_equal(address, "localhost");
 }
@@ -34,8 +27,12 @@ static void set_socket(const BerthBuild *build, const BerthDevice *device, JsonO
 
 /* Spice cannot look for a free port: a display whose port is left open is reached by a socket in the run folder, where that
  * reaches as far as the address would. */
-static gboolean set_place(const BerthBuild *build, const BerthDevice *device, JsonObject *props, GError **error) {
-  const char *address = listen_address(device);
+static gboolean set_place(BerthBuild *build, const BerthDevice *device, JsonObject *props, GError **error) {
+  const char *address = NULL;
+  if (!berth_kinds_listen(build, device, &address, error))
+    return FALSE;
+  if (address == NULL)
+    address = "127.0.0.1";
   guint64 port = port_of(device, "@port"), tls = port_of(device, "@tlsPort");
   if (berth_model_device_is(device, "listen/@type", "none"))
     return TRUE;
@@ -95,12 +92,17 @@ gboolean berth_kinds_build_spice(BerthBuild *build, const BerthDevice *device, c
       {NULL},
   };
   static const char *const not_mine[] = {"@display", "@xauth", "@fullscreen", "@p2p", "@websocket", "@sharePolicy", NULL};
-  if (!berth_kinds_only(build, device, not_mine, FALSE, "another display", error))
+  berth_kinds_note_foreign(build, device, not_mine);
+  if (!berth_kinds_limit_password(build, device, error))
     return FALSE;
+  g_autofree char *password = berth_kinds_password(build, device);
   JsonObject *props = berth_model_qemu_option(build->qemu, "-spice", NULL);
   if (!set_place(build, device, props, error))
     return FALSE;
-  json_object_set_boolean_member(props, "disable-ticketing", TRUE);
+  if (password != NULL)
+    json_object_set_string_member(props, "password-secret", password);
+  else
+    json_object_set_boolean_member(props, "disable-ticketing", TRUE);
   if (berth_model_device_get(device, "mouse/@mode") != NULL)
     json_object_set_boolean_member(props, "agent-mouse", berth_model_device_is(device, "mouse/@mode", "client"));
   if (berth_model_device_is(device, "clipboard/@copypaste", "no"))
@@ -129,13 +131,14 @@ static const struct {
 } windows[] = {{"sdl", sdl_map}, {"egl-headless", headless_map}, {"dbus", dbus_map}};
 
 gboolean berth_kinds_build_window(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
-  static const char *const environment[] = {"@display", "@xauth", NULL};
+  static const struct { const char *path, *variable; } environment[] = {{"@display", "DISPLAY"}, {"@xauth", "XAUTHORITY"}};
   static const char *const network[] = {"@port", "@listen", "@socket", "@websocket", "@tlsPort", NULL};
-  if (berth_model_device_get(device, environment[0]) != NULL || berth_model_device_get(device, environment[1]) != NULL)
-    return berth_kinds_refuse(build, device, error,
-                              "display and xauth are not supported by start yet: the window opens where berth runs");
-  if (!berth_kinds_only(build, device, network, FALSE, "vnc and spice", error))
-    return FALSE;
+  for (guint i = 0; i < G_N_ELEMENTS(environment); i++) {
+    const char *value = berth_model_device_get(device, environment[i].path);
+    if (value != NULL)
+      berth_kinds_setenv(build, environment[i].variable, value);
+  }
+  berth_kinds_note_foreign(build, device, network);
   for (guint i = 0; i < G_N_ELEMENTS(windows); i++) {
     if (g_str_equal(windows[i].type, kind->variant))
       return berth_kinds_map(build, device, windows[i].map, berth_model_qemu_option(build->qemu, "-display", kind->variant), error);

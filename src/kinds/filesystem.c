@@ -2,6 +2,8 @@
 /* Folders and memory of the host that the guest can see: filesystem, shmem, pstore. */
 #include "kinds/build.h"
 
+#include <string.h>
+
 /* ---- filesystem ---- */
 
 static gboolean need(const BerthBuild *build, const BerthDevice *device, const char *path, GError **error) {
@@ -46,21 +48,56 @@ static gboolean build_9p(BerthBuild *build, const BerthDevice *device, const cha
   return berth_kinds_map(build, device, front, props, error) && berth_kinds_virtio(build, device, props, error);
 }
 
-/* The daemon that serves the folder is the user's. */
+/* What <binary> says, as an option of virtiofsd's -o. */
+static const struct {
+  const char *path, *value, *option;
+} daemon_options[] = {
+    {"binary/@xattr", "on", "xattr"},
+    {"binary/@xattr", "off", "no_xattr"},
+    {"binary/cache/@mode", "always", "cache=always"},
+    {"binary/cache/@mode", "none", "cache=none"},
+    {"binary/sandbox/@mode", "chroot", "sandbox=chroot"},
+    {"binary/sandbox/@mode", "namespace", "sandbox=namespace"},
+    {"binary/lock/@posix", "on", "posix_lock"},
+    {"binary/lock/@posix", "off", "no_posix_lock"},
+    {"binary/lock/@flock", "on", "flock"},
+    {"binary/lock/@flock", "off", "no_flock"},
+};
+
+/* Without a socket of the document's, a virtiofsd of the guest's own serves the folder. */
+static gboolean add_daemon(BerthBuild *build, const BerthDevice *device, const char *socket, GError **error) {
+  const char *dir = berth_model_device_get(device, "source/@dir"), *binary = berth_model_device_get(device, "binary/@path");
+  g_autoptr(GString) options = g_string_new("source=");
+  g_autoptr(GPtrArray) argv = g_ptr_array_new();
+  g_autofree char *listens = g_strconcat("--socket-path=", socket, NULL);
+  if (dir == NULL || strchr(dir, ',') != NULL)
+    return berth_kinds_refuse(build, device, error, "<source dir> is missing, or has a comma, which virtiofsd cannot be told");
+  g_string_append(options, dir);
+  for (guint i = 0; i < G_N_ELEMENTS(daemon_options); i++) {
+    if (berth_model_device_is(device, daemon_options[i].path, daemon_options[i].value))
+      g_string_append_printf(options, ",%s", daemon_options[i].option);
+  }
+  const char *const words[] = {binary != NULL ? binary : "virtiofsd", listens, "-o", options->str, NULL};
+  for (guint i = 0; words[i] != NULL; i++)
+    g_ptr_array_add(argv, (gpointer)words[i]);
+  if (berth_xml_node_child(device->node, "readonly") != NULL)
+    g_ptr_array_add(argv, (gpointer) "--readonly");
+  g_ptr_array_add(argv, NULL);
+  berth_kinds_helper(build, device, (const char *const *)argv->pdata, NULL);
+  return TRUE;
+}
+
 static gboolean build_virtiofs(BerthBuild *build, const BerthDevice *device, const char *driver, GError **error) {
   static const BerthMap front[] = {
       {"target/@dir", "tag", BERTH_MAP_TEXT}, {"driver/@queue", "queue-size", BERTH_MAP_NUMBER}, {NULL}};
   const char *path = berth_model_device_get(device, "source/@socket");
   g_autofree char *id = berth_kinds_id("char", device);
+  g_autofree char *own = berth_kinds_helper_socket(build, device);
   guint boot = berth_kinds_boot_index(build->inventory, device);
-  if (path == NULL)
-    return berth_kinds_refuse(build, device, error,
-                              "virtiofsd is not started by berth yet; <source socket=> names that of a running one");
-  if (!need(build, device, "target/@dir", error))
+  if (!need(build, device, "target/@dir", error) || (path == NULL && !add_daemon(build, device, own, error)))
     return FALSE;
-  if (!berth_kinds_memory_is_shared(build->inventory))
-    return berth_kinds_refuse(build, device, error, "virtiofs needs <memoryBacking><access mode='shared'/>");
-  berth_kinds_chardev_socket(build, id, path, FALSE, 0);
+  berth_kinds_need_shared_memory(build, device);
+  berth_kinds_chardev_socket(build, id, path != NULL ? path : own, FALSE, 0);
   JsonObject *props = berth_kinds_device(build, device, driver, error);
   if (props == NULL)
     return FALSE;
@@ -107,9 +144,11 @@ static gboolean build_doorbell(BerthBuild *build, const BerthDevice *device, con
       {"msi/@vectors", "vectors", BERTH_MAP_NUMBER}, {"msi/@ioeventfd", "ioeventfd", BERTH_MAP_SWITCH}, {NULL}};
   const char *path = berth_model_device_get(device, "server/@path");
   g_autofree char *id = berth_kinds_id("char", device);
+  /* Guests share the server, so that none of them starts it; its place is as libvirt has it. */
+  g_autofree char *usual = g_strconcat("/var/lib/libvirt/shmem-", berth_model_device_get(device, "@name"), "-sock", NULL);
   if (path == NULL)
-    return berth_kinds_refuse(build, device, error,
-                              "ivshmem-server is not started by berth; <server path=> names a running one's socket");
+    path = usual;
+  berth_kinds_need(build, device, NULL, path, "there is no socket %s; ivshmem-server makes it", path);
   if (berth_xml_node_child(device->node, "size") != NULL || berth_model_device_get(device, "@role") != NULL)
     return berth_kinds_refuse(build, device, error, "the server says size and role");
   berth_kinds_chardev_socket(build, id, path, FALSE, 0);

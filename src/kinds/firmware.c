@@ -8,66 +8,9 @@ static const BerthXmlNode *os_of(const BerthBuild *build) {
   return berth_xml_node_child(build->document->root, "os");
 }
 
-static gboolean is_yes(const BerthXmlNode *node, const char *path) {
-  return berth_kinds_is_on(berth_xml_node_get(node, path));
-}
-
 static gboolean refuse(const BerthBuild *build, const BerthXmlNode *node, GError **error, const char *what) {
   berth_xml_error(error, BERTH_ERROR_UNSUPPORTED, build->document, node, "%s", what);
   return FALSE;
-}
-
-/* ---- images ---- */
-
-static void add_flash(BerthBuild *build, JsonObject *machine, const char *name, const char *path, gboolean read_only) {
-  g_autofree char *node_name = g_strconcat("node-", name, NULL);
-  g_autofree char *image = g_strstrip(g_strdup(path));
-  JsonObject *node = berth_model_qemu_add(build->qemu, BERTH_QEMU_BLOCKDEV);
-  json_object_set_string_member(node, "node-name", node_name);
-  json_object_set_string_member(node, "driver", "file");
-  json_object_set_string_member(node, "filename", image);
-  json_object_set_boolean_member(node, "read-only", read_only);
-  json_object_set_string_member(machine, name, node_name);
-}
-
-/* The second chip holds the guest's variables. An image that is written itself, or is stateless, needs none. */
-static gboolean add_flashes(BerthBuild *build, JsonObject *machine, const BerthXmlNode *loader, GError **error) {
-  const BerthXmlNode *nvram = berth_xml_node_child(os_of(build), "nvram");
-  gboolean read_only = g_strcmp0(berth_xml_node_get(loader, "@readonly"), "no") != 0;
-  if (nvram == NULL && read_only && !is_yes(loader, "@stateless"))
-    return refuse(build, loader, error, "<loader> is read-only: a file for the guest's variables, <nvram>, is missing");
-  if (nvram != NULL && nvram->text == NULL)
-    return refuse(build, nvram, error, "<nvram> without the path of a file of this guest's own is not supported by start yet");
-  add_flash(build, machine, "pflash0", loader->text, read_only);
-  if (nvram != NULL)
-    add_flash(build, machine, "pflash1", nvram->text, FALSE);
-  if (is_yes(loader, "@secure")) {
-    JsonObject *props = berth_model_qemu_option(build->qemu, "-global", NULL);
-    json_object_set_string_member(props, "driver", "cfi.pflash01");
-    json_object_set_string_member(props, "property", "secure");
-    json_object_set_boolean_member(props, "value", TRUE);
-  }
-  return TRUE;
-}
-
-static gboolean add_image(BerthBuild *build, JsonObject *machine, GError **error) {
-  const BerthXmlNode *loader = berth_xml_node_child(os_of(build), "loader");
-  gboolean named = loader != NULL && loader->text != NULL;
-  gboolean flash = g_strcmp0(berth_xml_node_get(loader, "@type"), "pflash") == 0;
-  if (!named && g_strcmp0(berth_xml_node_get(os_of(build), "@firmware"), "efi") == 0)
-    return refuse(
-        build, os_of(build), error,
-        "<os firmware='efi'> leaves the choice of an image to the host, which is not supported by start yet; name it with "
-        "<loader> and <nvram>");
-  if (!named && (loader != NULL || berth_xml_node_child(os_of(build), "nvram") != NULL))
-    return refuse(build, loader != NULL ? loader : os_of(build), error, "<loader> without a path is not supported by start yet");
-  if (named && flash)
-    return add_flashes(build, machine, loader, error);
-  if (named) {
-    g_autofree char *path = g_strstrip(g_strdup(loader->text));
-    berth_model_qemu_option(build->qemu, "-bios", path);
-  }
-  return TRUE;
 }
 
 /* ---- SMBIOS ---- */
@@ -138,8 +81,16 @@ static gboolean add_group(BerthBuild *build, const BerthXmlNode *group, gint64 t
 
 #define OEM_STRINGS 11
 
-static gboolean add_smbios(BerthBuild *build, GError **error) {
+/* The <sysinfo> of a type. */
+static const BerthXmlNode *sysinfo_of(const BerthBuild *build, const char *type) {
   const BerthXmlNode *info = berth_xml_node_child(build->document->root, "sysinfo");
+  while (info != NULL && g_strcmp0(berth_xml_node_get(info, "@type"), type) != 0)
+    info = berth_xml_node_next(info, "sysinfo");
+  return info;
+}
+
+static gboolean add_smbios(BerthBuild *build, GError **error) {
+  const BerthXmlNode *info = sysinfo_of(build, "smbios");
   if (g_strcmp0(berth_xml_node_get(os_of(build), "smbios/@mode"), "sysinfo") != 0)
     return TRUE;
   if (info == NULL)
@@ -156,6 +107,20 @@ static gboolean add_smbios(BerthBuild *build, GError **error) {
     JsonObject *props = berth_model_qemu_option(build->qemu, "-smbios", NULL);
     json_object_set_int_member(props, "type", OEM_STRINGS);
     json_object_set_string_member(props, "value", oem->text != NULL ? oem->text : "");
+  }
+  return TRUE;
+}
+
+/* What the guest reads by name from QEMU's configuration device: a text, or what is in a file. */
+static gboolean add_configuration(BerthBuild *build, GError **error) {
+  const BerthXmlNode *entry = berth_xml_node_child(sysinfo_of(build, "fwcfg"), "entry");
+  for (; entry != NULL; entry = berth_xml_node_next(entry, "entry")) {
+    const char *name = berth_xml_node_get(entry, "@name"), *file = berth_xml_node_get(entry, "@file");
+    if (name == NULL || (file == NULL && entry->text == NULL))
+      return refuse(build, entry, error, "<entry> has no name, or neither text nor file");
+    JsonObject *props = berth_model_qemu_option(build->qemu, "-fw_cfg", NULL);
+    json_object_set_string_member(props, "name", name);
+    json_object_set_string_member(props, file != NULL ? "file" : "string", file != NULL ? file : entry->text);
   }
   return TRUE;
 }
@@ -186,7 +151,8 @@ static void add_core_info(BerthBuild *build) {
 }
 
 gboolean berth_kinds_build_firmware(BerthBuild *build, JsonObject *machine, GError **error) {
-  if (!add_image(build, machine, error) || !add_smbios(build, error))
+  if (!berth_kinds_build_image(build, machine, error) || !add_smbios(build, error) || !add_configuration(build, error) ||
+      !berth_kinds_build_confidential(build, machine, error))
     return FALSE;
   add_generation(build);
   add_core_info(build);

@@ -16,10 +16,62 @@ static gboolean is_socket(const BerthDevice *device) {
   return berth_model_device_get(device, "@socket") != NULL || berth_model_device_is(device, "listen/@type", "socket");
 }
 
+gboolean berth_kinds_listen(BerthBuild *build, const BerthDevice *device, const char **address, GError **error) {
+  const BerthXmlNode *listen = berth_xml_node_child(device->node, "listen");
+  const char *network = berth_xml_node_get(listen, "@network");
+  if (berth_xml_node_next(listen, "listen") != NULL)
+    return berth_kinds_refuse(build, device, error, "has more than one <listen>, of which QEMU takes one");
+  *address = setting(device, "@listen", "listen/@address");
+  if (*address == NULL && berth_model_device_is(device, "listen/@type", "network") && network != NULL) {
+    *address = g_hash_table_lookup(build->host->addresses, network);
+    if (*address == NULL) {
+      *address = "127.0.0.1";
+      berth_kinds_need(
+          build, device, listen, NULL,
+          "the host's address in network '%s' is not known (%s is told instead); <listen type='address' address=> says one",
+          network, *address);
+    }
+  }
+  return TRUE;
+}
+
+char *berth_kinds_password(BerthBuild *build, const BerthDevice *device) {
+  const char *password = berth_model_device_get(device, "@passwd");
+  if (password == NULL)
+    return NULL;
+  char *id = g_strconcat("password-", berth_model_device_get(device, "@type"), NULL);
+  berth_kinds_secret_text(build, id, password);
+  return id;
+}
+
+/* A password that is good until some time is said to the running QEMU. */
+gboolean berth_kinds_limit_password(BerthBuild *build, const BerthDevice *device, GError **error) {
+  const char *until = berth_model_device_get(device, "@passwdValidTo");
+  g_autoptr(GTimeZone) utc = g_time_zone_new_utc();
+  g_autoptr(GDateTime) time = until != NULL ? g_date_time_new_from_iso8601(until, utc) : NULL;
+  if (until == NULL)
+    return TRUE;
+  if (time == NULL)
+    return berth_kinds_refuse(build, device, error, "passwdValidTo '%s' is not a date like 2030-01-31T23:59:59", until);
+  g_autofree char *seconds = g_strdup_printf("%" G_GINT64_FORMAT, g_date_time_to_unix(time));
+  JsonObject *arguments = berth_model_qemu_command(build->qemu, "expire_password");
+  json_object_set_string_member(arguments, "protocol", berth_model_device_get(device, "@type"));
+  json_object_set_string_member(arguments, "time", seconds);
+  return TRUE;
+}
+
+void berth_kinds_note_foreign(BerthBuild *build, const BerthDevice *device, const char *const *paths) {
+  for (; *paths != NULL; paths++) {
+    if (berth_model_device_get(device, *paths) != NULL)
+      berth_kinds_note(build, device, NULL, "%s is about another kind of display, and has no effect", *paths);
+  }
+}
+
 /* "ADDRESS:DISPLAY"; with a port left to QEMU, the first display, and @first says that others are fine too. */
-static char *tcp_display(const BerthBuild *build, const BerthDevice *device, gboolean *choose, GError **error) {
-  const char *address = setting(device, "@listen", "listen/@address");
-  const char *port = berth_model_device_get(device, "@port");
+static char *tcp_display(BerthBuild *build, const BerthDevice *device, gboolean *choose, GError **error) {
+  const char *address = NULL, *port = berth_model_device_get(device, "@port");
+  if (!berth_kinds_listen(build, device, &address, error))
+    return NULL;
   if (address == NULL)
     address = "127.0.0.1";
   const char *left = strchr(address, ':') != NULL ? "[" : "";
@@ -50,10 +102,11 @@ gboolean berth_kinds_build_vnc(BerthBuild *build, const BerthDevice *device, con
   static const BerthMap map[] = {{"@sharePolicy", "share", BERTH_MAP_WORD}, {"@websocket", "websocket", BERTH_MAP_NUMBER}, {NULL}};
   static const char *const not_mine[] = {"@display",           "@xauth",      "@fullscreen",  "@p2p", "@tlsPort", "gl/@enable",
                                          "image/@compression", "mouse/@mode", "@defaultMode", NULL};
+  berth_kinds_note_foreign(build, device, not_mine);
   const char *path = setting(device, "@socket", "listen/@socket");
   g_autofree char *display = NULL;
   gboolean choose = FALSE;
-  if (!berth_kinds_only(build, device, not_mine, FALSE, "another display", error) || !berth_kinds_keymap(build, device, error))
+  if (!berth_kinds_keymap(build, device, error) || !berth_kinds_limit_password(build, device, error))
     return FALSE;
   if (berth_model_device_is(device, "@websocket", "-1"))
     return berth_kinds_refuse(build, device, error, "websocket='-1' is not supported by start yet: a free port is not looked for");
@@ -65,10 +118,13 @@ gboolean berth_kinds_build_vnc(BerthBuild *build, const BerthDevice *device, con
     display = tcp_display(build, device, &choose, error);
   if (display == NULL)
     return FALSE;
+  g_autofree char *password = berth_kinds_password(build, device);
   JsonObject *props = berth_model_qemu_option(build->qemu, "-vnc", NULL);
   json_object_set_string_member(props, "vnc", display);
   if (choose)
     json_object_set_int_member(props, "to", 99);
+  if (password != NULL)
+    json_object_set_string_member(props, "password-secret", password);
   return berth_kinds_map(build, device, map, props, error);
 }
 

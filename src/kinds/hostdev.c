@@ -3,6 +3,20 @@
 
 #define SOURCE "source/address/@"
 
+#define IOMMUFD "iommufd0"
+
+/* One for all devices. */
+static gboolean add_iommufd(BerthBuild *build, const BerthDevice *device, GError **error) {
+  if (!berth_kinds_since(build, device, 9, 0, "iommufd", error))
+    return FALSE;
+  if (!berth_kinds_has_object(build->qemu, IOMMUFD)) {
+    JsonObject *object = berth_model_qemu_add(build->qemu, BERTH_QEMU_OBJECT);
+    json_object_set_string_member(object, "qom-type", "iommufd");
+    json_object_set_string_member(object, "id", IOMMUFD);
+  }
+  return TRUE;
+}
+
 JsonObject *berth_kinds_host_pci(BerthBuild *build, const BerthDevice *device, const char *driver, GError **error) {
   if (berth_model_device_get(device, SOURCE "bus") == NULL) {
     berth_kinds_refuse(build, device, error, "<source> has no <address>");
@@ -16,9 +30,14 @@ JsonObject *berth_kinds_host_pci(BerthBuild *build, const BerthDevice *device, c
     berth_xml_error(error, BERTH_ERROR_BAD_INPUT, build->document, device->node, "the host's PCI address is out of range");
     return NULL;
   }
+  gboolean iommufd = berth_kinds_is_on(berth_model_device_get(device, "driver/@iommufd"));
+  if (iommufd && !add_iommufd(build, device, error))
+    return NULL;
   JsonObject *props = berth_kinds_device(build, device, driver, error);
   if (props == NULL)
     return NULL;
+  if (iommufd)
+    json_object_set_string_member(props, "iommufd", IOMMUFD);
   g_autofree char *host = g_strdup_printf("%04x:%02x:%02x.%x", (guint)domain, (guint)bus, (guint)slot, (guint)function);
   json_object_set_string_member(props, "host", host);
   return berth_kinds_boot(build, device, props, error) ? props : NULL;
@@ -43,8 +62,39 @@ gboolean berth_kinds_build_host_usb(BerthBuild *build, const BerthDevice *device
 }
 
 /* QEMU wants the generic device, /dev/sgN, whose number only the host knows. */
+static gboolean fill_generic(const BerthBuild *build, const BerthDevice *device, JsonObject *node, GError **error) {
+  const char *adapter = berth_model_device_get(device, "source/adapter/@name");
+  g_autofree char *place =
+      g_strdup_printf("%s:%" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT,
+                      adapter != NULL && g_str_has_prefix(adapter, "scsi_host") ? adapter + 9 : "?",
+                      berth_model_device_number(device, SOURCE "bus", 0), berth_model_device_number(device, SOURCE "target", 0),
+                      berth_model_device_number(device, SOURCE "unit", 0));
+  const char *generic = g_hash_table_lookup(build->host->scsi, place);
+  if (generic == NULL)
+    return berth_kinds_refuse(build, device, error, "there is no SCSI device %s on this host", place);
+  json_object_set_string_member(node, "driver", "host_device");
+  json_object_set_string_member(node, "filename", generic);
+  return TRUE;
+}
+
 gboolean berth_kinds_build_host_scsi(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
-  return berth_kinds_refuse(build, device, error, "the host's device behind a SCSI address is not looked up by start yet");
+  gboolean network = berth_model_device_get(device, "source/@protocol") != NULL;
+  gboolean shared = berth_xml_node_child(device->node, "shareable") != NULL;
+  g_autofree char *name = berth_kinds_node_name(device);
+  if (!berth_kinds_block_secrets(build, device, error))
+    return FALSE;
+  JsonObject *node = berth_model_qemu_add(build->qemu, BERTH_QEMU_BLOCKDEV);
+  json_object_set_string_member(node, "node-name", name);
+  if (!(network ? berth_kinds_block_network(build, device, node, error) : fill_generic(build, device, node, error)))
+    return FALSE;
+  json_object_set_boolean_member(node, "read-only", berth_xml_node_child(device->node, "readonly") != NULL);
+  JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
+  if (props == NULL)
+    return FALSE;
+  json_object_set_string_member(props, "drive", name);
+  if (shared)
+    json_object_set_boolean_member(props, "share-rw", TRUE);
+  return berth_kinds_boot(build, device, props, error);
 }
 
 gboolean berth_kinds_build_host_vhost_scsi(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {

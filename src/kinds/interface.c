@@ -11,8 +11,19 @@ static guint64 queues_of(const BerthDevice *device) {
   return berth_model_device_number(device, "driver/@queues", 1);
 }
 
+/* The addresses of QEMU's own network, whose first ones are the router's and the name server's. */
 static gboolean fill_user(BerthBuild *build, const BerthDevice *device, JsonObject *netdev, GError **error) {
   json_object_set_string_member(netdev, "type", "user");
+  for (const BerthXmlNode *ip = berth_xml_node_child(device->node, "ip"); ip != NULL; ip = berth_xml_node_next(ip, "ip")) {
+    const char *address = berth_xml_node_get(ip, "@address"), *prefix = berth_xml_node_get(ip, "@prefix");
+    gboolean six = g_strcmp0(berth_xml_node_get(ip, "@family"), "ipv6") == 0;
+    g_autofree char *net = g_strconcat(address != NULL ? address : "", "/", prefix != NULL ? prefix : "24", NULL);
+    if (address == NULL || json_object_has_member(netdev, six ? "ipv6-prefix" : "net"))
+      return berth_kinds_refuse(build, device, error, "an <ip> has no address, or is the second of its family");
+    json_object_set_string_member(netdev, six ? "ipv6-prefix" : "net", six ? address : net);
+    if (six)
+      json_object_set_int_member(netdev, "ipv6-prefixlen", prefix != NULL ? (gint64)g_ascii_strtoull(prefix, NULL, 10) : 64);
+  }
   return TRUE;
 }
 
@@ -25,9 +36,13 @@ static gboolean fill_bridge(BerthBuild *build, const BerthDevice *device, JsonOb
   return TRUE;
 }
 
-/* The tap device is the user's: no script touches it. */
+/* The tap device is the user's: only a script of the document's touches it. */
 static gboolean fill_ethernet(BerthBuild *build, const BerthDevice *device, JsonObject *netdev, GError **error) {
-  static const BerthMap map[] = {{"target/@dev", "ifname", BERTH_MAP_TEXT}, {NULL}};
+  static const BerthMap map[] = {{"target/@dev", "ifname", BERTH_MAP_TEXT},
+                                 {"script/@path", "script", BERTH_MAP_TEXT},
+                                 {"downscript/@path", "downscript", BERTH_MAP_TEXT},
+                                 {"tune/sndbuf", "sndbuf", BERTH_MAP_NUMBER},
+                                 {NULL}};
   json_object_set_string_member(netdev, "type", "tap");
   json_object_set_string_member(netdev, "script", "no");
   json_object_set_string_member(netdev, "downscript", "no");
@@ -84,8 +99,7 @@ static gboolean add_chardev(BerthBuild *build, const BerthDevice *device, GError
   const char *path = berth_model_device_get(device, "source/@path");
   gboolean again = berth_kinds_is_on(berth_model_device_get(device, "source/reconnect/@enabled"));
   g_autofree char *id = berth_kinds_id("char", device);
-  if (!berth_kinds_memory_is_shared(build->inventory))
-    return berth_kinds_refuse(build, device, error, "a vhostuser interface needs <memoryBacking><access mode='shared'/>");
+  berth_kinds_need_shared_memory(build, device);
   if (path != NULL)
     berth_kinds_chardev_socket(build, id, path, berth_model_device_is(device, "source/@mode", "server"),
                                again ? berth_model_device_number(device, "source/reconnect/@timeout", 1) : 0);
@@ -102,13 +116,26 @@ static gboolean fill_vdpa(BerthBuild *build, const BerthDevice *device, JsonObje
   return berth_kinds_map(build, device, map, netdev, error);
 }
 
-/* A network is a bridge once someone has said which. */
+/* A network is the bridge that its definition says, and without one the bridge of its name. */
 static gboolean fill_network(BerthBuild *build, const BerthDevice *device, JsonObject *netdev, GError **error) {
-  if (berth_model_device_get(device, "source/@bridge") != NULL)
-    return fill_bridge(build, device, netdev, error);
-  return berth_kinds_refuse(build, device, error,
-                            "network '%s': networks are not looked up by start yet; type='bridge' names a bridge",
-                            berth_model_device_get(device, "source/@network"));
+  const char *network = berth_model_device_get(device, "source/@network");
+  const char *bridge = berth_model_device_get(device, "source/@bridge");
+  if (network == NULL && bridge == NULL)
+    return berth_kinds_refuse(build, device, error, "<source network> is missing");
+  if (bridge == NULL)
+    bridge = g_hash_table_lookup(build->host->networks, network);
+  if (bridge == NULL) {
+    g_autofree char *there = g_strdup_printf("/sys/class/net/%s/bridge", network);
+    berth_kinds_need(
+        build, device, NULL, there,
+        "network '%s' has no definition with a bridge in %s/networks or libvirt's, and there is no bridge of its name; "
+        "type='bridge' names one",
+        network, build->host->state_dir);
+    bridge = network;
+  }
+  json_object_set_string_member(netdev, "type", "bridge");
+  json_object_set_string_member(netdev, "br", bridge);
+  return TRUE;
 }
 
 static gboolean fill_direct(BerthBuild *build, const BerthDevice *device, JsonObject *netdev, GError **error) {
@@ -123,6 +150,40 @@ static const HostSide host_sides[] = {
     {"direct", fill_direct}, {"mcast", fill_socket},         {"server", fill_socket},     {"client", fill_socket},
     {"udp", fill_socket},    {"vhostuser", fill_vhost_user}, {"vdpa", fill_vdpa},         {"null", NULL},
 };
+
+/* What the host has to do with the tap device that neither QEMU nor its helper does. */
+static const struct {
+  const char *element, *what;
+} taps[] = {
+    {"vlan", "its VLAN tag has to be set on the switch's port"},
+    {"virtualport", "its tap device has to be given to the switch, with the port profile"},
+    {"port", "the switch's port has to be isolated"},
+};
+
+/* Where the document is about a switch's port, or about more queues than a helper opens, the device is a tap that somebody else
+ * made: start does none of that. */
+static gboolean needs_own_tap(BerthBuild *build, const BerthDevice *device) {
+  static const char *const switched[] = {"bridge", "network", "ethernet", NULL};
+  const char *type = berth_model_device_get(device, "@type");
+  gboolean own = FALSE;
+  if (!g_strv_contains(switched, type != NULL ? type : ""))
+    return FALSE;
+  for (guint i = 0; i < G_N_ELEMENTS(taps); i++) {
+    const BerthXmlNode *node = berth_xml_node_child(device->node, taps[i].element);
+    if (node == NULL)
+      continue;
+    berth_kinds_need(build, device, node, NULL, "%s, which start does not; type='ethernet' names a tap device of yours",
+                     taps[i].what);
+    own = TRUE;
+  }
+  if (queues_of(device) > 1 && !g_str_equal(type, "ethernet")) {
+    berth_kinds_need(
+        build, device, NULL, NULL,
+        "more than one queue needs a tap device made for it, which start does not; type='ethernet' names one of yours");
+    own = TRUE;
+  }
+  return own;
+}
 
 static const HostSide *find_host_side(const BerthDevice *device) {
   for (guint i = 0; i < G_N_ELEMENTS(host_sides); i++) {
@@ -140,10 +201,11 @@ static const char *find_driver(const BerthDevice *device, const BerthKind *kind)
   return berth_kinds_is_word(model) ? model : NULL;
 }
 
-/* The types whose back end has more than one queue. (The name of a back end that others lack changes nothing for the guest.) */
+/* The types whose back end has more than one queue; with another the guest sees one, as with libvirt. */
 static gboolean has_queues(const BerthDevice *device) {
-  return berth_model_device_is(device, "@type", "ethernet") || berth_model_device_is(device, "@type", "vhostuser") ||
-         berth_model_device_is(device, "@type", "vdpa");
+  static const char *const types[] = {"ethernet", "bridge", "network", "vhostuser", "vdpa", NULL};
+  const char *type = berth_model_device_get(device, "@type");
+  return g_strv_contains(types, type != NULL ? type : "");
 }
 
 static gboolean check(const BerthBuild *build, const BerthDevice *device, gboolean virtio, GError **error) {
@@ -173,8 +235,6 @@ static gboolean check(const BerthBuild *build, const BerthDevice *device, gboole
                                             NULL};
   if (!berth_kinds_only(build, device, virtio_only, virtio, "a virtio NIC", error))
     return FALSE;
-  if (queues_of(device) > 1 && !has_queues(device))
-    return berth_kinds_refuse(build, device, error, "more than one queue needs type='ethernet'");
   if (berth_model_device_is(device, "driver/@name", "vfio"))
     return berth_kinds_refuse(build, device, error, "driver 'vfio' needs type='hostdev'");
   return TRUE;
@@ -215,7 +275,7 @@ static gboolean fill_virtio(const BerthBuild *build, const BerthDevice *device, 
       {"mtu/@size", "host_mtu", BERTH_MAP_NUMBER},
       {NULL},
   };
-  if (queues_of(device) > 1) {
+  if (queues_of(device) > 1 && has_queues(device)) {
     json_object_set_boolean_member(props, "mq", TRUE);
     json_object_set_int_member(props, "vectors", (gint64)(2 * queues_of(device) + 2));
   }
@@ -233,11 +293,33 @@ static void set_link(BerthBuild *build, const BerthDevice *device) {
   json_object_set_boolean_member(link, "up", FALSE);
 }
 
+/* The MAC, and the VLAN, of a function is set through the card that it is of. */
+static gboolean build_hostdev(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
+  static const BerthMap map[] = {{"teaming/@persistent", "failover_pair_id", BERTH_MAP_WORD}, {NULL}};
+  const char *mac = berth_model_device_get(device, "mac/@address"), *tag = berth_model_device_get(device, "vlan/tag/@id");
+  JsonObject *props = berth_kinds_host_pci(build, device, kind->driver, error);
+  if (props == NULL)
+    return FALSE;
+  berth_kinds_need(
+      build, device, NULL, NULL,
+      "the host's function needs its MAC first (ip link set dev CARD vf NUMBER mac %s%s%s), which start does not set; a "
+      "<hostdev> can be started",
+      mac != NULL ? mac : "", tag != NULL ? " vlan " : "", tag != NULL ? tag : "");
+  return berth_kinds_map(build, device, map, props, error);
+}
+
+/* What of a NIC is the host's alone, and has no effect here. */
+static void note_unused(BerthBuild *build, const BerthDevice *device) {
+  if (berth_kinds_is_on(berth_model_device_get(device, "@trustGuestRxFilters")))
+    berth_kinds_note(build, device, NULL, "trustGuestRxFilters is about macvtap devices, and has no effect");
+  if (queues_of(device) > 1 && !has_queues(device))
+    berth_kinds_note(build, device, NULL, "the guest sees one queue: its back end has no more");
+}
+
 gboolean berth_kinds_build_interface(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
   static const BerthMap map[] = {{"mac/@address", "mac", BERTH_MAP_TEXT}, {NULL}};
   if (berth_model_device_is(device, "@type", "hostdev"))
-    return berth_kinds_refuse(build, device, error,
-                              "its MAC is not set on the host's function by start yet; a <hostdev> can be started");
+    return build_hostdev(build, device, kind, error);
   const HostSide *host = find_host_side(device);
   const char *driver = find_driver(device, kind);
   gboolean virtio = driver != NULL && g_str_has_prefix(driver, "virtio-");
@@ -249,12 +331,13 @@ gboolean berth_kinds_build_interface(BerthBuild *build, const BerthDevice *devic
                               berth_model_device_get(device, "model/@type"), berth_model_device_get(device, "@type"));
   if (!check(build, device, virtio, error))
     return FALSE;
+  note_unused(build, device);
   if (host->fill == fill_vhost_user && !add_chardev(build, device, error))
     return FALSE;
   if (host->fill != NULL) {
     JsonObject *netdev = berth_model_qemu_add(build->qemu, BERTH_QEMU_NETDEV);
     json_object_set_string_member(netdev, "id", netdev_id);
-    if (!host->fill(build, device, netdev, error))
+    if (!(needs_own_tap(build, device) ? fill_ethernet : host->fill)(build, device, netdev, error))
       return FALSE;
   }
   JsonObject *props = berth_kinds_device(build, device, driver, error);

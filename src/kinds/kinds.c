@@ -186,7 +186,7 @@ static const BerthKind parallels[] = {
 
 static const BerthKind channels[] = {
     {BERTH_CHANNEL, "virtio", "virtserialport", BERTH_ADDRESS_VIRTIO_SERIAL, 0, 0, 0, berth_kinds_build_port},
-    {BERTH_CHANNEL, "guestfwd", NULL, NONE, 0, 0, 0, NULL},
+    {BERTH_CHANNEL, "guestfwd", NULL, NONE, 0, 0, 0, berth_kinds_build_guestfwd},
     {BERTH_CHANNEL, "xen", NULL, NONE, 0, 0, 0, NULL},
     END,
 };

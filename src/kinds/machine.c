@@ -18,17 +18,6 @@ static const BerthXmlNode *node_of(const BerthBuild *build, const char *name) {
   return node != NULL ? node : root_of(build);
 }
 
-static gboolean read_count(const BerthBuild *build, const char *name, const char *text, guint64 *count, GError **error) {
-  g_autofree char *number = g_strstrip(g_strdup(text));
-  char *end = NULL;
-  *count = g_ascii_strtoull(number, &end, 10);
-  if (end != number && *end == '\0' && number[0] != '-' && *count > 0 && *count <= 65535)
-    return TRUE;
-  berth_xml_error(error, BERTH_ERROR_BAD_INPUT, build->document, node_of(build, name), "<%s>: '%s' is not a count from 1 to 65535",
-                  name, number);
-  return FALSE;
-}
-
 /* ---- the options ---- */
 
 static gboolean add_name(BerthBuild *build, GError **error) {
@@ -77,12 +66,31 @@ static gboolean fill_machine(BerthBuild *build, JsonObject *props, GError **erro
     json_object_set_boolean_member(props, "hpet", berth_kinds_is_on(present));
   if (irqchip != NULL)
     json_object_set_string_member(props, "kernel-irqchip", g_str_equal(irqchip, "qemu") ? "split" : "on");
+  if (berth_kinds_is_on(get(build, "os/bios/@useserial")))
+    json_object_set_boolean_member(props, "graphics", FALSE); /* the BIOS writes to the serial port then */
   const BerthDevice *speaker = pc_speaker(build->inventory);
   if (speaker != NULL) {
     g_autofree char *audiodev = berth_kinds_audiodev(speaker);
     json_object_set_string_member(props, "pcspk-audiodev", audiodev);
   }
   return berth_kinds_map(build, build->inventory->domain, map, props, error);
+}
+
+/* What the accelerators keep beside the guest's memory. */
+static gboolean add_accelerator(BerthBuild *build, const char *name, GError **error) {
+  const BerthXmlNode *features = berth_xml_node_child(root_of(build), "features");
+  const BerthXmlNode *cache = berth_xml_node_child(berth_xml_node_child(features, "tcg"), "tb-cache");
+  const char *ring = get(build, "features/kvm/dirty-ring/@size");
+  JsonObject *props = berth_model_qemu_option(build->qemu, "-accel", name);
+  guint64 bytes = 0;
+  if (g_str_equal(name, "kvm") && ring != NULL && berth_kinds_is_on(get(build, "features/kvm/dirty-ring/@state")))
+    json_object_set_int_member(props, "dirty-ring-size", (gint64)g_ascii_strtoull(ring, NULL, 10));
+  if (!g_str_equal(name, "tcg") || cache == NULL)
+    return TRUE;
+  if (!berth_kinds_size(build, cache, cache->text, "KiB", &bytes, error))
+    return FALSE;
+  json_object_set_int_member(props, "tb-size", (gint64)(bytes >> 20));
+  return TRUE;
 }
 
 static gboolean add_machine(BerthBuild *build, JsonObject **machine, GError **error) {
@@ -106,92 +114,7 @@ static gboolean add_machine(BerthBuild *build, JsonObject **machine, GError **er
   *machine = berth_model_qemu_option(build->qemu, "-machine", inventory->machine);
   if (!fill_machine(build, *machine, error))
     return FALSE;
-  berth_model_qemu_option(build->qemu, "-accel", g_str_equal(type, "kvm") ? "kvm" : "tcg");
-  return TRUE;
-}
-
-/* A written topology holds all vCPUs (assign/check-guest.c); without one each vCPU is a socket. */
-static gboolean fill_topology(const BerthBuild *build, guint64 vcpus, JsonObject *props, GError **error) {
-  static const char *const parts[] = {"sockets", "dies", "clusters", "cores", "threads"};
-  const BerthXmlNode *topology = berth_xml_node_child(berth_xml_node_child(root_of(build), "cpu"), "topology");
-  if (topology == NULL) {
-    json_object_set_int_member(props, "sockets", (gint64)vcpus);
-    json_object_set_int_member(props, "cores", 1);
-    json_object_set_int_member(props, "threads", 1);
-    return TRUE;
-  }
-  for (guint i = 0; i < G_N_ELEMENTS(parts); i++) {
-    g_autofree char *path = g_strconcat("@", parts[i], NULL);
-    const char *value = berth_xml_node_get(topology, path);
-    guint64 count = 1;
-    if (value != NULL && !read_count(build, "cpu", value, &count, error))
-      return FALSE;
-    if (count > 1 || (i != 1 && i != 2))
-      json_object_set_int_member(props, parts[i], (gint64)count);
-  }
-  return TRUE;
-}
-
-/* QEMU starts with the first vCPUs on; others would have to be plugged in. */
-static gboolean check_switched_on(const BerthBuild *build, guint64 now, GError **error) {
-  const BerthXmlNode *vcpu = berth_xml_node_child(berth_xml_node_child(root_of(build), "vcpus"), "vcpu");
-  for (; vcpu != NULL; vcpu = berth_xml_node_next(vcpu, "vcpu")) {
-    const char *id = berth_xml_node_get(vcpu, "@id");
-    gboolean on = berth_kinds_is_on(berth_xml_node_get(vcpu, "@enabled"));
-    if (id != NULL && on == (g_ascii_strtoull(id, NULL, 10) < now))
-      continue;
-    berth_xml_error(error, BERTH_ERROR_UNSUPPORTED, build->document, vcpu,
-                    "<vcpu id='%s'> is on or off other than the first %" G_GUINT64_FORMAT
-                    " are, which is not supported by start yet",
-                    id != NULL ? id : "", now);
-    return FALSE;
-  }
-  return TRUE;
-}
-
-/* Threads with a number, then as many as are missing, with the lowest free numbers. */
-static gboolean add_threads(BerthBuild *build, GError **error) {
-  const BerthXmlNode *thread = berth_xml_node_child(berth_xml_node_child(root_of(build), "iothreadids"), "iothread");
-  g_autoptr(GHashTable) used = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-  guint64 wanted = 0;
-  const char *count = get(build, "iothreads");
-  if (count != NULL && !g_str_equal(count, "0") && !read_count(build, "iothreads", count, &wanted, error))
-    return FALSE;
-  for (guint64 next = 1; thread != NULL || g_hash_table_size(used) < wanted;) {
-    const char *written = berth_xml_node_get(thread, "@id");
-    guint64 id = next;
-    if (thread != NULL && !read_count(build, "iothreadids", written != NULL ? written : "", &id, error))
-      return FALSE;
-    next += thread == NULL;
-    thread = berth_xml_node_next(thread, "iothread");
-    g_autofree char *name = g_strdup_printf("iothread%" G_GUINT64_FORMAT, id);
-    if (!g_hash_table_add(used, g_strdup(name)))
-      continue;
-    JsonObject *props = berth_model_qemu_add(build->qemu, BERTH_QEMU_OBJECT);
-    json_object_set_string_member(props, "qom-type", "iothread");
-    json_object_set_string_member(props, "id", name);
-  }
-  return TRUE;
-}
-
-static gboolean add_vcpus(BerthBuild *build, GError **error) {
-  const char *text = get(build, "vcpu"), *current = get(build, "vcpu/@current");
-  guint64 vcpus = 1, now = 0;
-  if (text != NULL && !read_count(build, "vcpu", text, &vcpus, error))
-    return FALSE;
-  if (!read_count(build, "vcpu", current != NULL ? current : text != NULL ? text : "1", &now, error))
-    return FALSE;
-  if (now > vcpus) {
-    berth_xml_error(error, BERTH_ERROR_BAD_INPUT, build->document, node_of(build, "vcpu"), "<vcpu>: more are on than there are");
-    return FALSE;
-  }
-  if (!check_switched_on(build, now, error))
-    return FALSE;
-  g_autofree char *on = g_strdup_printf("%" G_GUINT64_FORMAT, now);
-  JsonObject *props = berth_model_qemu_option(build->qemu, "-smp", on);
-  if (now < vcpus)
-    json_object_set_int_member(props, "maxcpus", (gint64)vcpus);
-  return fill_topology(build, vcpus, props, error);
+  return add_accelerator(build, g_str_equal(type, "kvm") ? "kvm" : "tcg", error);
 }
 
 static gboolean add_boot(BerthBuild *build, GError **error) {
@@ -204,6 +127,13 @@ static gboolean add_boot(BerthBuild *build, GError **error) {
   static const struct {
     const char *path, *option;
   } direct[] = {{"os/kernel", "-kernel"}, {"os/initrd", "-initrd"}, {"os/cmdline", "-append"}};
+  const char *table = get(build, "os/acpi/table"), *kind = get(build, "os/acpi/table/@type");
+  if (table != NULL) {
+    JsonObject *acpi = berth_model_qemu_option(build->qemu, "-acpitable", NULL);
+    if (g_strcmp0(kind, "slic") == 0)
+      json_object_set_string_member(acpi, "sig", "SLIC");
+    json_object_set_string_member(acpi, "file", table);
+  }
   JsonObject *props = berth_model_qemu_option(build->qemu, "-boot", NULL);
   if (!berth_kinds_map(build, build->inventory->domain, map, props, error))
     return FALSE;
@@ -233,6 +163,24 @@ static void add_power(BerthBuild *build, const char *device, const char *path, c
     berth_kinds_global(build, name, berth_kinds_is_on(enabled) ? "0" : "1");
 }
 
+/* Room for SMM, which q35 alone has to choose. */
+static gboolean add_tseg(BerthBuild *build, GError **error) {
+  const BerthXmlNode *smm = berth_xml_node_child(berth_xml_node_child(root_of(build), "features"), "smm");
+  const BerthXmlNode *tseg = berth_xml_node_child(smm, "tseg");
+  guint64 bytes = 0;
+  if (tseg == NULL)
+    return TRUE;
+  if (!berth_kinds_size(build, tseg, tseg->text, "MiB", &bytes, error))
+    return FALSE;
+  if (g_strcmp0(build->inventory->family->pci_root, "pcie-root") != 0 || bytes == 0 || (bytes & 0xfffff) != 0) {
+    berth_xml_error(error, BERTH_ERROR_BAD_INPUT, build->document, tseg, "<tseg>: only q35 has one, in whole MiB");
+    return FALSE;
+  }
+  g_autofree char *size = g_strdup_printf("%" G_GUINT64_FORMAT, bytes >> 20);
+  berth_kinds_global(build, "mch.extended-tseg-mbytes", size);
+  return TRUE;
+}
+
 static gboolean add_chipset(BerthBuild *build, GError **error) {
   const BerthInventory *inventory = build->inventory;
   const BerthDevice *root = berth_model_inventory_controller(inventory, "pci", 0);
@@ -241,6 +189,8 @@ static gboolean add_chipset(BerthBuild *build, GError **error) {
   for (guint i = 0; i < G_N_ELEMENTS(chipsets); i++) {
     if (g_strcmp0(inventory->family->pci_root, chipsets[i].pci_root) != 0)
       continue;
+    if (!add_tseg(build, error))
+      return FALSE;
     add_power(build, chipsets[i].power, "pm/suspend-to-mem/@enabled", "disable_s3");
     add_power(build, chipsets[i].power, "pm/suspend-to-disk/@enabled", "disable_s4");
     if (hole == NULL)
@@ -259,7 +209,8 @@ gboolean berth_kinds_build_machine(BerthBuild *build, GError **error) {
   return add_name(build, error) && add_machine(build, &machine, error) &&
          berth_kinds_go_on(build, berth_kinds_build_cpu(build, error), error) &&
          berth_kinds_go_on(build, berth_kinds_build_memory(build, machine, error), error) &&
-         berth_kinds_go_on(build, add_vcpus(build, error), error) && berth_kinds_go_on(build, add_threads(build, error), error) &&
+         berth_kinds_go_on(build, berth_kinds_build_vcpus(build, error), error) &&
+         berth_kinds_go_on(build, berth_kinds_build_threads(build, error), error) &&
          (build->forgiven != NULL || berth_kinds_build_clock(build, error)) &&
          berth_kinds_go_on(build, add_boot(build, error), error) && add_chipset(build, error) &&
          (build->forgiven != NULL || berth_kinds_build_firmware(build, machine, error)) &&

@@ -39,6 +39,11 @@ gboolean berth_kinds_memory_is_shared(const BerthInventory *inventory) {
   return any || all;
 }
 
+void berth_kinds_need_shared_memory(BerthBuild *build, const BerthDevice *device) {
+  if (!berth_kinds_memory_is_shared(build->inventory))
+    berth_kinds_need(build, device, NULL, NULL, "needs <memoryBacking><access mode='shared'/></memoryBacking>");
+}
+
 /* The <page> for cell @cell: the one whose nodeset has it, else the one without a nodeset. Guests without cells have cell 0. */
 static gboolean find_page(const BerthBuild *build, const BerthXmlNode *huge, guint64 cell, const BerthXmlNode **found,
                           gboolean *any, GError **error) {
@@ -175,12 +180,11 @@ static gboolean check_current(BerthBuild *build, guint64 kib, GError **error) {
     return FALSE;
   if (whole_mib(now) >= kib)
     return TRUE;
-  json_object_set_int_member(berth_model_qemu_command(build->qemu, "balloon"), "value", (gint64)now * 1024);
   if (has_balloon(build->inventory))
-    return TRUE;
-  berth_xml_error(error, BERTH_ERROR_UNSUPPORTED, build->document, current,
-                  "<currentMemory> less than <memory> needs a memory balloon");
-  return FALSE;
+    json_object_set_int_member(berth_model_qemu_command(build->qemu, "balloon"), "value", (gint64)now * 1024);
+  else
+    berth_kinds_note(build, NULL, current, "<currentMemory> has no effect: there is no memory balloon to hold the rest");
+  return TRUE;
 }
 
 static gboolean add_size(BerthBuild *build, guint64 kib, GError **error) {
@@ -369,7 +373,8 @@ static gboolean add_file(BerthBuild *build, const BerthDevice *device, const cha
     json_object_set_boolean_member(props, "pmem", TRUE);
   else if (!shared && g_str_equal(device->kind->variant, "nvdimm"))
     json_object_set_boolean_member(props, "prealloc", TRUE);
-  return optional_size(build, berth_xml_node_child(source, "alignsize"), "align", props, error);
+  return !g_str_equal(device->kind->variant, "nvdimm") ||
+         optional_size(build, berth_xml_node_child(source, "alignsize"), "align", props, error);
 }
 
 static gboolean add_ram(BerthBuild *build, const BerthDevice *device, const char *id, guint64 bytes, GError **error) {
@@ -390,46 +395,67 @@ static gboolean add_ram(BerthBuild *build, const BerthDevice *device, const char
   return TRUE;
 }
 
-/* What only some of them can say. */
+#define MODULE_UNIT (G_GUINT64_CONSTANT(2) << 20)
+
+/* What of a memory device is said to QEMU, and for which: as in libvirt it has no effect elsewhere. Sizes have a unit. */
 static const struct {
-  const char *element, *variants;
-} limited[] = {
-    {"target/node", "dimm nvdimm virtio-mem"},
-    {"target/label/size", "nvdimm"},
-    {"target/block", "virtio-mem"},
-    {"target/requested", "virtio-mem"},
-    {"source/path", "nvdimm virtio-pmem"},
-    {"source/alignsize", "nvdimm"},
-    {"source/pagesize", "dimm virtio-mem"},
-    {"target/address/@base", "virtio-mem virtio-pmem"},
-    {"uuid", "nvdimm"},
+  const char *element, *variants, *property; /* no property: it is its back end's */
+  BerthMapForm form;
+  gboolean size;
+} options[] = {
+    {"target/node", "dimm nvdimm virtio-mem", "node", BERTH_MAP_NUMBER, FALSE},
+    {"target/label/size", "nvdimm", "label-size", BERTH_MAP_NUMBER, TRUE},
+    {"target/block", "virtio-mem", "block-size", BERTH_MAP_NUMBER, TRUE},
+    {"target/requested", "virtio-mem", "requested-size", BERTH_MAP_NUMBER, TRUE},
+    {"target/@dynamicMemslots", "virtio-mem", "dynamic-memslots", BERTH_MAP_SWITCH, FALSE},
+    {"target/address/@base", "virtio-mem virtio-pmem", "memaddr", BERTH_MAP_NUMBER, FALSE},
+    {"uuid", "nvdimm", "uuid", BERTH_MAP_WORD, FALSE},
+    {"source/path", "nvdimm virtio-pmem", NULL, BERTH_MAP_TEXT, FALSE},
+    {"source/alignsize", "nvdimm", NULL, BERTH_MAP_TEXT, FALSE},
+    {"source/pagesize", "dimm virtio-mem", NULL, BERTH_MAP_TEXT, FALSE},
 };
 
-static gboolean check_limits(const BerthBuild *build, const BerthDevice *device, GError **error) {
-  for (guint i = 0; i < G_N_ELEMENTS(limited); i++) {
-    g_auto(GStrv) variants = g_strsplit(limited[i].variants, " ", -1);
-    if (berth_model_device_get(device, limited[i].element) != NULL &&
-        !g_strv_contains((const char *const *)variants, device->kind->variant))
-      return berth_kinds_refuse(build, device, error, "%s is not something a %s has", limited[i].element, device->kind->variant);
+/* The element at @path below @node. */
+static const BerthXmlNode *element_at(const BerthXmlNode *node, const char *path) {
+  g_auto(GStrv) names = g_strsplit(path, "/", -1);
+  for (guint i = 0; names[i] != NULL && node != NULL; i++)
+    node = berth_xml_node_child(node, names[i]);
+  return node;
+}
+
+static gboolean set_options(BerthBuild *build, const BerthDevice *device, JsonObject *props, GError **error) {
+  for (guint i = 0; i < G_N_ELEMENTS(options); i++) {
+    const BerthMap map[] = {{options[i].element, options[i].property, options[i].form}, {NULL}};
+    g_auto(GStrv) variants = g_strsplit(options[i].variants, " ", -1);
+    if (berth_model_device_get(device, options[i].element) == NULL)
+      continue;
+    if (!g_strv_contains((const char *const *)variants, device->kind->variant))
+      berth_kinds_note(build, device, NULL, "%s is not something a %s has, and has no effect", options[i].element,
+                       device->kind->variant);
+    else if (options[i].property == NULL)
+      continue;
+    else if (!(options[i].size
+                   ? optional_size(build, element_at(device->node, options[i].element), options[i].property, props, error)
+                   : berth_kinds_map(build, device, map, props, error)))
+      return FALSE;
   }
   return TRUE;
 }
 
 gboolean berth_kinds_build_memory_device(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
-  static const BerthMap map[] = {
-      {"target/node", "node", BERTH_MAP_NUMBER},
-      {"uuid", "uuid", BERTH_MAP_WORD},
-      {"target/address/@base", "memaddr", BERTH_MAP_NUMBER},
-      {NULL},
-  };
   const BerthXmlNode *target = target_of(device);
   g_autofree char *id = berth_kinds_id("mem", device);
   guint64 bytes = 0;
   if (kind->driver == NULL)
     return berth_kinds_refuse(build, device, error, "model '%s' is not supported by start yet", kind->variant);
-  if (!check_limits(build, device, error) || !device_size(build, device, &bytes, error))
+  if (berth_kinds_is_on(berth_model_device_get(device, "target/@dynamicMemslots")) &&
+      !berth_kinds_since(build, device, 8, 2, "dynamicMemslots", error))
+    return FALSE;
+  if (!device_size(build, device, &bytes, error))
     return FALSE;
   gboolean file = g_str_equal(kind->variant, "nvdimm") || g_str_equal(kind->variant, "virtio-pmem");
+  if (!file) /* as libvirt does: huge pages fit into any module */
+    bytes = (bytes + MODULE_UNIT - 1) / MODULE_UNIT * MODULE_UNIT;
   if (!(file ? add_file : add_ram)(build, device, id, bytes, error))
     return FALSE;
   JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
@@ -438,8 +464,5 @@ gboolean berth_kinds_build_memory_device(BerthBuild *build, const BerthDevice *d
   json_object_set_string_member(props, "memdev", id);
   if (berth_xml_node_child(target, "readonly") != NULL)
     json_object_set_boolean_member(props, "unarmed", TRUE);
-  return berth_kinds_map(build, device, map, props, error) &&
-         optional_size(build, berth_xml_node_child(berth_xml_node_child(target, "label"), "size"), "label-size", props, error) &&
-         optional_size(build, berth_xml_node_child(target, "block"), "block-size", props, error) &&
-         optional_size(build, berth_xml_node_child(target, "requested"), "requested-size", props, error);
+  return set_options(build, device, props, error);
 }

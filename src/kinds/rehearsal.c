@@ -13,6 +13,7 @@
 /* Below it is room for the PCI hole and for the gaps between DIMMs in the 40 bits that TCG has. */
 #define MOST_MEMORY (G_GUINT64_CONSTANT(512) << 30)
 #define MOST_MEMORY_TEXT "512G"
+#define MOST_SIZE_TEXT "256G"
 /* QEMU's own RAM is a multiple of this. */
 #define RAM_UNIT 8192
 
@@ -21,6 +22,7 @@ typedef struct {
   BerthBuild *build;         /* build->qemu is where they go */
   const BerthDevice *device; /* NULL: the guest's own */
   guint *hubs;               /* how many networks there are so far */
+  GString *forgiven;         /* what is told of the guest; NULL for a device */
   char *note;                /* what is told of the device's back end; NULL so far */
 } Stage;
 
@@ -169,13 +171,23 @@ static guint64 parse_size(const char *text) {
   return letter != NULL && end[1] == '\0' ? size << (10 * (letter - letters)) : 0;
 }
 
-/* TCG's CPUs address less than a host's: room for memory that is not there yet is cut to what they can. */
+static void leave_out(Stage *stage, const char *what) {
+  if (stage->forgiven != NULL)
+    g_string_append_printf(stage->forgiven, "%s%s", stage->forgiven->len > 0 ? "; " : "", what);
+}
+
+/* TCG's CPUs address less than a host's: memory, and room for what is not there yet, are cut to what they can. */
 static gboolean keep_memory(Stage *stage, const Row *row, const BerthQemuObject *object, GError **error) {
-  guint64 now = parse_size(text_of(object->props, "size")), most = parse_size(text_of(object->props, "maxmem"));
+  static const char *const sizes[] = {"size", "maxmem"};
   JsonObject *props = berth_model_qemu_option(stage->build->qemu, object->option, object->value);
   copy_props(object->props, props, NULL, NULL);
-  if (most > MOST_MEMORY && now < MOST_MEMORY)
-    json_object_set_string_member(props, "maxmem", MOST_MEMORY_TEXT);
+  for (guint i = 0; i < G_N_ELEMENTS(sizes); i++) {
+    if (parse_size(text_of(object->props, sizes[i])) <= MOST_MEMORY)
+      continue;
+    json_object_set_string_member(props, sizes[i], i == 0 ? MOST_SIZE_TEXT : MOST_MEMORY_TEXT);
+    leave_out(stage, i == 0 ? "<memory> is cut to " MOST_SIZE_TEXT ", for TCG's CPUs address no more"
+                            : "<maxMemory> is cut to " MOST_MEMORY_TEXT ", for TCG's CPUs address no more");
+  }
   return TRUE;
 }
 
@@ -189,6 +201,11 @@ static gboolean null_node(Stage *stage, const Row *row, const BerthQemuObject *o
   const char *name = text_of(object->props, "node-name");
   if (name != NULL)
     add_node(stage, name);
+  return TRUE;
+}
+
+static gboolean null_drive(Stage *stage, const Row *row, const BerthQemuObject *object, GError **error) {
+  add_node(stage, text_of(object->props, "id"));
   return TRUE;
 }
 
@@ -301,12 +318,15 @@ static const Row rows[] = {
     {OPTION, "-fsdev", replace, "synth"},
     {OPTION, "-boot", keep, NULL, "splash"},
     {OPTION, "-m", keep_memory},
+    {OPTION, "-drive", null_drive},
     {OPTION, "-smp", keep},
     {OPTION, "-numa", keep},
     {OPTION, "-global", keep},
     {OPTION, "-uuid", keep},
     {OPTION, "-watchdog-action", keep},
-    {OPTION, "*", drop}, /* displays, kernels, firmware, clocks, whatever else is no hardware */
+    {OPTION, "*", drop},            /* displays, kernels, firmware, clocks, whatever else is no hardware */
+    {DEVICE, "*-x86_64-cpu", drop}, /* of another model than the rehearsal's, and without a place */
+    {DEVICE, "*-i386-cpu", drop},
     {DEVICE, "vfio-pci*", placeholder, "virtio-rng-pci"},
     {DEVICE, "vhost-user-vga", placeholder, "virtio-vga"},
     {DEVICE, "vhost-user-gpu-pci", placeholder, "virtio-gpu-pci"},
@@ -441,10 +461,9 @@ static gboolean rehearse_device(BerthRehearsal *rehearsal, const BerthBuild *bui
                                 GError **error) {
   g_autoptr(BerthQemu) real = berth_model_qemu_new(rehearsal->qemu->binary);
   g_autofree char *why = NULL;
-  /* Which devices this QEMU lacks matters only for those that are there in the end. */
   BerthBuild from = *build, into = *build;
   from.qemu = real;
-  from.facts = NULL;
+  from.any_driver = TRUE;
   into.qemu = rehearsal->qemu;
   Stage stage = {.build = &into, .device = device, .hubs = hubs};
   gboolean done = build_or_plain(&from, device, &why, error) && transform(&stage, real, error);
@@ -506,7 +525,7 @@ static gboolean rehearse_guest(BerthRehearsal *rehearsal, const BerthBuild *buil
   from.qemu = real;
   from.forgiven = forgiven;
   into.qemu = rehearsal->qemu;
-  Stage stage = {.build = &into, .hubs = hubs};
+  Stage stage = {.build = &into, .hubs = hubs, .forgiven = forgiven};
   g_autoptr(GError) failure = NULL;
   gboolean done = berth_kinds_build_machine(&from, &failure) && transform(&stage, real, &failure);
   g_free(stage.note);
@@ -514,6 +533,9 @@ static gboolean rehearse_guest(BerthRehearsal *rehearsal, const BerthBuild *buil
     g_propagate_error(error, g_steal_pointer(&failure));
     return FALSE;
   }
+  g_autofree char *passed = berth_kinds_passed_through(build->document);
+  if (passed != NULL)
+    g_string_append_printf(forgiven, "%s%s", forgiven->len > 0 ? "; " : "", passed);
   loosen_memory(&into);
   allow_dimms(&into, forgiven);
   berth_model_qemu_option(rehearsal->qemu, "-display", "none");
@@ -525,9 +547,9 @@ BerthRehearsal *berth_kinds_rehearse(const BerthInventory *inventory, const Bert
                                      GError **error) {
   g_autoptr(BerthRehearsal) rehearsal = g_new0(BerthRehearsal, 1);
   g_autoptr(GPtrArray) devices = berth_kinds_in_order(inventory);
-  const BerthHostFacts host = {.run_dir = ".", .state_dir = ".", .secrets_dir = "."};
+  g_autoptr(BerthHostFacts) host = berth_facts_host_new(".", ".", 0);
   const BerthBuild build = {
-      .inventory = inventory, .document = inventory->document, .facts = facts, .families = families, .host = &host};
+      .inventory = inventory, .document = inventory->document, .facts = facts, .families = families, .host = host};
   guint hubs = 0;
   rehearsal->qemu = berth_model_qemu_new(facts != NULL ? facts->binary : "qemu-system-x86_64");
   rehearsal->backend = g_hash_table_new_full(NULL, NULL, NULL, g_free);

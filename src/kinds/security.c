@@ -2,17 +2,57 @@
 /* TPM, IOMMU, crypto, vsock and panic devices. */
 #include "kinds/build.h"
 
+#include <string.h>
+
 /* ---- TPM ---- */
 
-/* The emulator is a process of its own, which someone must have started. */
-static gboolean add_external(BerthBuild *build, const BerthDevice *device, const char *id, GError **error) {
+#define SWTPM "swtpm"
+
+/* A swtpm of the guest's own, which keeps its state from one start to the next. It is as swtpm makes it: without certificates,
+ * which swtpm_setup can give it in its folder before the guest's first start. */
+static gboolean add_swtpm(BerthBuild *build, const BerthDevice *device, const char *socket, GError **error) {
+  const char *uuid = berth_model_device_get(build->inventory->domain, "uuid"),
+             *version = berth_model_device_get(device, "backend/@version");
+  const char *place = berth_model_device_get(device, "backend/source/@path");
+  g_autofree char *own = g_build_filename(build->host->state_dir, "tpm", uuid != NULL ? uuid : "guest", NULL);
+  gboolean file = berth_model_device_is(device, "backend/source/@type", "file");
+  gboolean two = version != NULL ? g_str_equal(version, "2.0") : berth_model_device_is(device, "@model", "tpm-crb");
+  if (place == NULL)
+    place = own;
+  g_autofree char *state = g_strconcat(file ? "backend-uri=file://" : "dir=", place, ",mode=0600", NULL);
+  g_autofree char *control = g_strconcat("type=unixio,path=", socket, ",mode=0600", NULL);
+  g_autofree char *key = NULL;
+  g_autoptr(GPtrArray) argv = g_ptr_array_new();
+  const char *const words[] = {SWTPM, "socket", "--tpmstate", state, "--ctrl", control, "--terminate", NULL};
+  for (guint i = 0; words[i] != NULL; i++)
+    g_ptr_array_add(argv, (gpointer)words[i]);
+  if (two)
+    g_ptr_array_add(argv, (gpointer) "--tpm2");
+  const char *secret = berth_model_device_get(device, "backend/encryption/@secret");
+  if (secret != NULL) {
+    g_autofree char *value = g_build_filename(build->host->secrets_dir, secret, NULL);
+    key = g_strconcat("pwdfile=", value, ",mode=aes-256-cbc", NULL);
+    berth_kinds_need(build, device, NULL, value, "the secret's value is not there; write it to %s (mode 0600)", value);
+    g_ptr_array_add(argv, (gpointer) "--key");
+    g_ptr_array_add(argv, key);
+  }
+  g_ptr_array_add(argv, NULL);
+  if (strchr(place, ',') != NULL || strchr(socket, ',') != NULL || (secret != NULL && !berth_kinds_is_word(secret)))
+    return berth_kinds_refuse(build, device, error, "a path or secret has a character that swtpm cannot be told");
+  berth_kinds_helper(build, device, (const char *const *)argv->pdata, file ? NULL : place);
+  return TRUE;
+}
+
+static gboolean add_emulator(BerthBuild *build, const BerthDevice *device, const char *id, GError **error) {
   const char *path = berth_model_device_get(device, "backend/source/@path");
+  gboolean external = berth_model_device_is(device, "backend/@type", "external");
   g_autofree char *chardev = berth_kinds_id("char", device);
-  if (path == NULL || !berth_model_device_is(device, "backend/@type", "external"))
-    return berth_kinds_refuse(build, device, error,
-                              "swtpm is not started by berth yet; <backend type='external'><source type='unix' path=> names the "
-                              "socket of a running one");
-  berth_kinds_chardev_socket(build, chardev, path, FALSE, 0);
+  g_autofree char *own = berth_kinds_helper_socket(build, device);
+  if (external && path == NULL)
+    return berth_kinds_refuse(build, device, error, "<source type='unix' path=> of a running swtpm is missing");
+  if (!external && !add_swtpm(build, device, own, error))
+    return FALSE;
+  berth_kinds_chardev_socket(build, chardev, external ? path : own, FALSE, 0);
   JsonObject *props = berth_model_qemu_option(build->qemu, "-tpmdev", "emulator");
   json_object_set_string_member(props, "id", id);
   json_object_set_string_member(props, "chardev", chardev);
@@ -29,11 +69,11 @@ static gboolean add_passthrough(BerthBuild *build, const BerthDevice *device, co
 
 gboolean berth_kinds_build_tpm(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
   g_autofree char *id = berth_kinds_id("tpm-", device);
-  static const char *const own[] = {"backend/@version", "backend/@persistent_state", NULL};
+  static const char *const own[] = {"backend/@version", "backend/@persistent_state", "backend/encryption/@secret", NULL};
   gboolean passthrough = berth_model_device_is(device, "backend/@type", "passthrough");
   if (!berth_kinds_only(build, device, own, berth_model_device_is(device, "backend/@type", "emulator"), "an emulator", error))
     return FALSE;
-  if (!(passthrough ? add_passthrough : add_external)(build, device, id, error))
+  if (!(passthrough ? add_passthrough : add_emulator)(build, device, id, error))
     return FALSE;
   JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
   if (props != NULL)
@@ -61,12 +101,15 @@ static const BerthMap amd_map[] = {
     {NULL},
 };
 
+/* Of what pages the mappings are: the host's. */
+static const BerthMap virtio_iommu_map[] = {{"driver/granule/@mode", "granule", BERTH_MAP_WORD}, {NULL}};
+
 static const BerthMap no_map[] = {{NULL}};
 
 static const struct {
   const char *variant;
   const BerthMap *map;
-} iommus[] = {{"intel", intel_map}, {"amd", amd_map}, {"virtio", no_map}};
+} iommus[] = {{"intel", intel_map}, {"amd", amd_map}, {"virtio", virtio_iommu_map}};
 
 static gboolean has_path(const BerthMap *map, const char *path) {
   for (; map->path != NULL; map++) {
@@ -74,6 +117,19 @@ static gboolean has_path(const BerthMap *map, const char *path) {
       return TRUE;
   }
   return FALSE;
+}
+
+/* A granule of so many bytes, which QEMU has by name: "4k". */
+static gboolean set_granule(const BerthBuild *build, const BerthXmlNode *granule, JsonObject *props, GError **error) {
+  const char *size = berth_xml_node_get(granule, "@size");
+  guint64 kib = 0;
+  if (size == NULL)
+    return TRUE;
+  if (!berth_kinds_kib(build, granule, size, &kib, error))
+    return FALSE;
+  g_autofree char *name = g_strdup_printf("%" G_GUINT64_FORMAT "k", kib);
+  json_object_set_string_member(props, "granule", name);
+  return TRUE;
 }
 
 gboolean berth_kinds_build_iommu(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
@@ -86,8 +142,11 @@ gboolean berth_kinds_build_iommu(BerthBuild *build, const BerthDevice *device, c
     if (berth_model_device_get(device, all[i]) != NULL && !has_path(map, all[i]))
       return berth_kinds_refuse(build, device, error, "%s is not something a model '%s' has", all[i], kind->variant);
   }
+  const BerthXmlNode *granule = berth_xml_node_child(berth_xml_node_child(device->node, "driver"), "granule");
+  if (granule != NULL && !berth_kinds_since(build, device, 9, 1, "granule", error))
+    return FALSE;
   JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
-  return props != NULL && berth_kinds_map(build, device, map, props, error);
+  return props != NULL && berth_kinds_map(build, device, map, props, error) && set_granule(build, granule, props, error);
 }
 
 /* ---- crypto, vsock, panic ---- */
@@ -107,13 +166,29 @@ gboolean berth_kinds_build_crypto(BerthBuild *build, const BerthDevice *device, 
   return berth_kinds_virtio(build, device, props, error);
 }
 
-/* A free context id can only be found by trying; the document has to say one. */
+#define FIRST_CID 3u
+#define LAST_CID 0x7fffffffu
+
+/* Left to berth it is made from the guest's uuid: the same at each start, and on one host very likely no other guest's. QEMU says
+ * so where it is. */
+static guint own_cid(const BerthBuild *build) {
+  const char *uuid = berth_model_device_get(build->inventory->domain, "uuid");
+  g_autofree char *hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256, uuid != NULL ? uuid : "", -1);
+  hash[8] = '\0';
+  return FIRST_CID + (guint)g_ascii_strtoull(hash, NULL, 16) % (LAST_CID - FIRST_CID);
+}
+
 gboolean berth_kinds_build_vsock(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
   static const BerthMap map[] = {{"cid/@address", "guest-cid", BERTH_MAP_NUMBER}, {NULL}};
-  if (berth_model_device_get(device, "cid/@address") == NULL)
-    return berth_kinds_refuse(build, device, error, "<cid address=> is missing, and a free one is not looked for yet");
+  gboolean chosen = berth_kinds_is_on(berth_model_device_get(device, "cid/@auto"));
+  if (berth_model_device_get(device, "cid/@address") == NULL && !chosen)
+    return berth_kinds_refuse(build, device, error, "<cid address=> is missing; <cid auto='yes'/> has one made");
   JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
-  return props != NULL && berth_kinds_map(build, device, map, props, error) && berth_kinds_virtio(build, device, props, error);
+  if (props == NULL || !berth_kinds_map(build, device, map, props, error))
+    return FALSE;
+  if (chosen)
+    json_object_set_int_member(props, "guest-cid", own_cid(build));
+  return berth_kinds_virtio(build, device, props, error);
 }
 
 /* That of Hyper-V is part of the CPU (cpu.c). */

@@ -86,3 +86,14 @@ GByteArray *berth_kinds_set(const BerthBuild *build, const BerthXmlNode *node, c
   }
   return g_steal_pointer(&member);
 }
+
+gboolean berth_kinds_count(const BerthBuild *build, const char *name, const char *text, guint64 *count, GError **error) {
+  g_autofree char *number = g_strstrip(g_strdup(text));
+  char *end = NULL;
+  *count = g_ascii_strtoull(number, &end, 10);
+  if (end != number && *end == '\0' && number[0] != '-' && *count > 0 && *count <= 65535)
+    return TRUE;
+  berth_xml_error(error, BERTH_ERROR_BAD_INPUT, build->document, berth_xml_node_child(build->document->root, name),
+                  "<%s>: '%s' is not a count from 1 to 65535", name, number);
+  return FALSE;
+}

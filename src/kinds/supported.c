@@ -6,7 +6,6 @@
 
 #include "kinds/understood.h"
 
-#define QEMU_NAMESPACE "http://libvirt.org/schemas/domain/qemu/1.0"
 #define DISK "devices/disk/"
 #define BACKING "backingStore/"
 
@@ -87,35 +86,44 @@ static gboolean check_attribute(const BerthXmlDocument *document, const BerthXml
   return FALSE;
 }
 
-static gboolean check_node(const BerthXmlDocument *document, const BerthXmlNode *node, const char *path, GError **error);
+static gboolean check_node(BerthBuild *build, const BerthXmlNode *node, const char *path, GError **error);
 
-static gboolean check_children(const BerthXmlDocument *document, const BerthXmlNode *node, const char *path, GError **error) {
+/* Elements of QEMU's namespace have that prefix in the table, whatever theirs is. */
+static char *path_below(const char *path, const BerthXmlNode *child) {
+  const char *colon = strchr(child->name, ':');
+  const char *name = child->ns != NULL && colon != NULL ? colon + 1 : child->name;
+  return g_strconcat(path, path[0] != '\0' ? "/" : "", child->ns != NULL ? "qemu:" : "", name, NULL);
+}
+
+static gboolean check_children(BerthBuild *build, const BerthXmlNode *node, const char *path, GError **error) {
   for (const BerthXmlNode *child = node->first; child != NULL; child = child->next) {
-    g_autofree char *below = g_strconcat(path, path[0] != '\0' ? "/" : "", child->name, NULL);
-    if (child->ns != NULL && !g_str_equal(child->ns, QEMU_NAMESPACE))
+    g_autofree char *below = path_below(path, child);
+    if (child->ns != NULL && !g_str_equal(child->ns, BERTH_KINDS_QEMU_NAMESPACE))
       continue;
-    if (!check_node(document, child, below, error))
+    if (!check_node(build, child, below, error))
       return FALSE;
   }
   return TRUE;
 }
 
-static gboolean check_node(const BerthXmlDocument *document, const BerthXmlNode *node, const char *path, GError **error) {
+static gboolean check_node(BerthBuild *build, const BerthXmlNode *node, const char *path, GError **error) {
   const Row *row = find_row(path);
   if (row == NULL) {
-    berth_xml_error(error, BERTH_ERROR_UNSUPPORTED, document, node, "<%s> is not supported by start yet", node->name);
+    berth_xml_error(error, BERTH_ERROR_UNSUPPORTED, build->document, node, "<%s> is not supported by start yet", node->name);
     return FALSE;
   }
+  if (row->note != NULL)
+    berth_kinds_note(build, NULL, node, "<%s>: %s", node->name, row->note);
   if (row->attributes == NULL)
     return TRUE;
   g_auto(GStrv) specs = g_strsplit(row->attributes, " ", -1);
   for (guint i = 0; i < node->n_attributes; i++) {
-    if (!check_attribute(document, node, &node->attributes[i], specs, error))
+    if (!check_attribute(build->document, node, &node->attributes[i], specs, error))
       return FALSE;
   }
-  return check_children(document, node, path, error);
+  return check_children(build, node, path, error);
 }
 
-gboolean berth_kinds_supported(const BerthXmlDocument *document, GError **error) {
-  return check_node(document, document->root, "", error);
+gboolean berth_kinds_supported(BerthBuild *build, GError **error) {
+  return check_node(build, build->document->root, "", error);
 }

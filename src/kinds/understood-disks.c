@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 const BerthUnderstood berth_kinds_understood_disks[] = {
-    {"devices/disk", "type=file|block|network|nvme|vhostuser|dir device=disk|cdrom|floppy|lun snapshot sgio rawio "
+    {"devices/disk", "type=file|block|network|nvme|vhostuser|vhostvdpa|volume|dir device=disk|cdrom|floppy|lun snapshot sgio rawio "
                      "model=virtio|virtio-transitional|virtio-non-transitional|usb-storage|usb-bot"},
     {"devices/disk/driver",
      "name=qemu type=raw|qcow2|qcow|qed|vmdk|vdi|vhdx|vpc|fat cache=default|none|writeback|writethrough|directsync|"
@@ -13,7 +13,7 @@ const BerthUnderstood berth_kinds_understood_disks[] = {
      "error_policy=stop|report|ignore|enospace rerror_policy=stop|report|ignore queues queue_size ioeventfd "
      "event_idx iothread" BERTH_UNDERSTOOD_VIRTIO},
     {"devices/disk/source", "file dev dir startupPolicy=mandatory|optional|requisite index type=unix|pci path managed namespace "
-                            "protocol name query tls=no"},
+                            "protocol name query tls=no pool volume mode=host|direct"},
     {"devices/disk/source/seclabel", NULL},
     {"devices/disk/backingStore", "type=file|block|network|nvme index"},
     {"devices/disk/target", "dev bus tray removable rotation_rate"},
@@ -41,6 +41,39 @@ const BerthUnderstood berth_kinds_understood_disks[] = {
     {"devices/disk/source/initiator", ""},
     {"devices/disk/source/initiator/iqn", "name"},
     {"devices/disk/source/identity", "user group"},
+    {"devices/disk/source/auth", "username"},
+    {"devices/disk/source/auth/secret", "type uuid usage"},
+    {"devices/disk/auth", "username"},
+    {"devices/disk/auth/secret", "type uuid usage"},
+    {"devices/disk/source/encryption", "format engine"},
+    {"devices/disk/source/encryption/secret", "type=passphrase uuid usage"},
+    {"devices/disk/encryption", "format engine"},
+    {"devices/disk/encryption/secret", "type=passphrase uuid usage"},
+    {"devices/disk/source/cookies", ""},
+    {"devices/disk/source/cookies/cookie", "name"},
+    {"devices/disk/iotune", ""},
+    {"devices/disk/iotune/group_name", ""},
+    {"devices/disk/iotune/total_bytes_sec", ""},
+    {"devices/disk/iotune/total_bytes_sec_max", ""},
+    {"devices/disk/iotune/total_bytes_sec_max_length", ""},
+    {"devices/disk/iotune/read_bytes_sec", ""},
+    {"devices/disk/iotune/read_bytes_sec_max", ""},
+    {"devices/disk/iotune/read_bytes_sec_max_length", ""},
+    {"devices/disk/iotune/write_bytes_sec", ""},
+    {"devices/disk/iotune/write_bytes_sec_max", ""},
+    {"devices/disk/iotune/write_bytes_sec_max_length", ""},
+    {"devices/disk/iotune/total_iops_sec", ""},
+    {"devices/disk/iotune/total_iops_sec_max", ""},
+    {"devices/disk/iotune/total_iops_sec_max_length", ""},
+    {"devices/disk/iotune/read_iops_sec", ""},
+    {"devices/disk/iotune/read_iops_sec_max", ""},
+    {"devices/disk/iotune/read_iops_sec_max_length", ""},
+    {"devices/disk/iotune/write_iops_sec", ""},
+    {"devices/disk/iotune/write_iops_sec_max", ""},
+    {"devices/disk/iotune/write_iops_sec_max_length", ""},
+    {"devices/disk/iotune/size_iops_sec", ""},
+    {"devices/disk/transient", "shareBacking"},
+    {"devices/disk/mirror", NULL, "a block job ends with its guest"},
     {"devices/disk/backingStore/format", "type=raw|qcow2|qcow|qed|vmdk|vdi|vhdx|vpc"},
     {"devices/disk/backingStore/format/metadata_cache", ""},
     {"devices/disk/backingStore/format/metadata_cache/max_size", "unit"},

@@ -10,6 +10,7 @@
  */
 typedef struct {
   const char *path, *attributes;
+  const char *note; /* what is told where it is there, for it has no effect; NULL: nothing */
 } BerthUnderstood;
 
 extern const BerthUnderstood berth_kinds_understood_guest[];   /* understood-guest.c */

@@ -54,6 +54,35 @@ static const char *accelerate(const BerthDevice *device, const char *driver) {
   return driver;
 }
 
+/* A card whose drawing is done by a process of its own. */
+static gboolean build_vhost_user(BerthBuild *build, const BerthDevice *device, gboolean primary, GError **error) {
+  static const BerthMap map[] = {{"model/@heads", "max_outputs", BERTH_MAP_NUMBER},
+                                 {"model/resolution/@x", "xres", BERTH_MAP_NUMBER},
+                                 {"model/resolution/@y", "yres", BERTH_MAP_NUMBER},
+                                 {NULL}};
+  const char *node = berth_model_device_get(device, "model/acceleration/@rendernode");
+  g_autofree char *id = berth_kinds_id("char", device);
+  g_autofree char *socket = berth_kinds_helper_socket(build, device);
+  g_autofree char *listens = g_strconcat("--socket-path=", socket, NULL);
+  g_autofree char *renders = g_strconcat("--render-node=", node, NULL);
+  g_autoptr(GPtrArray) argv = g_ptr_array_new();
+  g_ptr_array_add(argv, (gpointer) "vhost-user-gpu");
+  g_ptr_array_add(argv, listens);
+  if (berth_model_device_is(device, "model/acceleration/@accel3d", "yes"))
+    g_ptr_array_add(argv, (gpointer) "--virgl");
+  if (node != NULL)
+    g_ptr_array_add(argv, renders);
+  g_ptr_array_add(argv, NULL);
+  berth_kinds_helper(build, device, (const char *const *)argv->pdata, NULL);
+  berth_kinds_need_shared_memory(build, device);
+  berth_kinds_chardev_socket(build, id, socket, FALSE, 0);
+  JsonObject *props = berth_kinds_device(build, device, primary ? "vhost-user-vga" : "vhost-user-gpu-pci", error);
+  if (props == NULL)
+    return FALSE;
+  json_object_set_string_member(props, "chardev", id);
+  return berth_kinds_map(build, device, map, props, error) && berth_kinds_virtio(build, device, props, error);
+}
+
 gboolean berth_kinds_build_video(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
   guint position = 0;
   gboolean primary = berth_model_inventory_walk(build->inventory, BERTH_VIDEO, &position) == device;
@@ -69,6 +98,9 @@ gboolean berth_kinds_build_video(BerthBuild *build, const BerthDevice *device, c
   if (!virtio && (berth_model_device_is(device, "model/acceleration/@accel3d", "yes") ||
                   berth_kinds_is_on(berth_model_device_get(device, "model/@blob"))))
     return berth_kinds_refuse(build, device, error, "accel3d and blob are something only a virtio card has");
+  if (berth_model_device_is(device, "driver/@name", "vhostuser"))
+    return virtio ? build_vhost_user(build, device, primary, error)
+                  : berth_kinds_refuse(build, device, error, "driver vhostuser is something only a virtio card has");
   driver = accelerate(device, driver);
   JsonObject *props = berth_kinds_device(build, device, driver, error);
   if (props == NULL || !berth_kinds_map(build, device, cards[i].map, props, error))

@@ -17,17 +17,21 @@ static void survey_firmware(BerthHostFacts *host) {
   berth_host_survey_firmware(host, folders);
 }
 
-/* The bridge that a network's definition (libvirt: formatnetwork) is; NULL: it is none. (transfer full) */
-static char *bridge_of(GBytes *bytes, const char *path) {
+/* What a network's definition (libvirt: formatnetwork) says: the bridge that it is, if it is one, and the host's address. */
+static gboolean read_network(BerthHostFacts *host, const char *name, const char *path) {
   static const char *const forwards[] = {"nat", "route", "open", "bridge", NULL};
-  g_autoptr(BerthXmlDocument) network = berth_xml_document_parse(bytes, path, NULL);
+  g_autoptr(GBytes) bytes = berth_base_file_read(path, MAX_NETWORK, NULL);
+  g_autoptr(BerthXmlDocument) network = bytes != NULL ? berth_xml_document_parse(bytes, path, NULL) : NULL;
   if (network == NULL)
-    return NULL;
+    return FALSE;
   const BerthXmlNode *forward = berth_xml_node_child(network->root, "forward");
   const char *mode = berth_xml_node_get(forward, "@mode"), *bridge = berth_xml_node_get(network->root, "bridge/@name");
-  if (forward != NULL && !g_strv_contains(forwards, mode != NULL ? mode : "nat"))
-    return NULL;
-  return g_strdup(bridge);
+  const char *address = berth_xml_node_get(network->root, "ip/@address");
+  if (bridge != NULL && (forward == NULL || g_strv_contains(forwards, mode != NULL ? mode : "nat")))
+    g_hash_table_insert(host->networks, g_strdup(name), g_strdup(bridge));
+  if (address != NULL)
+    g_hash_table_insert(host->addresses, g_strdup(name), g_strdup(address));
+  return TRUE;
 }
 
 static void survey_network(BerthHostFacts *host, const char *name) {
@@ -35,22 +39,18 @@ static void survey_network(BerthHostFacts *host, const char *name) {
   g_autofree char *session = g_build_filename(g_get_user_config_dir(), "libvirt", "qemu", "networks", NULL);
   const char *const folders[] = {own, session, LIBVIRT_NETWORKS};
   g_autofree char *file = g_strconcat(name, ".xml", NULL);
-  if (strchr(name, '/') != NULL)
-    return;
-  for (guint i = 0; i < G_N_ELEMENTS(folders); i++) {
+  gboolean found = strchr(name, '/') != NULL; /* that is no name of a network */
+  for (guint i = 0; i < G_N_ELEMENTS(folders) && !found; i++) {
     g_autofree char *path = g_build_filename(folders[i], file, NULL);
-    g_autoptr(GBytes) bytes = berth_base_file_read(path, MAX_NETWORK, NULL);
-    char *bridge = bytes != NULL ? bridge_of(bytes, path) : NULL;
-    if (bridge != NULL) {
-      g_hash_table_insert(host->networks, g_strdup(name), bridge);
-      return;
-    }
+    found = read_network(host, name, path);
   }
 }
 
 static void survey_device(BerthHostFacts *host, const BerthXmlNode *device, gboolean *scsi) {
   const char *network = berth_xml_node_get(device, "source/@network"), *type = berth_xml_node_get(device, "@type");
-  if (g_str_equal(device->name, "interface") && network != NULL && !g_hash_table_contains(host->networks, network))
+  if (g_str_equal(device->name, "graphics"))
+    network = berth_xml_node_get(device, "listen/@network");
+  if (network != NULL && !g_hash_table_contains(host->networks, network))
     survey_network(host, network);
   if (g_str_equal(device->name, "hostdev") && g_strcmp0(type, "scsi") == 0 && !*scsi) {
     berth_host_survey_scsi(host, "/sys");
@@ -60,7 +60,9 @@ static void survey_device(BerthHostFacts *host, const BerthXmlNode *device, gboo
 
 BerthHostFacts *berth_lib_host_facts(const BerthEnv *env, const char *run_dir, const BerthXmlDocument *document) {
   BerthHostFacts *host = berth_facts_host_new(run_dir, env->state_dir, env->now(env->now_data) / G_USEC_PER_SEC);
+  g_autoptr(GDateTime) here = g_date_time_new_from_unix_local(host->now);
   const BerthXmlNode *os = berth_xml_node_child(document->root, "os");
+  host->utc_offset = here != NULL ? g_date_time_get_utc_offset(here) / G_TIME_SPAN_SECOND : 0;
   gboolean scsi = FALSE;
   if (berth_xml_node_get(os, "@firmware") != NULL || g_strcmp0(berth_xml_node_get(os, "loader/@type"), "pflash") == 0)
     survey_firmware(host);

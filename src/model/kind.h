@@ -99,7 +99,8 @@ typedef struct {
   const BerthFamily *families; /* ends with type NONE: asked for address properties */
   const BerthHostFacts *host;  /* its folders, and what else only the host knows */
   BerthQemu *qemu;
-  GString *forgiven; /* NULL: what cannot be done is an error; else a rehearsal, which says here what it does without */
+  gboolean any_driver; /* a rehearsal: which drivers QEMU has matters for those only that are there in the end */
+  GString *forgiven;   /* NULL: what cannot be done is an error; else a rehearsal, which says here what it does without */
 } BerthBuild;
 
 struct BerthKind {
