@@ -77,6 +77,8 @@ static void test_packed(void) {
   check_sound(guest);
   g_assert_true(noted(guest, "functions 1 to 7"));
   check_beyond("q35", "2000*vnet", "pcie-switch-upstream-port", 1);
+  g_autoptr(Guest) usual = assigned("q35", "1000*vnet sata"); /* that has a function of slot 1f */
+  check_sound(usual);
 }
 
 static void test_thousand_on_pc(void) {

@@ -3,6 +3,14 @@
 #include "pci-toys.h"
 
 /* @notes: pattern of the notes joined by "; ", "" none. */
+static void check_notes(const Guest *guest, const char *notes) {
+  g_autoptr(GString) all = g_string_new(NULL);
+  for (guint i = 0; i < guest->notes->len; i++)
+    g_string_append_printf(all, "%s%s", i > 0 ? "; " : "", (char *)guest->notes->pdata[i]);
+  if (!g_pattern_match_simple(notes, all->str))
+    g_error("notes: %s is not like %s", all->str, notes);
+}
+
 static void check_recorded(const char *machine, const char *remembered, const char *devices, const char *expected,
                            const char *notes) {
   g_autoptr(BerthRecord) record = record_new(remembered);
@@ -13,11 +21,7 @@ static void check_recorded(const char *machine, const char *remembered, const ch
   g_assert_no_error(error);
   g_autofree char *line = guest_line(guest);
   g_assert_cmpstr(line, ==, expected);
-  g_autoptr(GString) all = g_string_new(NULL);
-  for (guint i = 0; i < guest->notes->len; i++)
-    g_string_append_printf(all, "%s%s", i > 0 ? "; " : "", (char *)guest->notes->pdata[i]);
-  if (!g_pattern_match_simple(notes, all->str))
-    g_error("notes: %s is not like %s", all->str, notes);
+  check_notes(guest, notes);
 }
 
 static void test_empty_record_is_as_none(void) {
@@ -125,7 +129,29 @@ static void test_bridges_return(void) {
 static void test_unseen_buses_are_told(void) {
   check_recorded("q35", "", "rp#1@00:03.1 vd@01:00.0", "rp#1@00:03.1 vd@01:00.0", "the guest will not see *controller pci 1*");
   check_recorded("q35", "", "pxbe#1 rp#2@01:00.0 rp#3@01:01.0", "pxbe#1@00:01.0 rp#2@01:00.0 rp#3@01:01.0",
-                 "the guest will not see *controller pci 3*");
+                 "*the guest will not see *controller pci 3*");
+}
+
+/* guest-bus-numbers §2 and §4. */
+static void test_bus_numbers_that_lose_devices_are_told(void) {
+  static const struct {
+    const char *machine, *devices, *path, *value, *notes;
+  } rows[] = {
+      {"q35", "rp#1@00:02.0 ppb#2@01:00.0", "target/@busReserve", "1",
+       "SeaBIOS loses devices: *controller pci 1*make it 2 or more*"},
+      {"q35", "rp#1@00:02.0 ppb#2@01:00.0", "target/@busReserve", "2", ""},
+      {"q35", "rp#1@00:02.0 vd@01:00.0", "target/@busReserve", "1", ""},
+      {"q35", "pxbe#1@00:03.0 rp#2@00:02.0", "target/@busNr", "1", "the guest loses devices: busNr 1 of controller pci 1*0 to 1*"},
+      {"q35", "pxbe#1@00:03.0 rp#2@00:02.0", "target/@busNr", "2", ""},
+      {"pc", "pxb#1@00:03.0", "target/@busNr", "255", "*more buses than the 255 numbers*"},
+  };
+  for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+    g_autoptr(Guest) guest = guest_new(rows[i].machine, rows[i].devices);
+    BerthDevice *controller = berth_model_inventory_controller(guest->inventory, "pci", 1);
+    berth_model_device_set(controller, rows[i].path, rows[i].value);
+    g_assert_true(guest_assign(guest, NULL));
+    check_notes(guest, rows[i].notes);
+  }
 }
 
 static void test_shifts_are_told(void) {
@@ -307,6 +333,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/pci/record/never-below-itself", test_never_below_itself);
   g_test_add_func("/pci/record/bridges-return", test_bridges_return);
   g_test_add_func("/pci/record/unseen-buses-are-told", test_unseen_buses_are_told);
+  g_test_add_func("/pci/record/lost-devices-are-told", test_bus_numbers_that_lose_devices_are_told);
   g_test_add_func("/pci/record/shifts-are-told", test_shifts_are_told);
   g_test_add_func("/pci/record/no-boundary-defect", test_record_has_no_boundary_defect);
   g_test_add_func("/pci/record/many-edits-move-nothing", test_many_edits_move_nothing);

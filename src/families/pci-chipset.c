@@ -93,7 +93,11 @@ static gboolean take_builtin(BerthPci *pci, BerthPciClient *client, const Builti
     berth_families_pci_fail(pci, device, BERTH_ERROR_BAD_INPUT, what, error);
     return FALSE;
   }
-  return !builtin->by_chipset || berth_families_pci_reserve(pci, device, client->flags, TRUE, &place, error);
+  /* What the table was built with is in it already. As in libvirt, what is given its place while planning is not: the
+   * table of the final pass is built with it. */
+  gboolean there = g_hash_table_lookup(pci->owners, GUINT_TO_POINTER(berth_families_pci_place(&place))) == device;
+  gboolean reserved = !builtin->by_chipset && (there || (pci->planning && pci->rung == NULL));
+  return reserved || berth_families_pci_reserve(pci, device, client->flags, TRUE, &place, error);
 }
 
 /* Gives @client slot @slot of bus 0 if all of it is free. TRUE in @taken: it got it. */

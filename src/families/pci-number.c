@@ -17,6 +17,7 @@ typedef struct {
   guint bus;      /* that it sits on */
   guint position; /* slot * 8 + function */
   guint bus_nr;   /* expander: the number of its bus */
+  guint reserve;  /* numbers that firmware keeps free behind it; 0: none */
 } Bridge;
 
 typedef struct {
@@ -25,7 +26,10 @@ typedef struct {
   const Bridge *by_index[BERTH_PCI_MAX_BUSES];
   guint32 function0[BERTH_PCI_MAX_BUSES]; /* bit per slot that has a function 0 */
   gint number[BERTH_PCI_MAX_BUSES];       /* the guest's number of the bus */
+  gint last[BERTH_PCI_MAX_BUSES];         /* the highest number behind it, what is reserved included */
+  gint below[BERTH_PCI_MAX_BUSES];        /* how many numbers are in use behind it, its own aside */
   char *path[BERTH_PCI_MAX_BUSES];
+  gboolean overflow; /* there are more buses than numbers */
 } Tree;
 
 static void tree_clear(Tree *tree) {
@@ -53,7 +57,12 @@ static void tree_init(Tree *tree, const BerthMachineFamily *family) {
     tree->function0[0] |= 1u << 31;
 }
 
-static void tree_add(Tree *tree, const BerthAddress *address, const BerthPciModel *model, gint64 index, guint bus_nr) {
+/* The values of a controller's options that count in numbering. */
+typedef struct {
+  guint bus_nr, reserve;
+} Options;
+
+static void tree_add(Tree *tree, const BerthAddress *address, const BerthPciModel *model, gint64 index, Options options) {
   if (!usable(address))
     return;
   guint bus = (guint)address->value[BERTH_PCI_BUS], slot = (guint)address->value[BERTH_PCI_SLOT];
@@ -62,7 +71,7 @@ static void tree_add(Tree *tree, const BerthAddress *address, const BerthPciMode
     tree->function0[bus] |= 1u << slot;
   if (model == NULL || index <= 0 || index >= BERTH_PCI_MAX_BUSES)
     return;
-  Bridge bridge = {model, (guint)index, bus, slot * 8 + function, bus_nr};
+  Bridge bridge = {model, (guint)index, bus, slot * 8 + function, options.bus_nr, options.reserve};
   g_array_append_val(tree->bridges, bridge);
 }
 
@@ -79,11 +88,17 @@ static gboolean visible(const Tree *tree, guint bus, guint position) {
 static void walk(Tree *tree, guint bus, gint *last) {
   for (guint i = tree->first[bus]; i < tree->first[bus + 1]; i++) {
     const Bridge *bridge = &g_array_index(tree->bridges, Bridge, i);
-    gboolean met = bridge->model->bridge && visible(tree, bus, bridge->position);
-    if (!met || tree->number[bridge->index] != NO_NUMBER || *last >= LAST_NUMBER)
+    if (!bridge->model->bridge || !visible(tree, bus, bridge->position) || tree->number[bridge->index] != NO_NUMBER)
       continue;
-    tree->number[bridge->index] = ++*last;
+    tree->overflow = tree->overflow || *last >= LAST_NUMBER;
+    if (*last >= LAST_NUMBER)
+      continue;
+    gint own = tree->number[bridge->index] = ++*last;
     walk(tree, bridge->index, last);
+    tree->below[bridge->index] = *last - own;
+    /* guest-bus-numbers §4: as UEFI firmware does it, and SeaBIOS where the reserve is greater than what is in use. */
+    *last = MIN(MAX(*last, own + (gint)bridge->reserve), LAST_NUMBER);
+    tree->last[bridge->index] = *last;
   }
 }
 
@@ -113,6 +128,7 @@ static void tree_number(Tree *tree) {
   gint last = 0;
   tree->number[0] = 0;
   walk(tree, 0, &last);
+  tree->last[0] = last;
   while (expanders && last < LAST_NUMBER) {
     const Bridge *expander = expander_at(tree, ++last);
     if (expander == NULL || tree->number[expander->index] != NO_NUMBER)
@@ -120,10 +136,12 @@ static void tree_number(Tree *tree) {
     /* QEMU puts a hidden bridge on a conventional expander bus; devices are behind it (guest-bus-numbers §2). */
     if (expander->model->accepts & BERTH_PCI_CONVENTIONAL)
       last++;
+    tree->overflow = tree->overflow || last > LAST_NUMBER;
     if (last > LAST_NUMBER)
       return;
     tree->number[expander->index] = last;
     walk(tree, expander->index, &last);
+    tree->last[expander->index] = last;
   }
 }
 
@@ -144,13 +162,19 @@ static const char *path_of(Tree *tree, guint bus, guint depth) {
   return tree->path[bus];
 }
 
+static Options options_of(const BerthPciModel *model, const BerthDevice *controller) {
+  if (model == NULL || controller == NULL)
+    return (Options){0};
+  return (Options){model->bridge ? 0 : (guint)berth_model_device_number(controller, "target/@busNr", 0),
+                   model->bridge ? (guint)MIN(berth_model_device_number(controller, "target/@busReserve", 0), LAST_NUMBER) : 0};
+}
+
 static void tree_of_inventory(Tree *tree, const BerthInventory *inventory) {
   tree_init(tree, inventory->family);
   for (guint i = 0; i < inventory->devices->len; i++) {
     const BerthDevice *device = inventory->devices->pdata[i];
     const BerthPciModel *model = berth_families_pci_model_of(device);
-    guint bus_nr = model != NULL && !model->bridge ? (guint)berth_model_device_number(device, "target/@busNr", 0) : 0;
-    tree_add(tree, &device->address, model, device->index, bus_nr);
+    tree_add(tree, &device->address, model, device->index, options_of(model, device));
   }
   tree_number(tree);
 }
@@ -174,11 +198,6 @@ void berth_families_pci_number(BerthInventory *inventory) {
   }
 }
 
-static guint recorded_bus_nr(const BerthInventory *inventory, gint64 index) {
-  const BerthDevice *controller = berth_model_inventory_controller(inventory, "pci", index);
-  return controller != NULL ? (guint)berth_model_device_number(controller, "target/@busNr", 0) : 0;
-}
-
 static void tree_of_record(Tree *tree, const BerthRecord *record, const BerthInventory *inventory) {
   tree_init(tree, inventory->family);
   for (guint i = 0; i < record->entries->len; i++) {
@@ -189,10 +208,17 @@ static void tree_of_record(Tree *tree, const BerthRecord *record, const BerthInv
     const BerthPciModel *model = NULL;
     if (index > 0 && entry->kind != NULL && g_str_has_prefix(entry->kind, "pci/"))
       model = berth_families_pci_model(entry->kind + strlen("pci/"));
-    guint bus_nr = model != NULL && !model->bridge ? recorded_bus_nr(inventory, index) : 0;
-    tree_add(tree, &entry->address, model, index, bus_nr);
+    const BerthDevice *now = model != NULL ? berth_model_inventory_controller(inventory, "pci", index) : NULL;
+    tree_add(tree, &entry->address, model, index, options_of(model, now));
   }
   tree_number(tree);
+}
+
+static void G_GNUC_PRINTF(2, 3) note(const BerthAssignment *assignment, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  g_ptr_array_add(assignment->notes, g_strdup_vprintf(format, arguments));
+  va_end(arguments);
 }
 
 /* The I/O space of a pc ends there: each bridge gets 4 KiB of it for what is behind (measured: SeaBIOS stops at the 12th). */
@@ -205,10 +231,9 @@ static void note_many(const BerthAssignment *assignment, const Tree *after) {
     n += model->bridge && (model->accepts & BERTH_PCI_CONVENTIONAL);
   }
   if (n > MANY_BRIDGES)
-    g_ptr_array_add(assignment->notes,
-                    g_strdup_printf("firmware will not enumerate all of this guest's devices: it has %u PCI bridges, and "
-                                    "I/O space is for about %u",
-                                    n, MANY_BRIDGES));
+    note(assignment,
+         "firmware will not enumerate all of this guest's devices: it has %u PCI bridges, and I/O space is for about %u", n,
+         MANY_BRIDGES);
 }
 
 static void note_unseen_devices(const BerthAssignment *assignment, const Tree *after) {
@@ -220,29 +245,69 @@ static void note_unseen_devices(const BerthAssignment *assignment, const Tree *a
                 (guint)(address->value[BERTH_PCI_SLOT] * 8 + address->value[BERTH_PCI_FUNCTION])))
       continue;
     g_autofree char *name = berth_model_device_name(device), *place = berth_model_address_to_string(address);
-    g_ptr_array_add(assignment->notes,
-                    g_strdup_printf("the guest will not see %s: nothing is at function 0 of its slot (%s)", name, place));
+    note(assignment, "the guest will not see %s: nothing is at function 0 of its slot (%s)", name, place);
   }
 }
 
+/* The root, of those that have a number, whose buses have @number: bus 0 or an expander bus. */
+static guint root_of(const Tree *tree, gint number) {
+  guint root = 0;
+  for (guint i = 1; i < BERTH_PCI_MAX_BUSES; i++)
+    if (tree->by_index[i] != NULL && !tree->by_index[i]->model->bridge && tree->number[i] != NO_NUMBER &&
+        tree->number[i] <= number && number <= tree->last[i])
+      root = i;
+  return root;
+}
+
+static void note_unseen_bus(const BerthAssignment *assignment, const Tree *after, const Bridge *bridge) {
+  guint root = root_of(after, (gint)bridge->bus_nr);
+  if (!visible(after, bridge->bus, bridge->position))
+    note(assignment, "the guest will not see controller pci %u and what is behind it: nothing is at function 0 of its slot",
+         bridge->index);
+  else if (!bridge->model->bridge && !after->overflow)
+    note(assignment,
+         "the guest loses devices: busNr %u of controller pci %u is among the bus numbers %d to %d behind controller pci %u; give "
+         "it one "
+         "above those",
+         bridge->bus_nr, bridge->index, after->number[root], after->last[root], root);
+  else
+    note(assignment, "the guest will not see what is behind controller pci %u: firmware has no bus number for it", bridge->index);
+}
+
 static void note_unseen(const BerthAssignment *assignment, const Tree *after) {
+  if (after->overflow)
+    note(assignment,
+         "the guest has more buses than the %d numbers that there are for them: SeaBIOS does not get past that, and UEFI "
+         "firmware leaves devices out",
+         LAST_NUMBER);
   for (guint i = 1; i < BERTH_PCI_MAX_BUSES; i++)
     if (after->by_index[i] != NULL && after->number[i] == NO_NUMBER)
-      g_ptr_array_add(
-          assignment->notes,
-          g_strdup_printf("the guest will not see what is behind controller pci %u: firmware has no bus number for it", i));
+      note_unseen_bus(assignment, after, after->by_index[i]);
+}
+
+/* guest-bus-numbers §4. */
+static void note_reserves(const BerthAssignment *assignment, const Tree *after) {
+  for (guint i = 1; i < BERTH_PCI_MAX_BUSES; i++) {
+    const Bridge *bridge = after->by_index[i];
+    if (bridge != NULL && bridge->reserve > 0 && (gint)bridge->reserve <= after->below[i])
+      note(assignment,
+           "SeaBIOS loses devices: it takes busReserve %u of controller pci %u for a bus number, since %d buses are behind that; "
+           "make it "
+           "%d or more, or leave it out",
+           bridge->reserve, i, after->below[i], after->below[i] + 1);
+  }
 }
 
 static void note_shifts(const BerthAssignment *assignment, const BerthRecord *record, const Tree *after) {
   g_auto(Tree) before = {0};
   tree_of_record(&before, record, assignment->inventory);
-  g_autoptr(GString) note = g_string_new(NULL);
+  g_autoptr(GString) shifts = g_string_new(NULL);
   for (guint i = 1; i < BERTH_PCI_MAX_BUSES; i++)
     if (before.number[i] != NO_NUMBER && after->number[i] != NO_NUMBER && before.number[i] != after->number[i])
-      g_string_append_printf(note, "%s controller pci %u: %d → %d", note->len > 0 ? "," : "guest bus numbers shift:", i,
+      g_string_append_printf(shifts, "%s controller pci %u: %d → %d", shifts->len > 0 ? "," : "guest bus numbers shift:", i,
                              before.number[i], after->number[i]);
-  if (note->len > 0)
-    g_ptr_array_add(assignment->notes, g_strdup(note->str));
+  if (shifts->len > 0)
+    note(assignment, "%s", shifts->str);
 }
 
 void berth_families_pci_note_numbers(const BerthAssignment *assignment) {
@@ -254,6 +319,7 @@ void berth_families_pci_note_numbers(const BerthAssignment *assignment) {
   if (record != NULL)
     note_shifts(assignment, record, &after);
   note_unseen(assignment, &after);
+  note_reserves(assignment, &after);
   note_unseen_devices(assignment, &after);
   note_many(assignment, &after);
 }

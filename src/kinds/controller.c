@@ -6,6 +6,7 @@ static const BerthMap pci_map[] = {
     {"target/@port", "port", BERTH_MAP_NUMBER},
     {"target/@chassis", "chassis", BERTH_MAP_NUMBER},
     {"target/@busNr", "bus_nr", BERTH_MAP_NUMBER},
+    {"target/@busReserve", "bus-reserve", BERTH_MAP_NUMBER},
     {"target/@hotplug", "hotplug", BERTH_MAP_SWITCH},
     {"target/node", "numa_node", BERTH_MAP_NUMBER},
     {NULL},
