@@ -33,9 +33,12 @@ static const BerthElement elements[BERTH_N_ELEMENTS] = {
 
 static const BerthKind on_pci = {.variant = "any", .address = BERTH_ADDRESS_PCI};
 static const BerthKind on_drive = {.variant = "any", .address = BERTH_ADDRESS_DRIVE};
+static const BerthKind on_usb = {.variant = "any", .address = BERTH_ADDRESS_USB};
 
 static const BerthKind *classify(const BerthDevice *device) {
   g_autofree char *text = variant(device);
+  if (device->element->id == BERTH_HUB || strcmp(text, "stick") == 0)
+    return &on_usb;
   return strcmp(text, "sata") == 0 || strcmp(text, "scsi") == 0 ? &on_drive : &on_pci;
 }
 
@@ -44,8 +47,10 @@ static gboolean fits(const BerthInventory *inventory, const BerthDevice *device,
   return address->value[BERTH_PCI_SLOT] < 16 || strcmp(text, "big") == 0;
 }
 
-static const BerthFamily families[] = {
-    {.type = BERTH_ADDRESS_PCI, .fits = fits}, {.type = BERTH_ADDRESS_DRIVE}, {.type = BERTH_ADDRESS_NONE}};
+static const BerthFamily families[] = {{.type = BERTH_ADDRESS_PCI, .fits = fits},
+                                       {.type = BERTH_ADDRESS_DRIVE},
+                                       {.type = BERTH_ADDRESS_USB},
+                                       {.type = BERTH_ADDRESS_NONE}};
 static const BerthTables tables = {elements, classify, families};
 
 static BerthInventory *read_toy(const BerthXmlDocument *document) {
@@ -509,7 +514,7 @@ static void test_companions_share_a_key(void) {
   g_assert_cmpuint(fourth.inventory->devices->len, ==, 3); /* no companion of what the document has replaced */
 }
 
-#define STICK(rest) "<rng model='small'><alias name='ua-stick'/>" rest "</rng>"
+#define STICK(rest) "<rng model='stick'><alias name='ua-stick'/>" rest "</rng>"
 
 /* A hub that has gone from the document is still what another's port hangs from. */
 static void test_hub_stays_while_used(void) {

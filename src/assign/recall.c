@@ -82,9 +82,14 @@ static char *place_of(const BerthDevice *device) {
   return berth_model_record_place(&device->address, variant);
 }
 
-static gboolean fits(const BerthRecall *recall, const BerthDevice *device, const BerthAddress *address) {
+/* A record can have been edited, or come from a document with an address that its device could not use. */
+static gboolean is_of_family(const BerthRecall *recall, const BerthDevice *device, const BerthAddress *address) {
   const BerthKind *kind = recall->tables->classify(device);
-  if (kind != NULL && kind->address != address->type)
+  return kind == NULL || kind->address == address->type;
+}
+
+static gboolean fits(const BerthRecall *recall, const BerthDevice *device, const BerthAddress *address) {
+  if (!is_of_family(recall, device, address))
     return FALSE;
   for (const BerthFamily *family = recall->tables->families; family->type != BERTH_ADDRESS_NONE; family++)
     if (family->type == address->type)
@@ -298,7 +303,8 @@ static gboolean give_place(BerthRecall *recall, BerthDevice *device, const Berth
   KindChange change = kind_change(device, entry);
   if (!keeps_to_written(device, &entry->address))
     return TRUE;
-  if ((change == KIND_CHANGED || host_changed(recall, entry)) && !fits(recall, device, &entry->address)) {
+  gboolean changed = change == KIND_CHANGED || host_changed(recall, entry);
+  if (changed ? !fits(recall, device, &entry->address) : !is_of_family(recall, device, &entry->address)) {
     g_autofree char *name = berth_model_device_name(device);
     note(recall, "%s moves: it does not fit its recorded place %s any more", name, text);
     return TRUE;
