@@ -105,6 +105,9 @@ static gboolean tells_of_new_bus(const BerthPlan *plan, const BerthDevice *devic
 static char *compare(const Stage *first, const Stage *second, const BerthDevice *was, const BerthDevice *is) {
   if (was->address.type == BERTH_ADDRESS_NONE || was->address.given == 0)
     return NULL;
+  /* An address of a family that is not its kind's holds only while it is written. */
+  if (is->kind != NULL && is->kind->address != was->address.type)
+    return NULL;
   gboolean stays = was->address.type == is->address.type && berth_model_address_equal(&was->address, &is->address);
   if (stays && (was->guest_bus == is->guest_bus || tells_of_new_bus(second->plan, is)))
     return NULL;
