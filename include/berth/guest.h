@@ -49,10 +49,11 @@ BERTH_API gboolean berth_undefine(Berth *berth, const char *guest, guint flags, 
 /** BerthGuestInfo: strings owned by it. */
 typedef struct {
   char *name, *uuid, *machine;
-  char *state;        /* "shut off", "running", "paused", "crashed" (virsh's words) */
-  char *since;        /* ISO 8601: when it got into that state, or was defined */
-  guint revision;     /* of the newest definition, from 1 */
-  gint64 pid;         /* of QEMU; 0: not running */
+  char *state;    /* "shut off", "running", "paused", "pmsuspended", "crashed" (virsh's words) */
+  char *reason;   /* why: "booted", "unpaused", "user", "shutdown", "destroyed", "panicked", how QEMU crashed … or "unknown" */
+  char *since;    /* ISO 8601: when it got into that state, or was defined */
+  guint revision; /* of the newest definition, from 1 */
+  gint64 pid;     /* of QEMU; 0: not running */
   gboolean autostart; /* systemd starts it with the host */
   /* Of what runs, else of the newest definition; berth_info() only: */
   guint cpus;
@@ -101,11 +102,20 @@ typedef enum { BERTH_RUN_PAUSED = 1 << 0 } BerthRunFlags;
  * @ready: file descriptor that gets one line, "ok" or the error's message with its code in front, once the guest runs; -1: none
  *
  * Starts QEMU, verifies every place before the first vCPU runs, and supervises the guest until it ends. Returns TRUE when it ended
- * by itself, by berth_destroy(), or because this process was sent SIGINT, SIGTERM or SIGHUP, which are caught meanwhile. The
- * process that calls this is QEMU's parent. Errors: BERTH_ERROR_DRIFT when a device is not where it is recorded (nothing is left
- * running), BERTH_ERROR_BUSY.
+ * by itself, by berth_destroy(), or because this process was sent SIGINT, SIGTERM or SIGHUP, which are caught meanwhile (by this
+ * thread: others must block them). The process that calls this is QEMU's parent. Errors: BERTH_ERROR_DRIFT when a device is not
+ * where it is recorded (nothing is left running), BERTH_ERROR_BUSY.
  */
 BERTH_API gboolean berth_run(Berth *berth, const char *guest, guint flags, int ready, GError **error);
+/**
+ * berth_adopt:
+ * @ready: as for berth_run()
+ *
+ * Supervises a guest that runs but has lost its supervisor, until it ends: what happened meanwhile is found out by asking QEMU.
+ * Other functions that look at such a guest start this in a process of its own. Errors: BERTH_ERROR_USAGE (it does not run),
+ * BERTH_ERROR_BUSY (it has a supervisor).
+ */
+BERTH_API gboolean berth_adopt(Berth *berth, const char *guest, int ready, GError **error);
 /** berth_start: berth_run() in a supervisor of its own; returns when the guest runs. */
 BERTH_API gboolean berth_start(Berth *berth, const char *guest, guint flags, GError **error);
 typedef enum { BERTH_DESTROY_GRACEFUL = 1 << 0 } BerthDestroyFlags;

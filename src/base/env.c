@@ -87,6 +87,10 @@ void berth_env_set_self(BerthEnv *env, const char *path) {
   env->self = g_strdup(path);
 }
 
+void berth_env_set_anew(BerthEnv *env, gboolean anew) {
+  env->anew = anew;
+}
+
 char *berth_base_env_timestamp(const BerthEnv *env) {
   gint64 seconds = env->now(env->now_data) / G_USEC_PER_SEC;
   g_autoptr(GDateTime) when = g_date_time_new_from_unix_utc(seconds);

@@ -12,6 +12,7 @@ struct BerthEnv {
   char *root;      /* whose systemd units autostart is about; "/" */
   char *notify;    /* systemd's socket for what a supervisor has to tell; NULL: none */
   char *self;
+  gboolean anew; /* this process may become another program */
   gint64 (*now)(gpointer data);
   gpointer now_data;
 };

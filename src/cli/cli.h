@@ -132,6 +132,11 @@ void cli_move_progress(guint percent, gpointer data);
 /* What messages call the file @path. (transfer none) */
 const char *cli_file_name(const char *path);
 
+/* --ready-fd of the verbs that stay with a guest. */
+#define CLI_READY_HELP "Write a line to this descriptor once all is well, or why not"
+/* Makes sure that the descriptor (-1: none) is open, and that QEMU does not inherit it. Errors: USAGE. */
+gboolean cli_check_ready(int ready, GError **error);
+
 /* A table of BerthRow. */
 typedef enum { CLI_ROWS_PLAN, CLI_ROWS_DEVICES, CLI_ROWS_REHEARSAL } CliRowsView;
 gboolean cli_print_rows(const GPtrArray *rows, CliRowsView view, gboolean json, GError **error);

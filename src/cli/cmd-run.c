@@ -1,16 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "verbs.h"
 
-#include <fcntl.h>
 #include <signal.h>
-
-/* The descriptor is this command's promise to whoever started it; QEMU must not hold it open. */
-static gboolean check_ready(int ready, GError **error) {
-  if (ready < 0 || fcntl(ready, F_SETFD, FD_CLOEXEC) == 0)
-    return TRUE;
-  g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE, "--ready-fd %d: is not open", ready);
-  return FALSE;
-}
 
 /* Only who migrates says which guest it is. */
 static gboolean check_words(GStrv names, const char *restore, const char *incoming, const char *xml, GError **error) {
@@ -37,11 +28,11 @@ gboolean cli_cmd_run(Cli *cli, GStrv words, GError **error) {
       {"incoming", 0, 0, G_OPTION_ARG_STRING, &incoming, "Wait at URI (unix:PATH, tcp:HOST:PORT) for it to be migrated here",
        "URI"},
       {"xml", 0, 0, G_OPTION_ARG_FILENAME, &xml, "With the domain in FILE instead of its own", "FILE"},
-      {"ready-fd", 0, 0, G_OPTION_ARG_INT, &ready, "Write a line to this descriptor once the guest runs, or why not", "N"},
+      {"ready-fd", 0, 0, G_OPTION_ARG_INT, &ready, CLI_READY_HELP, "N"},
       {0},
   };
   g_auto(GStrv) names = cli_parse(cli, words, entries, 0, 1, error);
-  if (names == NULL || !check_ready(ready, error) || !check_words(names, restore, incoming, xml, error))
+  if (names == NULL || !cli_check_ready(ready, error) || !check_words(names, restore, incoming, xml, error))
     return FALSE;
   /* A guest does not end because nobody reads what is said about it. */
   signal(SIGPIPE, SIG_IGN);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 Berth *cli_open(Cli *cli, GError **error) {
@@ -127,4 +128,12 @@ gboolean cli_plan(Cli *cli, const CliPlanWish *wish, CliPlan *plan, GError **err
     return FALSE;
   plan->plan = berth_plan_new(plan->domain, &options, error);
   return plan->plan != NULL;
+}
+
+/* The descriptor is this command's promise to whoever started it; QEMU must not hold it open. */
+gboolean cli_check_ready(int ready, GError **error) {
+  if (ready < 0 || fcntl(ready, F_SETFD, FD_CLOEXEC) == 0)
+    return TRUE;
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE, "--ready-fd %d: is not open", ready);
+  return FALSE;
 }

@@ -36,6 +36,7 @@ const CliVerb cli_verbs[] = {
     {"start", LIFE, "GUEST [--paused] [--qemu-user USER]", "Start a guest", cli_cmd_start},
     {"run", LIFE, "GUEST [--paused] [--qemu-user USER] [--restore FILE | --incoming URI] [--xml FILE]",
      "Start a guest and stay with it until it ends", cli_cmd_run},
+    {"adopt", LIFE, "GUEST", "Stay with a running guest that has lost its supervisor", cli_cmd_adopt},
     {"shutdown", LIFE, "GUEST [--timeout SECONDS] [--mode acpi]", "Ask a guest to power down", cli_cmd_shutdown},
     {"reboot", LIFE, "GUEST [--mode acpi]", "Ask a guest to power down, and reset it then", cli_cmd_reboot},
     {"reset", LIFE, "GUEST", "Press a guest's reset button", cli_cmd_reset},
@@ -44,7 +45,7 @@ const CliVerb cli_verbs[] = {
     {"destroy", LIFE, "GUEST [--graceful]", "End a guest at once", cli_cmd_destroy},
     {"console", LIFE, "GUEST [--devname ALIAS] [--force]", "Talk to a guest over its console", cli_cmd_console},
     {"ttyconsole", LIFE, "GUEST", "Print the terminal that a guest's console is", cli_cmd_ttyconsole},
-    {"domstate", LIFE, "GUEST", "Tell whether a guest runs", cli_cmd_domstate},
+    {"domstate", LIFE, "GUEST [--reason]", "Tell whether a guest runs", cli_cmd_domstate},
     {"dominfo", LIFE, "GUEST", "Tell what is known about a guest", cli_cmd_dominfo},
     {"domiflist", LIFE, "GUEST [--inactive]", "List a guest's network cards", cli_cmd_domiflist},
     {"domblklist", LIFE, "GUEST [--inactive] [--details]", "List a guest's disks", cli_cmd_domblklist},
@@ -210,6 +211,7 @@ int main(int argc, char **argv) {
   g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
   if (self != NULL)
     berth_env_set_self(env, self);
+  berth_env_set_anew(env, TRUE);
   Cli cli = {.env = env};
   g_auto(GStrv) words = g_strdupv(argv);
   g_autoptr(GError) error = NULL;

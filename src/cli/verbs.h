@@ -17,6 +17,7 @@ gboolean cli_cmd_history(Cli *cli, GStrv words, GError **error);
 gboolean cli_cmd_forget(Cli *cli, GStrv words, GError **error);
 gboolean cli_cmd_start(Cli *cli, GStrv words, GError **error);
 gboolean cli_cmd_run(Cli *cli, GStrv words, GError **error);
+gboolean cli_cmd_adopt(Cli *cli, GStrv words, GError **error);
 gboolean cli_cmd_shutdown(Cli *cli, GStrv words, GError **error);
 gboolean cli_cmd_reboot(Cli *cli, GStrv words, GError **error);
 gboolean cli_cmd_reset(Cli *cli, GStrv words, GError **error);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "guest/control.h"
 
+#define RESTART_TRIES 100
+#define RESTART_STEP_US 20000ul
+
 char *berth_guest_status(BerthQmp *qmp, GError **error) {
   g_autoptr(JsonNode) answer = berth_qmp_execute(qmp, "query-status", NULL, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
   if (answer == NULL)
@@ -29,10 +32,40 @@ gboolean berth_guest_reset(BerthQmp *qmp, GError **error) {
   return tell(qmp, "system_reset", error);
 }
 
-gboolean berth_guest_keep_on_shutdown(BerthQmp *qmp, gboolean keep, GError **error) {
+static gboolean set_action(BerthQmp *qmp, const char *what, const char *action, GError **error) {
   g_autoptr(JsonObject) arguments = json_object_new();
-  json_object_set_string_member(arguments, "shutdown", keep ? "pause" : "poweroff");
+  json_object_set_string_member(arguments, what, action);
   g_autoptr(JsonNode) answer = berth_qmp_execute(qmp, "set-action", arguments, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
+  return answer != NULL;
+}
+
+gboolean berth_guest_keep_on_shutdown(BerthQmp *qmp, gboolean keep, GError **error) {
+  return set_action(qmp, "shutdown", keep ? "pause" : "poweroff", error);
+}
+
+/* QEMU decides what a reset means when it is asked for, carries it out a moment later, and does not go on before that. */
+gboolean berth_guest_restart(BerthQmp *qmp, gboolean reset_ends, GError **error) {
+  g_autoptr(GError) failure = NULL;
+  if ((reset_ends && !set_action(qmp, "reboot", "reset", error)) || !berth_guest_reset(qmp, error) ||
+      (reset_ends && !set_action(qmp, "reboot", "shutdown", error)))
+    return FALSE;
+  for (guint tries = 0; tries < RESTART_TRIES; tries++) {
+    g_clear_error(&failure);
+    if (berth_guest_cont(qmp, &failure))
+      return TRUE;
+    g_usleep(RESTART_STEP_US);
+  }
+  g_propagate_error(error, g_steal_pointer(&failure));
+  return FALSE;
+}
+
+gboolean berth_guest_dump(BerthQmp *qmp, const char *path, GError **error) {
+  g_autoptr(JsonObject) arguments = json_object_new();
+  g_autofree char *protocol = g_strconcat("file:", path, NULL);
+  json_object_set_boolean_member(arguments, "paging", FALSE);
+  json_object_set_boolean_member(arguments, "detach", TRUE);
+  json_object_set_string_member(arguments, "protocol", protocol);
+  g_autoptr(JsonNode) answer = berth_qmp_execute(qmp, "dump-guest-memory", arguments, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
   return answer != NULL;
 }
 

@@ -12,12 +12,14 @@
 
 #include "base/file.h"
 #include "emit/emit.h"
+#include "guest/control.h"
 #include "guest/prepare.h"
 
 #define MAX_WORDS 10
 #define POLL_MS 10
 /* How long a QEMU that closed its monitor may take to end, so that its own words can be told. */
 #define FAREWELL_MS 2000
+#define UNRECORDED_MS 5000
 #define HELPERS_MS 10000
 
 char *berth_guest_events_path(const char *run_dir) {
@@ -319,4 +321,27 @@ BerthProcess *berth_guest_launch_arguments(const char *const *argv, const BerthL
 BerthProcess *berth_guest_launch(const BerthQemu *qemu, const BerthLaunch *launch, BerthQmp **events, GError **error) {
   g_auto(GStrv) argv = berth_guest_arguments(qemu, launch->run_dir, error);
   return argv != NULL ? launch_all((const char *const *)argv, qemu, launch, events, error) : NULL;
+}
+
+/* --- what a killed supervisor has left --------------------------------------------------------------------------------- */
+
+static gboolean has_never_run(BerthQmp *control) {
+  g_autofree char *status = berth_guest_status(control, NULL);
+  return g_strcmp0(status, "prelaunch") == 0 || g_strcmp0(status, "inmigrate") == 0;
+}
+
+gboolean berth_guest_end_unrecorded(const char *run_dir, GError **error) {
+  g_autofree char *path = berth_guest_control_path(run_dir);
+  gint64 pid = berth_host_socket_peer(path);
+  g_autoptr(BerthProcess) qemu = pid != 0 ? berth_host_process_open(pid, berth_host_process_start_time(pid), NULL) : NULL;
+  g_autoptr(BerthQmp) control = qemu != NULL ? berth_qmp_connect(path, UNRECORDED_MS, NULL) : NULL;
+  if (qemu != NULL && berth_host_process_alive(qemu) && (control == NULL || !has_never_run(control))) {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_BUSY, "%s: a QEMU that is not recorded uses this folder: process %" G_GINT64_FORMAT,
+                run_dir, pid);
+    return FALSE;
+  }
+  if (qemu != NULL && !berth_host_process_end(qemu, error))
+    return FALSE;
+  berth_guest_clean(run_dir);
+  return TRUE;
 }

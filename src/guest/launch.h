@@ -48,6 +48,10 @@ BerthProcess *berth_guest_launch_arguments(const char *const *argv, const BerthL
 /* Removes the monitors, the log and, if it is empty then, the folder. Missing ones are no error. Call it once QEMU has ended. */
 void berth_guest_clean(const char *run_dir);
 
+/* Ends a QEMU that was launched in @run_dir and never ran, for who launched it was killed before it could be recorded; removes what
+ * it left. There may be none. Errors: BUSY: it has run, so that it is not for this function to end it. */
+gboolean berth_guest_end_unrecorded(const char *run_dir, GError **error);
+
 /* Empties the log if it has outgrown BERTH_GUEST_LOG_MAX_BYTES: for the supervisor to call now and then. */
 void berth_guest_bound_log(const char *run_dir);
 

@@ -7,7 +7,9 @@
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -52,6 +54,31 @@ guint64 berth_host_process_cpu_time(gint64 pid) {
     return 0;
   /* utime and stime, fields 14 and 15. */
   return (g_ascii_strtoull(fields[12], NULL, 10) + g_ascii_strtoull(fields[13], NULL, 10)) * 1000 / (guint64)ticks;
+}
+
+static gboolean is_own_child(gint64 pid) {
+  g_auto(GStrv) fields = stat_of(pid);
+  return fields != NULL && g_ascii_strtoll(fields[2], NULL, 10) == getpid();
+}
+
+gint64 berth_host_socket_peer(const char *path) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  struct ucred peer = {0};
+  socklen_t size = sizeof peer;
+  if (g_strlcpy(address.sun_path, path, sizeof address.sun_path) >= sizeof address.sun_path)
+    return 0;
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0)
+    return 0;
+  if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+    peer.pid = 0;
+  close(fd);
+  return peer.pid;
+}
+
+char *berth_host_boot_id(void) {
+  char *id = NULL;
+  return g_file_get_contents("/proc/sys/kernel/random/boot_id", &id, NULL, NULL) ? g_strstrip(id) : g_strdup("");
 }
 
 static BerthProcess *process_new(gint64 pid, int pidfd, guint64 start_time) {
@@ -111,6 +138,8 @@ static int spawn_program(const char *program, const BerthSpawn *spawn, pid_t *pi
   redirect(&actions, spawn->in, STDIN_FILENO, O_RDONLY);
   redirect(&actions, spawn->out, STDOUT_FILENO, O_WRONLY);
   redirect(&actions, spawn->err, STDERR_FILENO, O_WRONLY);
+  if (!spawn->inherit)
+    posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
   reset_signals(&attributes, spawn->session);
   g_auto(GStrv) environment = environment_of(spawn);
   int failure = posix_spawn(pid, program, &actions, &attributes, (char *const *)spawn->argv, environment);
@@ -163,8 +192,15 @@ static gboolean poll_end(int pidfd, int timeout_ms) {
 BerthProcess *berth_host_process_open(gint64 pid, guint64 start_time, GError **error) {
   int pidfd = pid > 0 && pid <= G_MAXINT32 ? open_pidfd(pid) : -1;
   /* The pidfd came first: if the start time is right, the process it holds is the right one. */
-  if (pidfd >= 0 && berth_host_process_start_time(pid) == start_time && !poll_end(pidfd, 0))
-    return process_new(pid, pidfd, start_time);
+  if (pidfd >= 0 && berth_host_process_start_time(pid) == start_time) {
+    gboolean child = is_own_child(pid);
+    if (child || !poll_end(pidfd, 0)) {
+      BerthProcess *process = process_new(pid, pidfd, start_time);
+      process->child = child;
+      process->leader = child && getpgid((pid_t)pid) == (pid_t)pid;
+      return process;
+    }
+  }
   g_set_error(error, BERTH_ERROR, BERTH_ERROR_NOT_FOUND, "process %" G_GINT64_FORMAT ": has ended", pid);
   if (pidfd >= 0)
     close(pidfd);

@@ -14,11 +14,12 @@ typedef struct {
   int status;         /* as of waitpid(2); -1: not known (not ended, or not a child) */
 } BerthProcess;
 
-/* What spawn needs. Descriptors are borrowed; -1 is /dev/null. Nothing else is inherited but what lacks FD_CLOEXEC. */
+/* What spawn needs. Descriptors are borrowed; -1 is /dev/null. */
 typedef struct {
   const char *const *argv;      /* argv[0] is an absolute path, or a name looked up in PATH */
   const GPtrArray *environment; /* char *: "NAME=VALUE" besides or instead of this process's own; NULL: none */
   int in, out, err;
+  gboolean inherit; /* other descriptors that lack FD_CLOEXEC, too, which this process may have been given itself */
   gboolean session; /* in a session of its own: the terminal's Ctrl-C and hang-up do not reach it */
 } BerthSpawn;
 
@@ -29,14 +30,19 @@ typedef struct {
 BerthProcess *berth_host_process_spawn(const BerthSpawn *spawn, GError **error);
 
 /*
- * Takes hold of a process that may be another's child. Errors: NOT_FOUND: it has ended (a zombie has), or its start time is
- * another: the pid was given to somebody else.
+ * Takes hold of a process that may be another's child. Errors: NOT_FOUND: it has ended (a zombie has, unless it is this process's
+ * own child: then wait tells how it ended), or its start time is another: the pid was given to somebody else.
  */
 BerthProcess *berth_host_process_open(gint64 pid, guint64 start_time, GError **error);
 /* When the process @pid started, as BerthProcess.start_time; 0: there is no such process. */
 guint64 berth_host_process_start_time(gint64 pid);
 /* What it has used of the processors so far, in milliseconds; 0: there is no such process. */
 guint64 berth_host_process_cpu_time(gint64 pid);
+/* The process that listens on the unix socket @path; 0: there is none. */
+gint64 berth_host_socket_peer(const char *path);
+/* What tells one boot of the host from the next: pids and start times begin anew with each. "" if it cannot be told.
+ * (transfer full) */
+char *berth_host_boot_id(void);
 void berth_host_process_free(BerthProcess *process);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthProcess, berth_host_process_free)
 

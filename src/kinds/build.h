@@ -206,13 +206,14 @@ void berth_kinds_helper(BerthBuild *build, const BerthDevice *device, const char
 void berth_kinds_global(BerthBuild *build, const char *name, const char *value);
 
 /* ---- the guest itself ---- */
-gboolean berth_kinds_build_machine(BerthBuild *build, GError **error); /* machine.c: name … memory, vcpus, boot */
-gboolean berth_kinds_build_cpu(BerthBuild *build, GError **error);     /* cpu.c */
-char *berth_kinds_cpu_model(const BerthBuild *build);                  /* the model that -cpu names (transfer full) */
-gboolean berth_kinds_build_vcpus(BerthBuild *build, GError **error);   /* vcpus.c: -smp, vCPUs that are plugged in */
-gboolean berth_kinds_build_threads(BerthBuild *build, GError **error); /* I/O threads */
-gboolean berth_kinds_build_clock(BerthBuild *build, GError **error);   /* clock.c */
-gboolean berth_kinds_build_display(BerthBuild *build, GError **error); /* graphics.c: that there is none */
+gboolean berth_kinds_build_machine(BerthBuild *build, GError **error);   /* machine.c: name … memory, vcpus, boot */
+gboolean berth_kinds_build_cpu(BerthBuild *build, GError **error);       /* cpu.c */
+char *berth_kinds_cpu_model(const BerthBuild *build);                    /* the model that -cpu names (transfer full) */
+gboolean berth_kinds_build_vcpus(BerthBuild *build, GError **error);     /* vcpus.c: -smp, vCPUs that are plugged in */
+gboolean berth_kinds_build_threads(BerthBuild *build, GError **error);   /* I/O threads */
+gboolean berth_kinds_build_clock(BerthBuild *build, GError **error);     /* clock.c */
+gboolean berth_kinds_build_lifecycle(BerthBuild *build, GError **error); /* lifecycle.c: -action */
+gboolean berth_kinds_build_display(BerthBuild *build, GError **error);   /* graphics.c: that there is none */
 
 /* Where a display listens: *@address stays NULL where the document says nothing. (transfer none) Errors: UNSUPPORTED (more than one
  * place). */

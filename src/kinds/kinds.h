@@ -38,6 +38,19 @@ typedef enum { BERTH_KINDS_MEDIUM = 1 << 0, BERTH_KINDS_LINK = 1 << 1, BERTH_KIN
 char *berth_kinds_changes(const BerthDevice *before, const BerthQemu *from, const BerthDevice *after, const BerthQemu *to,
                           guint *changes);
 
+/* lifecycle.c: what is done when the guest does something by itself. */
+typedef enum { BERTH_GUEST_POWEROFF, BERTH_GUEST_REBOOT, BERTH_GUEST_CRASH } BerthGuestEvent;
+typedef struct {
+  const char *name; /* libvirt's word */
+  gboolean dump;    /* the guest's memory is written to a file first */
+  gboolean end;     /* QEMU ends … */
+  gboolean again;   /* … or the guest is started anew; neither: it stays as it is, stopped */
+} BerthReaction;
+/* Whether QEMU is told to wait for the supervisor when it would end, because the guest may have to be kept. */
+gboolean berth_kinds_waits_on_shutdown(const BerthXmlDocument *document);
+/* What @document, which can be started, says. (transfer none) */
+const BerthReaction *berth_kinds_reaction(const BerthXmlDocument *document, BerthGuestEvent event);
+
 /* Why @device can be neither plugged into a running guest nor unplugged, whatever its place is; NULL: it can. (transfer none) */
 const char *berth_kinds_immovable(const BerthDevice *device);
 /* The same wherever it would be. */

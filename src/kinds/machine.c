@@ -211,7 +211,7 @@ gboolean berth_kinds_build_machine(BerthBuild *build, GError **error) {
          berth_kinds_go_on(build, berth_kinds_build_memory(build, machine, error), error) &&
          berth_kinds_go_on(build, berth_kinds_build_vcpus(build, error), error) &&
          berth_kinds_go_on(build, berth_kinds_build_threads(build, error), error) &&
-         (build->forgiven != NULL || berth_kinds_build_clock(build, error)) &&
+         (build->forgiven != NULL || (berth_kinds_build_clock(build, error) && berth_kinds_build_lifecycle(build, error))) &&
          berth_kinds_go_on(build, add_boot(build, error), error) && add_chipset(build, error) &&
          (build->forgiven != NULL || berth_kinds_build_firmware(build, machine, error)) &&
          berth_kinds_go_on(build, berth_kinds_build_audio(build, error), error) && berth_kinds_build_display(build, error);

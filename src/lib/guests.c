@@ -27,21 +27,22 @@ void berth_guest_info_free(BerthGuestInfo *info) {
   g_free(info->uuid);
   g_free(info->machine);
   g_free(info->state);
+  g_free(info->reason);
   g_free(info->since);
   g_free(info);
 }
 
 static BerthGuestInfo *info_of(const Berth *berth, const BerthStoreGuest *guest) {
-  g_autoptr(BerthProcess) qemu = berth_lib_run_process(&guest->run);
   BerthGuestInfo *info = g_new0(BerthGuestInfo, 1);
   info->name = g_strdup(guest->name);
   info->uuid = g_strdup(guest->uuid);
   info->machine = g_strdup(guest->machine);
-  info->state = berth_lib_state(berth, guest);
+  info->state = g_strdup(guest->run.state != NULL ? guest->run.state : "shut off");
+  info->reason = g_strdup(guest->run.reason != NULL && *guest->run.reason != '\0' ? guest->run.reason : "unknown");
   info->since = g_strdup(guest->run.since != NULL ? guest->run.since : guest->defined);
   info->autostart = berth_lib_autostart_is_on(berth->env, guest->uuid);
   info->revision = guest->revision;
-  info->pid = qemu != NULL ? qemu->pid : 0;
+  info->pid = g_str_equal(info->state, "shut off") ? 0 : guest->run.pid;
   return info;
 }
 
@@ -50,8 +51,10 @@ GPtrArray *berth_list(Berth *berth, GError **error) {
   if (guests == NULL)
     return NULL;
   GPtrArray *infos = g_ptr_array_new_with_free_func((GDestroyNotify)berth_guest_info_free);
-  for (guint i = 0; i < guests->len; i++)
+  for (guint i = 0; i < guests->len; i++) {
+    berth_lib_look(berth, (BerthStoreGuest **)&guests->pdata[i]);
     g_ptr_array_add(infos, info_of(berth, g_ptr_array_index(guests, i)));
+  }
   return infos;
 }
 
@@ -64,6 +67,8 @@ static guint cpus_of(const BerthXmlDocument *document) {
 
 BerthGuestInfo *berth_info(Berth *berth, const char *guest, GError **error) {
   g_autoptr(BerthStoreGuest) found = berth_store_guest(berth->store, guest, error);
+  if (found != NULL)
+    berth_lib_look(berth, &found);
   g_autoptr(BerthXmlDocument) document = found != NULL ? berth_lib_document_of(berth, found, FALSE, error) : NULL;
   if (document == NULL)
     return NULL;
@@ -110,7 +115,7 @@ gboolean berth_undefine(Berth *berth, const char *guest, guint flags, GError **e
   if (!berth_lib_nvram_find(berth, found, &nvram, error) || !berth_lib_nvram_check(found, nvram, flags, error))
     return FALSE;
   /* A guest that is not there any more cannot be started: a link that stays would fail with each start of the host. */
-  if (!berth_lib_settle(berth, found, NULL, error) || !berth_lib_autostart_set(berth->env, found->uuid, FALSE, error))
+  if (!berth_lib_settle(berth, found, NULL, NULL, error) || !berth_lib_autostart_set(berth->env, found->uuid, FALSE, error))
     return FALSE;
   g_autoptr(BerthStoreWrite) write = berth_store_write_begin(berth->store, error);
   if (write == NULL || !berth_store_write_remove(write, found->uuid, error) ||

@@ -118,7 +118,7 @@ void berth_lib_leave_undo(BerthLibLeave *leave, GError **error) {
   close_streams(leave);
   if (berth_guest_move_undo(leave->live.control, leave->ran, &failure) &&
       berth_lib_record_state(leave->live.berth, leave->live.guest->uuid, &leave->live.guest->run, leave->ran ? "running" : "paused",
-                             &failure))
+                             leave->ran ? "unpaused" : "user", &failure))
     g_prefix_error(error, "guest '%s' %s: ", name, leave->ran ? "runs on" : "is still paused");
   else
     g_prefix_error(error, "guest '%s' is there, but could not be told to run on (%s): ", name, failure->message);
@@ -129,5 +129,6 @@ gboolean berth_lib_leave_end(BerthLibLeave *leave, GError **error) {
   if (!(berth_guest_quit(leave->live.control, NULL) && berth_host_process_wait(leave->qemu, QUIT_MS, NULL)) &&
       !berth_host_process_end(leave->qemu, error))
     return FALSE;
-  return berth_lib_settle(leave->live.berth, leave->live.guest, "shut off", error);
+  return berth_lib_settle(leave->live.berth, leave->live.guest, "shut off", leave->reason != NULL ? leave->reason : "migrated",
+                          error);
 }

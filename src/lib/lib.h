@@ -62,17 +62,30 @@ BerthStoreGuest *berth_lib_running_guest(Berth *berth, const char *guest, BerthL
 char *berth_lib_run_dir(const BerthEnv *env, const char *uuid);
 /* QEMU, if it is still there; NULL without error otherwise. */
 BerthProcess *berth_lib_run_process(const BerthStoreRun *run);
-/* virsh's word for the guest as it is now. Takes the guest's lock when only QEMU can tell. (transfer full) */
-char *berth_lib_state(const Berth *berth, const BerthStoreGuest *guest);
-/* virsh's word for QEMU's run state. (transfer none) */
-const char *berth_lib_state_word(const char *status);
+/* Whether the supervisor that is recorded is still there. */
+gboolean berth_lib_supervisor_lives(const BerthStoreRun *run);
+/* Brings *@guest up to date with what is really there: for whoever only looks. A running guest without supervisor gets a new one; a
+ * run that nobody is left to record is settled, if nobody else is at work on the guest; a QEMU that nobody knows is ended. */
+void berth_lib_look(Berth *berth, BerthStoreGuest **guest);
+/* virsh's words for QEMU's run state (QMP reference: RunState). (transfer none) */
+void berth_lib_state_of(const char *status, const char **state, const char **reason);
 /* Under the lock, once QEMU is gone: waits until a supervisor that is still there has recorded it, at most ten seconds, then
- * records
- * @state itself unless the supervisor has, and removes what the run left. @state NULL: what the supervisor says, else "shut off".
- */
-gboolean berth_lib_settle(Berth *berth, BerthStoreGuest *guest, const char *state, GError **error);
-/* Records a new state if @run is still what runs; an end ("shut off", "crashed") removes its files first. */
-gboolean berth_lib_record_state(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *state, GError **error);
+ * records @state and @reason itself unless the supervisor has, and removes what the run left. @state NULL: what the supervisor
+ * says, else "shut off". */
+gboolean berth_lib_settle(Berth *berth, BerthStoreGuest *guest, const char *state, const char *reason, GError **error);
+/* Records a new state if @run is still what runs; if QEMU has ended ("shut off", "crashed"), its files are removed first. */
+gboolean berth_lib_record_state(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *state, const char *reason,
+                                GError **error);
+
+/* start.c: starts "berth WORDS… --ready-fd N UUID" and waits until it says that all is well. Errors: what it says, FAILED. */
+gboolean berth_lib_supervisor_start(const Berth *berth, const BerthStoreGuest *guest, const char *const *words, GError **error);
+/* This process begins anew as "berth WORDS… UUID". Returns if it cannot. */
+void berth_lib_supervisor_become(const Berth *berth, const char *uuid, const char *const *words);
+/* The other side of berth_lib_supervisor_start(): says to the descriptor @ready (-1: nobody) that all is well (@failure NULL), or
+ * why not, and closes it. */
+void berth_lib_tell(int ready, const GError *failure);
+/* adopt.c: gives a running guest a supervisor if it has none. */
+gboolean berth_lib_adopt(Berth *berth, const BerthStoreGuest *guest, GError **error);
 
 /* summary.c: what runs, else (or @inactive) the newest definition. (transfer full) */
 BerthXmlDocument *berth_lib_document_of(Berth *berth, const BerthStoreGuest *guest, gboolean inactive, GError **error);
@@ -100,20 +113,18 @@ gboolean berth_lib_nvram_find(Berth *berth, const BerthStoreGuest *guest, char *
 gboolean berth_lib_nvram_check(const BerthStoreGuest *guest, const char *path, guint flags, GError **error);
 gboolean berth_lib_nvram_remove(const char *path, guint flags, GError **error);
 
-/* power.c: whether the guest is to be reset, not ended, when it powers down … */
+/* power.c: whether the guest is to be reset, not ended, when it powers down. */
 gboolean berth_lib_reboot_wished(const char *run_dir);
-/* … which it has: QEMU, which stayed, is reset and runs on. */
-gboolean berth_lib_reboot_now(BerthQmp *qmp, const char *run_dir, GError **error);
-/* start.c: starts "berth WORDS… --ready-fd N UUID" and waits until it says that all is well. Errors: what it says, FAILED. */
-gboolean berth_lib_supervisor_start(const Berth *berth, const BerthStoreGuest *guest, const char *const *words, GError **error);
+/* Takes the wish back: QEMU does again what the document says about a guest that powers down. */
+gboolean berth_lib_reboot_forget(BerthQmp *qmp, const BerthStoreRun *run, GError **error);
 
 /* supervise.c. From new on, SIGINT, SIGTERM and SIGHUP wait for run, which ends the guest for them; so none can leave a QEMU behind
- * that nobody has recorded. Free gives the signals back. */
+ * that nobody has recorded. They also wait for the program that this process may become. Free gives the signals back. */
 typedef struct BerthLibWatch BerthLibWatch;
 BerthLibWatch *berth_lib_watch_new(void);
 void berth_lib_watch_free(BerthLibWatch *watch);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthLibWatch, berth_lib_watch_free)
-/* Watches a running QEMU until it ends, and records what happens. */
+/* Watches a running QEMU until it ends, and records what happens. @events: (transfer full) (nullable). */
 gboolean berth_lib_watch_run(BerthLibWatch *watch, Berth *berth, const char *uuid, const BerthStoreRun *run, BerthProcess *qemu,
                              BerthQmp *events, GError **error);
 

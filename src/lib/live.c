@@ -286,10 +286,13 @@ gboolean berth_lib_live_open(BerthLibLive *live, Berth *berth, const char *guest
     return FALSE;
   g_autoptr(BerthProcess) qemu = berth_lib_run_process(&live->guest->run);
   if (qemu == NULL) {
-    if (berth_lib_settle(berth, live->guest, NULL, error))
+    if (berth_lib_settle(berth, live->guest, NULL, NULL, error))
       g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE, "guest '%s': is not running", live->guest->name);
     return FALSE;
   }
+  /* A change goes on without one, too. */
+  if (!berth_lib_supervisor_lives(&live->guest->run))
+    berth_lib_adopt(berth, live->guest, NULL);
   g_autofree char *path = berth_guest_control_path(live->guest->run.run_dir);
   live->control = berth_qmp_connect(path, CONNECT_MS, error);
   if (live->control == NULL || !berth_lib_live_resolve(berth, live->control, live->guest->uuid, FALSE, error) ||

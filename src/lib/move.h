@@ -33,11 +33,12 @@ typedef struct {
   BerthProcess *qemu;
   BerthInterrupt *interrupt;
   BerthManifest *manifest;
-  gboolean ran;   /* its vCPUs ran */
-  char *uri;      /* where QEMU's stream comes out; NULL: nowhere yet */
-  int listener;   /* -1: none */
-  int stream;     /* -1: none */
-  guint64 memory; /* of the guest, in bytes: what progress is measured by */
+  gboolean ran;       /* its vCPUs ran */
+  const char *reason; /* virsh's word for its end, "saved"; NULL: "migrated" */
+  char *uri;          /* where QEMU's stream comes out; NULL: nowhere yet */
+  int listener;       /* -1: none */
+  int stream;         /* -1: none */
+  guint64 memory;     /* of the guest, in bytes: what progress is measured by */
   BerthProgressFunc progress;
   gpointer progress_data;
 } BerthLibLeave;

@@ -10,12 +10,11 @@
 
 #include "guest/control.h"
 #include "guest/launch.h"
+#include "kinds/kinds.h"
 
 #define CONNECT_MS 3000
 #define QUIT_MS 5000
 #define GRACE_MS 15000
-#define STEP_US 10000ul
-#define RESET_STEPS 500
 
 /* A running guest under its lock. */
 typedef struct {
@@ -39,7 +38,7 @@ static gboolean take(Power *power, Berth *berth, const char *guest, GError **err
   if (power->guest == NULL)
     return FALSE;
   power->qemu = berth_lib_run_process(&power->guest->run);
-  if (power->qemu == NULL && berth_lib_settle(berth, power->guest, NULL, error))
+  if (power->qemu == NULL && berth_lib_settle(berth, power->guest, NULL, NULL, error))
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE, "guest '%s': is not running", power->guest->name);
   return power->qemu != NULL;
 }
@@ -49,19 +48,22 @@ static BerthQmp *connect_control(const BerthStoreGuest *guest, GError **error) {
   return berth_qmp_connect(path, CONNECT_MS, error);
 }
 
-/* The same with its monitor. */
+/* The same with its monitor, and with a supervisor, for somebody must see what the guest does next. */
 static gboolean take_control(Power *power, Berth *berth, const char *guest, GError **error) {
   if (!take(power, berth, guest, error))
     return FALSE;
+  if (!berth_lib_supervisor_lives(&power->guest->run))
+    berth_lib_adopt(berth, power->guest, NULL);
   power->control = connect_control(power->guest, error);
   return power->control != NULL;
 }
 
 /* Records what QEMU says it does now, so that the next command need not wait for the supervisor. */
 static gboolean note_state(Berth *berth, const Power *power, GError **error) {
+  const char *state = NULL, *reason = NULL;
   g_autofree char *status = berth_guest_status(power->control, error);
-  return status != NULL &&
-         berth_lib_record_state(berth, power->guest->uuid, &power->guest->run, berth_lib_state_word(status), error);
+  berth_lib_state_of(status, &state, &reason);
+  return status != NULL && berth_lib_record_state(berth, power->guest->uuid, &power->guest->run, state, reason, error);
 }
 
 BerthStoreGuest *berth_lib_running_guest(Berth *berth, const char *guest, BerthLock **lock, BerthQmp **control, GError **error) {
@@ -118,12 +120,12 @@ gboolean berth_lib_reboot_wished(const char *run_dir) {
   return access(path, F_OK) == 0;
 }
 
-/* Takes the wish back: a guest that powers down ends. */
-static gboolean forget(BerthQmp *qmp, const char *run_dir, GError **error) {
-  g_autofree char *path = berth_guest_reboot_path(run_dir);
+gboolean berth_lib_reboot_forget(BerthQmp *qmp, const BerthStoreRun *run, GError **error) {
+  g_autofree char *path = berth_guest_reboot_path(run->run_dir);
   if (g_unlink(path) != 0)
     return TRUE;
-  return berth_guest_keep_on_shutdown(qmp, FALSE, error);
+  g_autoptr(BerthXmlDocument) document = run->document != NULL ? berth_xml_document_parse(run->document, "", NULL) : NULL;
+  return berth_guest_keep_on_shutdown(qmp, document != NULL && berth_kinds_waits_on_shutdown(document), error);
 }
 
 gboolean berth_reboot(Berth *berth, const char *guest, GError **error) {
@@ -133,28 +135,8 @@ gboolean berth_reboot(Berth *berth, const char *guest, GError **error) {
   if (wish(power.guest, error) && berth_guest_keep_on_shutdown(power.control, TRUE, error) &&
       berth_guest_powerdown(power.control, error))
     return TRUE;
-  forget(power.control, power.guest->run.run_dir, NULL);
+  berth_lib_reboot_forget(power.control, &power.guest->run, NULL);
   return FALSE;
-}
-
-/* Waits until QEMU is in @status, or (@not) is not. */
-static gboolean await_status(BerthQmp *qmp, const char *status, gboolean not, GError **error) {
-  for (guint i = 0; i < RESET_STEPS; i++) {
-    g_autofree char *now = berth_guest_status(qmp, error);
-    if (now == NULL)
-      return FALSE;
-    if (g_str_equal(now, status) != not )
-      return TRUE;
-    g_usleep(STEP_US);
-  }
-  g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "QEMU stays %s \"%s\"", not ? "in" : "out of", status);
-  return FALSE;
-}
-
-gboolean berth_lib_reboot_now(BerthQmp *qmp, const char *run_dir, GError **error) {
-  /* The event comes before the vCPUs have stopped, and "cont" is refused until the reset has been done. */
-  return await_status(qmp, "shutdown", FALSE, error) && berth_guest_reset(qmp, error) &&
-         await_status(qmp, "shutdown", TRUE, error) && forget(qmp, run_dir, error) && berth_guest_cont(qmp, error);
 }
 
 /* ---- the end ---- */
@@ -162,7 +144,7 @@ gboolean berth_lib_reboot_now(BerthQmp *qmp, const char *run_dir, GError **error
 gboolean berth_shutdown(Berth *berth, const char *guest, GError **error) {
   g_auto(Power) power = {0};
   /* Who asked for a reboot before wants an end now. */
-  return take_control(&power, berth, guest, error) && forget(power.control, power.guest->run.run_dir, error) &&
+  return take_control(&power, berth, guest, error) && berth_lib_reboot_forget(power.control, &power.guest->run, error) &&
          berth_guest_powerdown(power.control, error);
 }
 
@@ -188,5 +170,5 @@ gboolean berth_destroy(Berth *berth, const char *guest, guint flags, GError **er
     if (!berth_host_process_end(power.qemu, error))
       return FALSE;
   }
-  return berth_lib_settle(berth, power.guest, "shut off", error);
+  return berth_lib_settle(berth, power.guest, "shut off", "destroyed", error);
 }

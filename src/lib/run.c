@@ -109,20 +109,14 @@ static gboolean prepare(Berth *berth, Rise *rise, gboolean detached, GError **er
   return FALSE;
 }
 
-/* A supervisor that was killed between launching QEMU and recording it leaves one that nobody knows; it never ran a vCPU. */
-static void end_unrecorded(const char *run_dir) {
-  g_autofree char *path = berth_guest_control_path(run_dir);
-  g_autoptr(BerthQmp) control = berth_qmp_connect(path, BERTH_GUEST_COMMAND_TIMEOUT_MS, NULL);
-  if (control != NULL)
-    berth_guest_quit(control, NULL);
-  berth_guest_clean(run_dir);
-}
-
 static gboolean launch(Berth *berth, Rise *rise, GError **error) {
   BerthStoreRun *run = &rise->run;
   if (!check_paths(rise->guest, run->run_dir, error))
     return FALSE;
-  end_unrecorded(run->run_dir);
+  if (!berth_guest_end_unrecorded(run->run_dir, error)) {
+    g_prefix_error(error, "guest '%s': ", rise->guest->name);
+    return FALSE;
+  }
   g_autoptr(BerthUser) user = NULL;
   if (!berth_lib_user(berth->env, &user, error) || !berth_lib_owner_give(berth, rise->guest->uuid, user, rise->qemu, error))
     return FALSE;
@@ -134,6 +128,7 @@ static gboolean launch(Berth *berth, Rise *rise, GError **error) {
   }
   run->pid = rise->process->pid;
   run->start_time = rise->process->start_time;
+  run->boot = berth_host_boot_id();
   run->supervisor = getpid();
   run->supervisor_start_time = berth_host_process_start_time(run->supervisor);
   run->revision = rise->revision->number;
@@ -177,8 +172,9 @@ static gboolean verify(Rise *rise, GError **error) {
   return FALSE;
 }
 
-static gboolean record_run(Berth *berth, Rise *rise, const char *state, GError **error) {
-  rise->run.state = g_strdup(state);
+static gboolean record_run(Berth *berth, Rise *rise, gboolean paused, GError **error) {
+  rise->run.state = g_strdup(paused ? "paused" : "running");
+  rise->run.reason = g_strdup(paused ? "user" : "booted");
   rise->run.since = berth_base_env_timestamp(berth->env);
   g_autoptr(BerthStoreWrite) write = berth_store_write_begin(berth->store, error);
   if (write == NULL || (rise->arrival != NULL && !berth_lib_arrival_write(rise->arrival, write, error)))
@@ -197,7 +193,7 @@ static void fall(Berth *berth, Rise *rise) {
   }
   berth_host_process_end(rise->process, NULL);
   if (rise->run.state != NULL)
-    berth_lib_record_state(berth, rise->guest->uuid, &rise->run, "shut off", NULL);
+    berth_lib_record_state(berth, rise->guest->uuid, &rise->run, "shut off", "failed", NULL);
   berth_guest_clean(rise->run.run_dir);
   berth_lib_owner_settle(berth, rise->guest->uuid, NULL);
 }
@@ -223,50 +219,34 @@ static gboolean rise_up(Berth *berth, Rise *rise, const char *guest, guint flags
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_BUSY, "guest '%s': is running already", rise->guest->name);
     return FALSE;
   }
-  if (!berth_lib_settle(berth, rise->guest, NULL, error) || !prepare(berth, rise, detached, error))
+  if (!berth_lib_settle(berth, rise->guest, NULL, NULL, error) || !prepare(berth, rise, detached, error))
     return FALSE;
   gboolean paused = (flags & BERTH_RUN_PAUSED) != 0;
   if (launch(berth, rise, error) && verify(rise, error) && berth_guest_tell(rise->events, rise->qemu, error) &&
       (rise->arrival == NULL || rise->arrival->load(rise->arrival, rise->events, rise->process, rise->run.run_dir, error)) &&
-      record_run(berth, rise, paused ? "paused" : "running", error) && (paused || berth_guest_cont(rise->events, error)))
+      record_run(berth, rise, paused, error) && (paused || berth_guest_cont(rise->events, error)))
     return TRUE;
   fall(berth, rise);
   return FALSE;
 }
 
-/* Whoever waits for it may have gone; that changes nothing for the guest. */
-static void tell(int ready, const GError *failure) {
-  if (ready < 0)
-    return;
-  int code = failure != NULL && failure->domain == BERTH_ERROR ? failure->code : BERTH_ERROR_FAILED;
-  g_autofree char *line = failure == NULL ? g_strdup("ok\n") : g_strdup_printf("%d %s", code, failure->message);
-  if (failure != NULL) {
-    g_autofree char *flat = g_strdelimit(g_steal_pointer(&line), "\n\r", ' ');
-    line = g_strconcat(flat, "\n", NULL);
-  }
-  for (gsize done = 0, size = strlen(line); done < size;) {
-    gssize n = write(ready, line + done, size - done);
-    if (n < 0 && errno != EINTR)
-      break;
-    done += n > 0 ? (gsize)n : 0;
-  }
-  close(ready);
-}
-
 static gboolean run(Berth *berth, const BerthLibArrival *arrival, const char *guest, guint flags, int ready, GError **error) {
+  static const char *const adopt[] = {"adopt", NULL};
   g_auto(Rise) rise = {.arrival = arrival};
   g_autoptr(GError) failure = NULL;
   g_autoptr(BerthLibWatch) watch = berth_lib_watch_new();
   gboolean up = rise_up(berth, &rise, guest, flags, ready >= 0, &failure);
   if (arrival != NULL && arrival->told != NULL)
     arrival->told(arrival, failure);
-  tell(ready, failure);
-  if (up)
-    berth_host_notify(berth->env->notify, "READY=1", NULL);
-  if (up)
-    return berth_lib_watch_run(watch, berth, rise.guest->uuid, &rise.run, rise.process, rise.events, error);
-  g_propagate_error(error, g_steal_pointer(&failure));
-  return FALSE;
+  berth_lib_tell(ready, failure);
+  if (!up) {
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
+  }
+  berth_host_notify(berth->env->notify, "READY=1", NULL);
+  if (berth->env->anew)
+    berth_lib_supervisor_become(berth, rise.guest->uuid, adopt);
+  return berth_lib_watch_run(watch, berth, rise.guest->uuid, &rise.run, rise.process, g_steal_pointer(&rise.events), error);
 }
 
 gboolean berth_run(Berth *berth, const char *guest, guint flags, int ready, GError **error) {

@@ -74,5 +74,6 @@ gboolean berth_save(Berth *berth, const char *guest, const char *file, guint fla
     return FALSE;
   }
   berth_lib_leave_progress(&leave, filling.bytes, TRUE);
+  leave.reason = "saved";
   return berth_lib_leave_end(&leave, error);
 }

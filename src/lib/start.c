@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,7 +11,7 @@
 #define READY_MS 180000
 #define LINE_MAX_BYTES 65536
 
-/* The supervisor must look at the same world as this process. */
+/* The supervisor must look at the same world as this process. @ready -1: nobody waits for it. */
 static GPtrArray *supervisor_command(const BerthEnv *env, const char *uuid, const char *const *words, int ready) {
   GPtrArray *argv = g_ptr_array_new_with_free_func(g_free);
   g_autofree char *below = g_build_filename(env->state_dir, "run", NULL);
@@ -29,11 +30,39 @@ static GPtrArray *supervisor_command(const BerthEnv *env, const char *uuid, cons
   }
   for (; *words != NULL; words++)
     g_ptr_array_add(argv, g_strdup(*words));
-  g_ptr_array_add(argv, g_strdup("--ready-fd"));
-  g_ptr_array_add(argv, g_strdup_printf("%d", ready));
+  if (ready >= 0) {
+    g_ptr_array_add(argv, g_strdup("--ready-fd"));
+    g_ptr_array_add(argv, g_strdup_printf("%d", ready));
+  }
   g_ptr_array_add(argv, g_strdup(uuid));
   g_ptr_array_add(argv, NULL);
   return argv;
+}
+
+void berth_lib_supervisor_become(const Berth *berth, const char *uuid, const char *const *words) {
+  g_autoptr(GPtrArray) argv = supervisor_command(berth->env, uuid, words, -1);
+  /* Nor what this process was given by whoever called it: a lock, a pipe. */
+  close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
+  execvp(berth->env->self, (char *const *)argv->pdata);
+}
+
+/* Whoever waits for it may have gone; that changes nothing for the guest. */
+void berth_lib_tell(int ready, const GError *failure) {
+  if (ready < 0)
+    return;
+  int code = failure != NULL && failure->domain == BERTH_ERROR ? failure->code : BERTH_ERROR_FAILED;
+  g_autofree char *line = failure == NULL ? g_strdup("ok\n") : g_strdup_printf("%d %s", code, failure->message);
+  if (failure != NULL) {
+    g_autofree char *flat = g_strdelimit(g_steal_pointer(&line), "\n\r", ' ');
+    line = g_strconcat(flat, "\n", NULL);
+  }
+  for (gsize done = 0, size = strlen(line); done < size;) {
+    gssize n = write(ready, line + done, size - done);
+    if (n < 0 && errno != EINTR)
+      break;
+    done += n > 0 ? (gsize)n : 0;
+  }
+  close(ready);
 }
 
 /* Reads one line. FALSE: none came in time, or the other side went without one. */
@@ -99,7 +128,8 @@ gboolean berth_lib_supervisor_start(const Berth *berth, const BerthStoreGuest *g
   fcntl(ends[0], F_SETFD, FD_CLOEXEC);
   int log = scratch();
   g_autoptr(GPtrArray) argv = supervisor_command(berth->env, guest->uuid, words, ends[1]);
-  const BerthSpawn spawn = {.argv = (const char *const *)argv->pdata, .in = -1, .out = -1, .err = log, .session = TRUE};
+  const BerthSpawn spawn = {
+      .argv = (const char *const *)argv->pdata, .in = -1, .out = -1, .err = log, .inherit = TRUE, .session = TRUE};
   g_autoptr(BerthProcess) supervisor = berth_host_process_spawn(&spawn, error);
   close(ends[1]);
   gboolean up = supervisor != NULL && await_ready(supervisor, ends[0], guest->name, log, error);
@@ -112,7 +142,7 @@ gboolean berth_lib_supervisor_start(const Berth *berth, const BerthStoreGuest *g
 }
 
 gboolean berth_start(Berth *berth, const char *guest, guint flags, GError **error) {
-  g_autoptr(BerthStoreGuest) found = berth_store_guest(berth->store, guest, error);
   const char *const words[] = {"run", (flags & BERTH_RUN_PAUSED) != 0 ? "--paused" : NULL, NULL};
+  g_autoptr(BerthStoreGuest) found = berth_store_guest(berth->store, guest, error);
   return found != NULL && berth_lib_supervisor_start(berth, found, words, error);
 }

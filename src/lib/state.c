@@ -9,7 +9,9 @@
 #include "guest/launch.h"
 
 #define SETTLE_MS 10000
-#define STEP_MS 20ul
+#define STEP_MS 10ul
+/* What a supervisor may take to record that QEMU has ended. */
+#define RECORD_MS 2000
 #define ASK_MS 3000
 
 static gboolean sockets_fit(const char *run_dir) {
@@ -57,57 +59,136 @@ BerthStoreGuest *berth_lib_guest_locked(Berth *berth, const char *guest, BerthLo
 }
 
 BerthProcess *berth_lib_run_process(const BerthStoreRun *run) {
-  return run->pid != 0 ? berth_host_process_open(run->pid, run->start_time, NULL) : NULL;
+  g_autofree char *boot = berth_host_boot_id();
+  gboolean now = run->boot == NULL || *run->boot == '\0' || g_str_equal(run->boot, boot);
+  g_autoptr(BerthProcess) qemu = run->pid != 0 && now ? berth_host_process_open(run->pid, run->start_time, NULL) : NULL;
+  return qemu != NULL && berth_host_process_alive(qemu) ? g_steal_pointer(&qemu) : NULL;
 }
 
-static gboolean supervisor_lives(const BerthStoreRun *run) {
-  if (run->supervisor == 0)
-    return FALSE;
-  g_autoptr(BerthProcess) supervisor = berth_host_process_open(run->supervisor, run->supervisor_start_time, NULL);
-  return supervisor != NULL;
+gboolean berth_lib_supervisor_lives(const BerthStoreRun *run) {
+  BerthStoreRun supervisor = {.pid = run->supervisor, .start_time = run->supervisor_start_time, .boot = run->boot};
+  g_autoptr(BerthProcess) process = berth_lib_run_process(&supervisor);
+  return process != NULL;
 }
 
 static const struct {
-  const char *status, *word;
+  const char *status, *state, *reason;
 } words[] = {
-    {"running", "running"},        {"prelaunch", "paused"},       {"paused", "paused"},      {"suspended", "paused"},
-    {"debug", "paused"},           {"io-error", "paused"},        {"watchdog", "paused"},    {"save-vm", "paused"},
-    {"restore-vm", "paused"},      {"inmigrate", "paused"},       {"postmigrate", "paused"}, {"finish-migrate", "paused"},
-    {"guest-panicked", "crashed"}, {"internal-error", "crashed"}, {"shutdown", "shut off"},
+    {"running", "running", "unpaused"},
+    {"prelaunch", "paused", "starting up"},
+    {"paused", "paused", "user"},
+    {"suspended", "pmsuspended", ""},
+    {"debug", "paused", ""},
+    {"io-error", "paused", "I/O error"},
+    {"watchdog", "paused", "watchdog"},
+    {"save-vm", "paused", "saving"},
+    {"restore-vm", "paused", "starting up"},
+    {"inmigrate", "paused", "migrating"},
+    {"postmigrate", "paused", "migrating"},
+    {"finish-migrate", "paused", "migrating"},
+    {"guest-panicked", "crashed", "panicked"},
+    {"internal-error", "crashed", ""},
+    {"shutdown", "paused", "shutting down"},
 };
 
-const char *berth_lib_state_word(const char *status) {
+void berth_lib_state_of(const char *status, const char **state, const char **reason) {
+  *state = "running";
+  *reason = "";
   for (gsize i = 0; i < G_N_ELEMENTS(words); i++)
-    if (g_strcmp0(words[i].status, status) == 0)
-      return words[i].word;
-  return "running";
+    if (g_strcmp0(words[i].status, status) == 0) {
+      *state = words[i].state;
+      *reason = words[i].reason;
+    }
 }
 
-/* Nobody has recorded what happened since the supervisor died: QEMU knows. NULL: it does not say. */
-static char *ask(const Berth *berth, const BerthStoreGuest *guest) {
+/* ---- looking at a guest ---- */
+
+static gboolean has_ended(const char *state) {
+  return g_str_equal(state, "shut off") || g_str_equal(state, "crashed");
+}
+
+/* What is shown, where it cannot be recorded. */
+static void show(BerthStoreRun *run, const char *state, const char *reason) {
+  g_free(run->state);
+  g_free(run->reason);
+  run->state = g_strdup(state);
+  run->reason = g_strdup(reason);
+}
+
+static void read_again(const Berth *berth, BerthStoreGuest **guest) {
+  BerthStoreGuest *fresh = berth_store_guest(berth->store, (*guest)->uuid, NULL);
+  if (fresh == NULL)
+    return;
+  berth_store_guest_free(*guest);
+  *guest = fresh;
+}
+
+/* No supervisor can be given to it: QEMU knows how it is. */
+static void ask(const Berth *berth, BerthStoreGuest *guest) {
+  const char *state = NULL, *reason = NULL;
   g_autoptr(BerthLock) lock = berth_lib_lock(berth, guest, NULL);
-  if (lock == NULL)
-    return NULL;
   g_autofree char *path = berth_guest_control_path(guest->run.run_dir);
-  g_autoptr(BerthQmp) control = berth_qmp_connect(path, ASK_MS, NULL);
+  g_autoptr(BerthQmp) control = lock != NULL ? berth_qmp_connect(path, ASK_MS, NULL) : NULL;
   g_autofree char *status = control != NULL ? berth_guest_status(control, NULL) : NULL;
-  return status != NULL ? g_strdup(berth_lib_state_word(status)) : NULL;
+  berth_lib_state_of(status, &state, &reason);
+  if (status != NULL && !g_str_equal(guest->run.state, state))
+    show(&guest->run, state, reason);
 }
 
-char *berth_lib_state(const Berth *berth, const BerthStoreGuest *guest) {
-  const BerthStoreRun *run = &guest->run;
-  if (run->state == NULL)
-    return g_strdup("shut off");
-  if (run->pid == 0)
-    return g_strdup(run->state);
-  g_autoptr(BerthProcess) qemu = berth_lib_run_process(run);
-  if (qemu == NULL)
-    return g_strdup("shut off");
-  char *told = supervisor_lives(run) ? NULL : ask(berth, guest);
-  return told != NULL ? told : g_strdup(run->state);
+/* Who starts a guest has its lock; if nobody has, a folder that is there is what a killed supervisor has left. */
+static void drop_unrecorded(Berth *berth, const BerthStoreGuest *guest) {
+  g_autofree char *run_dir = berth_lib_run_dir(berth->env, guest->uuid);
+  if (!g_file_test(run_dir, G_FILE_TEST_EXISTS))
+    return;
+  g_autoptr(BerthLock) lock = berth_lib_lock_now(berth, guest);
+  g_autoptr(BerthStoreGuest) fresh = lock != NULL ? berth_store_guest(berth->store, guest->uuid, NULL) : NULL;
+  if (fresh != NULL && fresh->run.pid == 0 && berth_guest_end_unrecorded(run_dir, NULL))
+    berth_lib_owner_settle(berth, guest->uuid, NULL);
 }
 
-gboolean berth_lib_record_state(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *state, GError **error) {
+static void settle_now(Berth *berth, BerthStoreGuest **guest) {
+  g_autoptr(BerthLock) lock = berth_lib_lock_now(berth, *guest);
+  if (lock != NULL) {
+    read_again(berth, guest);
+    g_autoptr(BerthProcess) qemu = berth_lib_run_process(&(*guest)->run);
+    if (qemu == NULL)
+      berth_lib_settle(berth, *guest, NULL, NULL, NULL);
+    read_again(berth, guest);
+  }
+}
+
+void berth_lib_look(Berth *berth, BerthStoreGuest **guest) {
+  if ((*guest)->run.pid == 0) {
+    drop_unrecorded(berth, *guest);
+    return;
+  }
+  g_autoptr(BerthProcess) qemu = berth_lib_run_process(&(*guest)->run);
+  gboolean supervised = berth_lib_supervisor_lives(&(*guest)->run);
+  if (qemu != NULL && supervised)
+    return;
+  if (qemu != NULL) {
+    gboolean adopted = berth_lib_adopt(berth, *guest, NULL);
+    read_again(berth, guest);
+    if (!adopted && (*guest)->run.pid != 0)
+      ask(berth, *guest);
+    return;
+  }
+  for (gulong waited = 0; waited < RECORD_MS && (*guest)->run.pid != 0 && berth_lib_supervisor_lives(&(*guest)->run);
+       waited += STEP_MS) {
+    g_usleep(STEP_MS * 1000);
+    read_again(berth, guest);
+  }
+  if ((*guest)->run.pid != 0)
+    settle_now(berth, guest);
+  qemu = berth_lib_run_process(&(*guest)->run);
+  if (qemu == NULL && (*guest)->run.pid != 0)
+    show(&(*guest)->run, "shut off", "");
+}
+
+/* ---- recording ---- */
+
+gboolean berth_lib_record_state(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *state, const char *reason,
+                                GError **error) {
   g_autoptr(BerthStoreWrite) write = berth_store_write_begin(berth->store, error);
   if (write == NULL)
     return FALSE;
@@ -120,16 +201,19 @@ gboolean berth_lib_record_state(Berth *berth, const char *uuid, const BerthStore
   /* Another command has settled this run, or started the next one: what is there now is not ours. */
   if (guest == NULL || guest->run.pid != run->pid || guest->run.start_time != run->start_time)
     return TRUE;
-  gboolean ended = g_str_equal(state, "shut off") || g_str_equal(state, "crashed");
   g_autofree char *now = berth_base_env_timestamp(berth->env);
   BerthStoreRun next = guest->run;
   next.state = (char *)state;
+  next.reason = (char *)reason;
   next.since = now;
+  g_autoptr(BerthProcess) qemu = has_ended(state) ? berth_lib_run_process(run) : NULL;
+  gboolean ended = has_ended(state) && qemu == NULL;
   if (ended) {
     /* Before the record: once that says "ended", the folder may belong to the next run. */
     berth_guest_clean(guest->run.run_dir);
     next.pid = next.supervisor = 0;
     next.start_time = next.supervisor_start_time = 0;
+    next.boot = NULL;
     next.document = NULL;
     next.record = NULL;
   }
@@ -138,27 +222,28 @@ gboolean berth_lib_record_state(Berth *berth, const char *uuid, const BerthStore
 }
 
 /* The supervisor took what somebody did on purpose for a crash. */
-static gboolean correct(Berth *berth, const BerthStoreGuest *guest, const char *state, GError **error) {
-  if (guest->run.pid != 0 || g_strcmp0(guest->run.state, state) == 0)
+static gboolean correct(Berth *berth, const BerthStoreGuest *guest, const char *state, const char *reason, GError **error) {
+  if (guest->run.pid != 0 || (g_strcmp0(guest->run.state, state) == 0 && g_strcmp0(guest->run.reason, reason) == 0))
     return TRUE;
   g_autoptr(BerthStoreWrite) write = berth_store_write_begin(berth->store, error);
   BerthStoreRun run = guest->run;
   run.state = (char *)state;
+  run.reason = (char *)reason;
   return write != NULL && berth_store_write_run(write, guest->uuid, &run, error) &&
          berth_store_write_commit(g_steal_pointer(&write), error);
 }
 
-gboolean berth_lib_settle(Berth *berth, BerthStoreGuest *guest, const char *state, GError **error) {
+gboolean berth_lib_settle(Berth *berth, BerthStoreGuest *guest, const char *state, const char *reason, GError **error) {
   /* Whoever was killed before QEMU was recorded may have given files to its user. */
   if (guest->run.pid == 0)
     return berth_lib_owner_settle(berth, guest->uuid, error);
-  for (gulong waited = 0; waited < SETTLE_MS && supervisor_lives(&guest->run); waited += STEP_MS) {
+  for (gulong waited = 0; waited < SETTLE_MS && berth_lib_supervisor_lives(&guest->run); waited += STEP_MS) {
     g_autoptr(BerthStoreGuest) now = berth_store_guest(berth->store, guest->uuid, error);
     if (now == NULL)
       return FALSE;
     if (now->run.pid != guest->run.pid)
-      return state == NULL || correct(berth, now, state, error);
+      return state == NULL || correct(berth, now, state, reason, error);
     g_usleep(STEP_MS * 1000);
   }
-  return berth_lib_record_state(berth, guest->uuid, &guest->run, state != NULL ? state : "shut off", error);
+  return berth_lib_record_state(berth, guest->uuid, &guest->run, state != NULL ? state : "shut off", reason, error);
 }

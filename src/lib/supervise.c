@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "lib/live.h"
+/* Stays with one QEMU until it ends. Between two events it holds neither documents nor the store open, so that it stays small. */
+#include "lib/supervise.h"
 
 #include <glib-unix.h>
+#include <malloc.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "guest/control.h"
 #include "guest/launch.h"
@@ -11,33 +15,24 @@
 #define QUIT_SECONDS 5
 #define RESET_MS 1000
 #define LEAVE_MS 20
-
-struct BerthLibWatch {
-  GMainContext *context;
-  GMainLoop *loop;
-  gboolean panicked; /* QEMU ends in good order, but the guest did not */
-  gboolean asked;    /* this process was told to end */
-  /* From here on while it runs; borrowed. */
-  Berth *berth;
-  const char *uuid;
-  const BerthStoreRun *run;
-  BerthProcess *qemu;
-  BerthQmp *events;
-  const char *state;  /* as recorded last */
-  GPtrArray *leaving; /* ids of devices that have gone, but whose leaving is not recorded yet */
-  gboolean trays;     /* the same of trays that have moved */
-};
-
-/* Events of QEMU (QMP reference) that are a state of virsh's. */
-static const struct {
-  const char *event, *state;
-} event_states[] = {{"STOP", "paused"}, {"RESUME", "running"}, {"SUSPEND", "paused"}, {"WAKEUP", "running"}};
+#define AGAIN_MS 1000
+#define CONNECT_MS 5000
 
 static void attach(BerthLibWatch *watch, GSource *source, GSourceFunc function) {
   g_source_set_callback(source, function, watch, NULL);
   g_source_attach(source, watch->context);
   g_source_unref(source);
 }
+
+/* What was needed to record something is given back: it may be days until the next time. */
+static void rest(BerthLibWatch *watch) {
+  berth_store_rest(watch->berth->store);
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+}
+
+/* ---- devices ---- */
 
 /* Whoever has the lock sees the device go, too, or will; so this one never waits for it. */
 static gboolean on_leaving(gpointer user_data) {
@@ -46,13 +41,15 @@ static gboolean on_leaving(gpointer user_data) {
   g_autoptr(BerthLock) lock = guest != NULL ? berth_lib_lock_now(watch->berth, guest) : NULL;
   if (lock == NULL)
     return guest != NULL ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
-  for (guint i = 0; i < watch->leaving->len; i++)
+  for (guint i = 0; i < watch->leaving->len && watch->events != NULL; i++)
     berth_lib_live_gone(watch->berth, watch->events, watch->uuid, g_ptr_array_index(watch->leaving, i), NULL);
   g_ptr_array_set_size(watch->leaving, 0);
-  berth_lib_vcpus_settle(watch->berth, watch->events, watch->uuid, NULL);
-  if (watch->trays)
+  if (watch->events != NULL)
+    berth_lib_vcpus_settle(watch->berth, watch->events, watch->uuid, NULL);
+  if (watch->trays && watch->events != NULL)
     berth_lib_trays(watch->berth, watch->events, watch->uuid, NULL);
   watch->trays = FALSE;
+  rest(watch);
   return G_SOURCE_REMOVE;
 }
 
@@ -62,51 +59,141 @@ static void expect(BerthLibWatch *watch) {
     attach(watch, g_timeout_source_new(LEAVE_MS), on_leaving);
 }
 
-/* What the guest does about devices that were asked for. A store that cannot be written now is asked again by the next command. */
-static void on_unplug(BerthLibWatch *watch, const char *event, JsonObject *data) {
+static void on_deleted(BerthLibWatch *watch, const char *event, JsonObject *data) {
   const char *id = NULL;
-  BerthUnplug said = berth_guest_unplug_event(event, data, &id);
-  if (said == BERTH_UNPLUG_DONE) {
-    expect(watch);
-    g_ptr_array_add(watch->leaving, g_strdup(id));
-  } else if (said == BERTH_UNPLUG_REFUSED)
-    berth_lib_live_refused(watch->berth, watch->uuid, watch->run, id, NULL);
+  if (berth_guest_unplug_event(event, data, &id) != BERTH_UNPLUG_DONE)
+    return;
+  expect(watch);
+  g_ptr_array_add(watch->leaving, g_strdup(id));
+}
+
+static void on_tray(BerthLibWatch *watch, const char *event, JsonObject *data) {
+  expect(watch);
+  watch->trays = TRUE;
+}
+
+/* A store that cannot be written now is asked again by the next command. */
+static void on_refused(BerthLibWatch *watch, const char *event, JsonObject *data) {
+  const char *id = NULL;
+  if (berth_guest_unplug_event(event, data, &id) == BERTH_UNPLUG_REFUSED)
+    berth_lib_live_refused(watch->berth, watch->uuid, &watch->run, id, NULL);
 }
 
 /* What was unplugged by the reset itself has been told by now; the other requests are forgotten by QEMU, too. */
 static gboolean on_after_reset(gpointer user_data) {
   BerthLibWatch *watch = user_data;
-  berth_lib_live_resolve(watch->berth, watch->events, watch->uuid, TRUE, NULL);
+  if (watch->events != NULL)
+    berth_lib_live_resolve(watch->berth, watch->events, watch->uuid, TRUE, NULL);
+  rest(watch);
   return G_SOURCE_REMOVE;
 }
 
-/* A guest that was asked to reboot has powered down: QEMU stays for that (berth_reboot()). One that cannot be reset ends. */
-static void on_powerdown(BerthLibWatch *watch) {
-  if (berth_lib_reboot_wished(watch->run->run_dir) && !berth_lib_reboot_now(watch->events, watch->run->run_dir, NULL))
-    berth_guest_quit(watch->events, NULL);
+/* What others have left half done while nobody watched. */
+static gboolean on_left_over(gpointer user_data) {
+  BerthLibWatch *watch = user_data;
+  g_autoptr(BerthStoreGuest) guest = berth_store_guest(watch->berth->store, watch->uuid, NULL);
+  g_autoptr(BerthLock) lock = guest != NULL ? berth_lib_lock_now(watch->berth, guest) : NULL;
+  if (lock == NULL)
+    return guest != NULL ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
+  if (watch->events != NULL)
+    berth_lib_live_resolve(watch->berth, watch->events, watch->uuid, FALSE, NULL);
+  rest(watch);
+  return G_SOURCE_REMOVE;
 }
+
+static void look_for_left_over(BerthLibWatch *watch) {
+  g_autoptr(GPtrArray) changes = berth_store_changes(watch->berth->store, watch->uuid, NULL);
+  if (changes == NULL || changes->len > 0)
+    attach(watch, g_timeout_source_new(LEAVE_MS), on_left_over);
+}
+
+/* ---- the guest's state ---- */
+
+/* A store that cannot be written now may be so later; what runs is told from the process anyhow. */
+static void record(BerthLibWatch *watch, const char *state, const char *reason) {
+  if (g_strcmp0(watch->run.state, state) == 0 ||
+      !berth_lib_record_state(watch->berth, watch->uuid, &watch->run, state, reason, NULL))
+    return;
+  g_free(watch->run.state);
+  watch->run.state = g_strdup(state);
+}
+
+/* QEMU is asked, whatever the event was: what came in between, or was missed, is in the answer. */
+static void on_state(BerthLibWatch *watch, const char *event, JsonObject *data) {
+  const char *state = NULL, *reason = NULL;
+  g_autofree char *status = watch->events != NULL ? berth_guest_status(watch->events, NULL) : NULL;
+  if (status == NULL || berth_lib_react(watch, status))
+    return;
+  berth_lib_state_of(status, &state, &reason);
+  record(watch, state, reason);
+}
+
+static void on_reset(BerthLibWatch *watch, const char *event, JsonObject *data) {
+  watch->cause = BERTH_LIB_NO_CAUSE;
+  attach(watch, g_timeout_source_new(RESET_MS), on_after_reset);
+  on_state(watch, event, data);
+}
+
+/* What QEMU tells (QMP reference, "Events"), and who deals with it. */
+static const struct {
+  const char *event;
+  void (*handle)(BerthLibWatch *watch, const char *event, JsonObject *data);
+} handlers[] = {
+    {"STOP", on_state},
+    {"RESUME", on_state},
+    {"SUSPEND", on_state},
+    {"WAKEUP", on_state},
+    {"RESET", on_reset},
+    {"SHUTDOWN", berth_lib_on_shutdown},
+    {"GUEST_PANICKED", berth_lib_on_panicked},
+    {"DUMP_COMPLETED", berth_lib_on_dumped},
+    {"DEVICE_DELETED", on_deleted},
+    {"DEVICE_TRAY_MOVED", on_tray},
+    {"DEVICE_UNPLUG_GUEST_ERROR", on_refused},
+    {"MEM_UNPLUG_ERROR", on_refused},
+};
 
 static void on_event(BerthQmp *qmp, const char *event, JsonObject *data, gpointer user_data) {
   BerthLibWatch *watch = user_data;
-  if (g_str_equal(event, "GUEST_PANICKED"))
-    watch->panicked = TRUE;
-  if (g_str_equal(event, "SHUTDOWN"))
-    on_powerdown(watch);
-  on_unplug(watch, event, data);
-  if (g_str_equal(event, "DEVICE_TRAY_MOVED")) {
-    expect(watch);
-    watch->trays = TRUE;
-  }
-  if (g_str_equal(event, "RESET"))
-    attach(watch, g_timeout_source_new(RESET_MS), on_after_reset);
-  for (gsize i = 0; i < G_N_ELEMENTS(event_states); i++) {
-    if (!g_str_equal(event, event_states[i].event) || g_str_equal(watch->state, event_states[i].state))
+  for (gsize i = 0; i < G_N_ELEMENTS(handlers); i++) {
+    if (!g_str_equal(event, handlers[i].event))
       continue;
-    /* A store that cannot be written now may be so later; what runs is told from the process anyhow. */
-    if (berth_lib_record_state(watch->berth, watch->uuid, watch->run, event_states[i].state, NULL))
-      watch->state = event_states[i].state;
+    handlers[i].handle(watch, event, data);
+    rest(watch);
   }
 }
+
+/* ---- the connection to QEMU ---- */
+
+static gboolean on_reconnect(gpointer user_data);
+
+/* QEMU ends, which the pidfd tells, or has thrown this client out. */
+static void on_close(BerthQmp *qmp, const GError *why, gpointer user_data) {
+  BerthLibWatch *watch = user_data;
+  g_clear_pointer(&watch->events, berth_qmp_free);
+  attach(watch, g_timeout_source_new(AGAIN_MS), on_reconnect);
+}
+
+/* Events that nobody has heard are replaced by questions. */
+static void listen_to_events(BerthLibWatch *watch) {
+  berth_qmp_watch(watch->events, watch->context, on_event, on_close, watch);
+  on_state(watch, "", NULL);
+  on_tray(watch, "", NULL);
+  look_for_left_over(watch);
+}
+
+static gboolean on_reconnect(gpointer user_data) {
+  BerthLibWatch *watch = user_data;
+  g_autofree char *path = berth_guest_events_path(watch->run.run_dir);
+  watch->events = berth_host_process_alive(watch->qemu) ? berth_qmp_connect(path, CONNECT_MS, NULL) : NULL;
+  if (watch->events == NULL)
+    return G_SOURCE_CONTINUE;
+  listen_to_events(watch);
+  rest(watch);
+  return G_SOURCE_REMOVE;
+}
+
+/* ---- ends ---- */
 
 static gboolean on_end(int fd, GIOCondition condition, gpointer user_data) {
   BerthLibWatch *watch = user_data;
@@ -116,7 +203,7 @@ static gboolean on_end(int fd, GIOCondition condition, gpointer user_data) {
 
 static gboolean on_tick(gpointer user_data) {
   BerthLibWatch *watch = user_data;
-  berth_guest_bound_log(watch->run->run_dir);
+  berth_guest_bound_log(watch->run.run_dir);
   return G_SOURCE_CONTINUE;
 }
 
@@ -126,9 +213,12 @@ static gboolean on_late(gpointer user_data) {
   return G_SOURCE_REMOVE;
 }
 
-static gboolean on_signal(gpointer user_data) {
+static gboolean on_signal(int fd, GIOCondition condition, gpointer user_data) {
   BerthLibWatch *watch = user_data;
-  if (watch->asked || !berth_guest_quit(watch->events, NULL))
+  struct signalfd_siginfo info;
+  if (read(fd, &info, sizeof info) != sizeof info)
+    return G_SOURCE_CONTINUE;
+  if (watch->asked || watch->events == NULL || !berth_guest_quit(watch->events, NULL))
     berth_host_process_kill(watch->qemu, SIGKILL, NULL);
   if (!watch->asked)
     attach(watch, g_timeout_source_new_seconds(QUIT_SECONDS), on_late);
@@ -136,45 +226,75 @@ static gboolean on_signal(gpointer user_data) {
   return G_SOURCE_CONTINUE;
 }
 
-static const char *final_state(const BerthLibWatch *watch) {
+/* How the guest ended, if nobody has said why. */
+static void judge(const BerthLibWatch *watch, const char **state, char **reason) {
   int status = watch->qemu->status;
-  gboolean clean = status == -1 || (WIFEXITED(status) && WEXITSTATUS(status) == 0);
-  return watch->asked || (clean && !watch->panicked) ? "shut off" : "crashed";
+  *state = "shut off";
+  if (watch->asked) {
+    *reason = g_strdup("destroyed");
+  } else if (!berth_lib_cause_of_end(watch, state, reason) && (!WIFEXITED(status) || WEXITSTATUS(status) != 0)) {
+    /* An orderly QEMU tells that it ends; of one that is no child that is all that can be known. */
+    *state = "crashed";
+    g_free(*reason);
+    *reason = status != -1 ? berth_host_process_outcome(watch->qemu) : g_strdup("");
+  }
 }
 
 BerthLibWatch *berth_lib_watch_new(void) {
-  static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+  sigset_t signals;
   BerthLibWatch *watch = g_new0(BerthLibWatch, 1);
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGHUP);
+  sigprocmask(SIG_BLOCK, &signals, &watch->before);
+  watch->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
   watch->context = g_main_context_new();
   watch->loop = g_main_loop_new(watch->context, FALSE);
   watch->leaving = g_ptr_array_new_with_free_func(g_free);
-  for (gsize i = 0; i < G_N_ELEMENTS(signals); i++)
-    attach(watch, g_unix_signal_source_new(signals[i]), on_signal);
   return watch;
 }
 
 void berth_lib_watch_free(BerthLibWatch *watch) {
   if (watch == NULL)
     return;
-  /* The context takes its sources along, and these the signal handlers. */
+  /* The context takes its sources along. */
+  berth_qmp_free(watch->events);
   g_ptr_array_unref(watch->leaving);
   g_main_loop_unref(watch->loop);
   g_main_context_unref(watch->context);
+  close(watch->signals);
+  sigprocmask(SIG_SETMASK, &watch->before, NULL);
+  berth_store_run_clear(&watch->run);
+  g_free(watch->uuid);
   g_free(watch);
 }
 
 gboolean berth_lib_watch_run(BerthLibWatch *watch, Berth *berth, const char *uuid, const BerthStoreRun *run, BerthProcess *qemu,
                              BerthQmp *events, GError **error) {
   watch->berth = berth;
-  watch->uuid = uuid;
-  watch->run = run;
+  watch->uuid = g_strdup(uuid);
+  watch->run = (BerthStoreRun){.pid = run->pid, .start_time = run->start_time};
+  watch->run.state = g_strdup(run->state);
+  watch->run.run_dir = g_strdup(run->run_dir);
+  watch->run.boot = g_strdup(run->boot);
   watch->qemu = qemu;
   watch->events = events;
-  watch->state = run->state;
   attach(watch, g_timeout_source_new_seconds(LOG_SECONDS), on_tick);
+  attach(watch, g_unix_fd_source_new(watch->signals, G_IO_IN), G_SOURCE_FUNC(on_signal));
   attach(watch, g_unix_fd_source_new(qemu->pidfd, G_IO_IN), G_SOURCE_FUNC(on_end));
-  berth_qmp_watch(events, watch->context, on_event, NULL, watch);
+  if (watch->events != NULL)
+    listen_to_events(watch);
+  rest(watch);
   g_main_loop_run(watch->loop);
-  berth_qmp_watch(events, watch->context, NULL, NULL, NULL);
-  return berth_host_process_wait(qemu, -1, error) && berth_lib_record_state(berth, uuid, run, final_state(watch), error);
+  g_autofree char *reason = NULL;
+  const char *state = NULL;
+  /* What QEMU said last is still in the socket. */
+  if (watch->events != NULL)
+    while (g_main_context_iteration(watch->context, FALSE))
+      ;
+  if (!berth_host_process_wait(qemu, -1, error))
+    return FALSE;
+  judge(watch, &state, &reason);
+  return berth_lib_record_state(berth, uuid, &watch->run, state, reason, error);
 }

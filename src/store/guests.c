@@ -3,6 +3,8 @@
 
 void berth_store_run_clear(BerthStoreRun *run) {
   g_free(run->state);
+  g_free(run->reason);
+  g_free(run->boot);
   g_free(run->since);
   g_free(run->run_dir);
   g_clear_pointer(&run->document, g_bytes_unref);
@@ -32,6 +34,9 @@ void berth_store_revision_free(BerthStoreRevision *revision) {
   g_free(revision);
 }
 
+/* Columns that a store of an older schema does not have yet read as nothing known. */
+#define NEW_COLUMNS(store) ((store)->schema >= 4 ? ", runs.reason, runs.boot" : ", '', ''")
+
 #define GUEST_COLUMNS                                                                                                              \
   "SELECT guests.uuid, guests.name, revisions.number, revisions.machine, revisions.made, runs.state, runs.since, runs.pid,"        \
   "  runs.start_time, runs.supervisor, runs.supervisor_start_time, runs.run_dir, runs.revision"
@@ -55,6 +60,8 @@ static BerthStoreGuest *guest_of_row(sqlite3_stmt *row) {
   guest->run.supervisor_start_time = (guint64)sqlite3_column_int64(row, 10);
   guest->run.run_dir = berth_store_sql_text(row, 11);
   guest->run.revision = (guint)sqlite3_column_int64(row, 12);
+  guest->run.reason = berth_store_sql_text(row, 13);
+  guest->run.boot = berth_store_sql_text(row, 14);
   return guest;
 }
 
@@ -75,7 +82,8 @@ GPtrArray *berth_store_guests(BerthStore *store, GError **error) {
     return NULL;
   if (empty)
     return g_steal_pointer(&guests);
-  g_autoptr(sqlite3_stmt) query = berth_store_sql_query(store, error, GUEST_COLUMNS GUEST_TABLES " ORDER BY guests.name", "");
+  g_autofree char *sql = g_strconcat(GUEST_COLUMNS, NEW_COLUMNS(store), GUEST_TABLES " ORDER BY guests.name", NULL);
+  g_autoptr(sqlite3_stmt) query = berth_store_sql_query(store, error, sql, "");
   int result;
   while ((result = berth_store_sql_step(store, query, error)) == 1)
     g_ptr_array_add(guests, guest_of_row(query));
@@ -90,11 +98,12 @@ BerthStoreGuest *berth_store_guest(BerthStore *store, const char *guest, GError 
   g_autoptr(sqlite3_stmt) query = NULL;
   if (!empty) {
     /* A guest may be called like another one's uuid: its name comes first, as in virsh. */
-    query = berth_store_sql_query(store, error,
-                                  GUEST_COLUMNS ", runs.document, runs.record" GUEST_TABLES
-                                                " WHERE guests.name = ?1 OR guests.uuid = lower(?1)"
-                                                " ORDER BY guests.name <> ?1 LIMIT 1",
-                                  "s", guest);
+    g_autofree char *sql =
+        g_strconcat(GUEST_COLUMNS, NEW_COLUMNS(store),
+                    ", runs.document, runs.record" GUEST_TABLES " WHERE guests.name = ?1 OR guests.uuid = lower(?1)"
+                    " ORDER BY guests.name <> ?1 LIMIT 1",
+                    NULL);
+    query = berth_store_sql_query(store, error, sql, "s", guest);
     result = berth_store_sql_step(store, query, error);
   }
   if (result == 0) {
@@ -104,8 +113,8 @@ BerthStoreGuest *berth_store_guest(BerthStore *store, const char *guest, GError 
   if (result != 1)
     return NULL;
   BerthStoreGuest *found = guest_of_row(query);
-  found->run.document = berth_store_sql_blob(query, 13);
-  found->run.record = berth_store_sql_text(query, 14);
+  found->run.document = berth_store_sql_blob(query, 15);
+  found->run.record = berth_store_sql_text(query, 16);
   return found;
 }
 
@@ -187,10 +196,10 @@ gboolean berth_store_write_run(BerthStoreWrite *write, const char *uuid, const B
   g_autoptr(sqlite3_stmt) replace = berth_store_sql_query(
       store, error,
       "INSERT OR REPLACE INTO runs (guest, state, since, pid, start_time, supervisor, supervisor_start_time, run_dir, revision,"
-      "  document, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      "sssiiiisibs", uuid, run->state, run->since, run->pid, (gint64)run->start_time, run->supervisor,
+      "  document, record, reason, boot) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "sssiiiisibsss", uuid, run->state, run->since, run->pid, (gint64)run->start_time, run->supervisor,
       (gint64)run->supervisor_start_time, run->run_dir != NULL ? run->run_dir : "", (gint64)run->revision, run->document,
-      run->record);
+      run->record, run->reason != NULL ? run->reason : "", run->boot != NULL ? run->boot : "");
   g_autoptr(sqlite3_stmt) forget =
       berth_store_sql_query(store, error, "DELETE FROM changes WHERE guest = ? AND (pid <> ? OR start_time <> ?)", "sii", uuid,
                             run->pid, (gint64)run->start_time);

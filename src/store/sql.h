@@ -9,6 +9,7 @@
 struct BerthStore {
   char *dir, *path;
   sqlite3 *db;      /* NULL: there was no file yet when it was last looked for */
+  gint64 schema;    /* of the open file */
   gboolean writing; /* a write is open */
 };
 

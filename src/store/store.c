@@ -57,6 +57,7 @@ static const char *const migrations[] = {
     "  given INTEGER NOT NULL,"
     "  PRIMARY KEY (guest, path)"
     ") STRICT;",
+    "ALTER TABLE runs ADD COLUMN reason TEXT NOT NULL DEFAULT ''; ALTER TABLE runs ADD COLUMN boot TEXT NOT NULL DEFAULT '';",
 };
 #define SCHEMA ((gint64)G_N_ELEMENTS(migrations))
 
@@ -65,7 +66,7 @@ static gint64 read_schema(BerthStore *store, GError **error) {
   g_autoptr(sqlite3_stmt) query = berth_store_sql_query(store, error, "PRAGMA user_version", "");
   if (berth_store_sql_step(store, query, error) != 1)
     return -1;
-  gint64 schema = sqlite3_column_int64(query, 0);
+  gint64 schema = store->schema = sqlite3_column_int64(query, 0);
   if (schema >= 0 && schema <= SCHEMA)
     return schema;
   g_set_error(error, BERTH_ERROR, BERTH_ERROR_NEWER,
@@ -136,6 +137,11 @@ void berth_store_close(BerthStore *store) {
   g_free(store);
 }
 
+void berth_store_rest(BerthStore *store) {
+  g_return_if_fail(!store->writing);
+  disconnect(store);
+}
+
 /* A new name in a folder is on disk only once the folder is. */
 static void sync_folder(const char *dir) {
   int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -183,6 +189,7 @@ static gboolean migrate(BerthStore *store, GError **error) {
   if (schema == SCHEMA)
     return TRUE;
   g_autofree char *version = g_strdup_printf("PRAGMA user_version = %" G_GINT64_FORMAT, SCHEMA);
+  store->schema = SCHEMA;
   return berth_store_sql_run(store, version, error);
 }
 

@@ -17,6 +17,8 @@ typedef struct BerthStore BerthStore;
  * Errors: NEWER, for a store that a newer berth wrote; it is left untouched. */
 BerthStore *berth_store_open(const char *state_dir, GError **error);
 void berth_store_close(BerthStore *store);
+/* Gives back the memory of the connection until something is read or written again. Not within a write. */
+void berth_store_rest(BerthStore *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthStore, berth_store_close)
 
 /*
@@ -32,10 +34,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthStoreWrite, berth_store_write_free)
 
 /* How a guest runs, or how it ended last. */
 typedef struct {
-  char *state;        /* virsh's words: "running", "paused", "shut off", "crashed" */
+  char *state;        /* virsh's words: "running", "paused", "pmsuspended", "shut off", "crashed" */
+  char *reason;       /* why, in virsh's words ("booted", "user", "destroyed" …); "" if nobody knows */
   char *since;        /* when it got into @state */
   gint64 pid;         /* QEMU; 0: does not run */
-  guint64 start_time; /* of that process, as the kernel counts: with the pid it names a process for good */
+  guint64 start_time; /* of that process, as the kernel counts: with pid and boot it names a process for good */
+  char *boot;         /* berth_host_boot_id() of then */
   gint64 supervisor;  /* pid of berth run */
   guint64 supervisor_start_time;
   char *run_dir;    /* its sockets and logs */

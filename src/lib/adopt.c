@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A guest that runs gets a supervisor: a new one, or the one that started it, which began anew to be small. */
+#include "lib/lib.h"
+
+#include <unistd.h>
+
+#include "guest/launch.h"
+
+#define CONNECT_MS 10000
+
+typedef struct {
+  BerthStoreGuest *guest;
+  BerthProcess *qemu;
+  BerthQmp *events;
+} Adoption;
+
+static void adoption_clear(Adoption *adoption) {
+  berth_store_guest_free(adoption->guest);
+  berth_host_process_free(adoption->qemu);
+  berth_qmp_free(adoption->events);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Adoption, adoption_clear)
+
+/* Several processes may want to be the supervisor at once; the store decides. */
+static gboolean claim(Berth *berth, Adoption *adoption, GError **error) {
+  gint64 self = getpid();
+  guint64 start_time = berth_host_process_start_time(self);
+  if (adoption->guest->run.supervisor == self && adoption->guest->run.supervisor_start_time == start_time)
+    return TRUE;
+  g_autoptr(BerthStoreWrite) write = berth_store_write_begin(berth->store, error);
+  g_autoptr(BerthStoreGuest) guest = write != NULL ? berth_store_guest(berth->store, adoption->guest->uuid, error) : NULL;
+  if (guest == NULL)
+    return FALSE;
+  if (guest->run.pid != adoption->guest->run.pid || berth_lib_supervisor_lives(&guest->run)) {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_BUSY, "guest '%s': has a supervisor", guest->name);
+    return FALSE;
+  }
+  guest->run.supervisor = self;
+  guest->run.supervisor_start_time = start_time;
+  return berth_store_write_run(write, guest->uuid, &guest->run, error) && berth_store_write_commit(g_steal_pointer(&write), error);
+}
+
+static gboolean take_over(Berth *berth, const char *guest, Adoption *adoption, GError **error) {
+  adoption->guest = berth_store_guest(berth->store, guest, error);
+  if (adoption->guest == NULL)
+    return FALSE;
+  /* If it is this process's child and has ended, this process alone can tell how. */
+  const BerthStoreRun *run = &adoption->guest->run;
+  g_autofree char *boot = berth_host_boot_id();
+  adoption->qemu =
+      run->pid != 0 && g_strcmp0(run->boot, boot) == 0 ? berth_host_process_open(run->pid, run->start_time, NULL) : NULL;
+  if (adoption->qemu == NULL) {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE, "guest '%s': is not running", adoption->guest->name);
+    return FALSE;
+  }
+  if (!claim(berth, adoption, error))
+    return FALSE;
+  g_autofree char *path = berth_guest_events_path(run->run_dir);
+  g_autoptr(GError) failure = NULL;
+  adoption->events = berth_qmp_connect(path, CONNECT_MS, &failure);
+  if (adoption->events != NULL || !berth_host_process_alive(adoption->qemu))
+    return TRUE;
+  g_propagate_prefixed_error(error, g_steal_pointer(&failure), "guest '%s': ", adoption->guest->name);
+  return FALSE;
+}
+
+gboolean berth_adopt(Berth *berth, const char *guest, int ready, GError **error) {
+  g_auto(Adoption) adoption = {0};
+  g_autoptr(GError) failure = NULL;
+  g_autoptr(BerthLibWatch) watch = berth_lib_watch_new();
+  gboolean held = take_over(berth, guest, &adoption, &failure);
+  berth_lib_tell(ready, failure);
+  if (held)
+    return berth_lib_watch_run(watch, berth, adoption.guest->uuid, &adoption.guest->run, adoption.qemu,
+                               g_steal_pointer(&adoption.events), error);
+  g_propagate_error(error, g_steal_pointer(&failure));
+  return FALSE;
+}
+
+gboolean berth_lib_adopt(Berth *berth, const BerthStoreGuest *guest, GError **error) {
+  static const char *const words[] = {"adopt", NULL};
+  g_autoptr(GError) failure = NULL;
+  if (berth_lib_supervisor_start(berth, guest, words, &failure) || g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_BUSY))
+    return TRUE;
+  g_propagate_error(error, g_steal_pointer(&failure));
+  return FALSE;
+}

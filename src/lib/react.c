@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a guest does by itself - power off, reboot, crash - and what its document wants to be done then. */
+#include "lib/supervise.h"
+
+#include "base/file.h"
+#include "guest/control.h"
+
+/* Why QEMU ends or stops for good (QMP reference: ShutdownCause), as a state of virsh's; @event: the guest did it. */
+static const struct {
+  const char *cause;
+  const char *state, *reason;
+  gboolean by_guest;
+  BerthGuestEvent event;
+} causes[] = {
+    [BERTH_LIB_NO_CAUSE] = {NULL, NULL, NULL, TRUE, BERTH_GUEST_POWEROFF}, /* most likely */
+    {"guest-shutdown", "shut off", "shutdown", TRUE, BERTH_GUEST_POWEROFF},
+    {"guest-reset", "shut off", "shutdown", TRUE, BERTH_GUEST_REBOOT},
+    {"host-qmp-system-reset", "shut off", "shutdown", TRUE, BERTH_GUEST_REBOOT},
+    {"guest-panic", "crashed", "panicked", TRUE, BERTH_GUEST_CRASH},
+    {"host-qmp-quit", "shut off", "destroyed", FALSE, BERTH_GUEST_POWEROFF},
+    {"host-signal", "shut off", "destroyed", FALSE, BERTH_GUEST_POWEROFF},
+    {"host-ui", "shut off", "destroyed", FALSE, BERTH_GUEST_POWEROFF},
+    {"host-error", "crashed", "", FALSE, BERTH_GUEST_POWEROFF},
+};
+
+static const char *text_of(JsonObject *data, const char *name) {
+  return data != NULL ? json_object_get_string_member_with_default(data, name, NULL) : NULL;
+}
+
+/* The first cause counts: that this process then ends QEMU is a consequence. */
+void berth_lib_on_shutdown(BerthLibWatch *watch, const char *event, JsonObject *data) {
+  const char *cause = text_of(data, "reason");
+  for (guint i = 1; i < G_N_ELEMENTS(causes) && watch->cause == BERTH_LIB_NO_CAUSE; i++)
+    if (g_strcmp0(causes[i].cause, cause) == 0)
+      watch->cause = i;
+}
+
+void berth_lib_on_panicked(BerthLibWatch *watch, const char *event, JsonObject *data) {
+  watch->panicked = g_strcmp0(text_of(data, "action"), "run") != 0;
+}
+
+gboolean berth_lib_cause_of_end(const BerthLibWatch *watch, const char **state, char **reason) {
+  *reason = g_strdup(watch->panicked ? "panicked" : watch->cause != BERTH_LIB_NO_CAUSE ? causes[watch->cause].reason : "");
+  if (watch->panicked)
+    *state = "crashed";
+  else if (watch->cause != BERTH_LIB_NO_CAUSE)
+    *state = causes[watch->cause].state;
+  return watch->panicked || watch->cause != BERTH_LIB_NO_CAUSE;
+}
+
+/* What the run's document says is read when it is needed. */
+typedef struct {
+  BerthStoreGuest *guest;
+  const BerthReaction *reaction;
+  gboolean wished;  /* somebody has asked for a reboot */
+  gboolean reboots; /* QEMU does what a reset is, or takes it for a shutdown */
+} Wanted;
+
+static void wanted_clear(Wanted *wanted) {
+  berth_store_guest_free(wanted->guest);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Wanted, wanted_clear)
+
+static gboolean look_up(BerthLibWatch *watch, BerthGuestEvent event, Wanted *wanted) {
+  wanted->guest = berth_store_guest(watch->berth->store, watch->uuid, NULL);
+  g_autoptr(BerthXmlDocument) document = wanted->guest != NULL && wanted->guest->run.document != NULL
+                                             ? berth_xml_document_parse(wanted->guest->run.document, wanted->guest->name, NULL)
+                                             : NULL;
+  if (document == NULL)
+    return FALSE;
+  wanted->reaction = berth_kinds_reaction(document, event);
+  wanted->wished = event == BERTH_GUEST_POWEROFF && berth_lib_reboot_wished(watch->run.run_dir);
+  wanted->reboots = berth_kinds_reaction(document, BERTH_GUEST_REBOOT)->again;
+  return TRUE;
+}
+
+/* A guest that cannot be reset though somebody asked for it ends. */
+static void finish(BerthLibWatch *watch, const BerthReaction *reaction, const Wanted *wanted) {
+  gboolean again = (reaction->again || wanted->wished) && berth_guest_restart(watch->events, !wanted->reboots, NULL);
+  if (again) {
+    watch->panicked = FALSE;
+    watch->cause = BERTH_LIB_NO_CAUSE;
+  } else if (reaction->end || wanted->wished) {
+    berth_guest_quit(watch->events, NULL);
+  }
+  if (wanted->wished)
+    berth_lib_reboot_forget(watch->events, &wanted->guest->run, NULL);
+}
+
+/* STATE/dump/NAME-TIME.core, as crash and gdb read it. */
+static gboolean start_dump(BerthLibWatch *watch, const char *guest) {
+  g_autofree char *folder = g_build_filename(watch->berth->env->state_dir, "dump", NULL);
+  g_autofree char *now = berth_base_env_timestamp(watch->berth->env);
+  g_autofree char *name = g_strdup_printf("%s-%s.core", guest, now);
+  g_autofree char *path = g_build_filename(folder, name, NULL);
+  return berth_base_file_make_dir(folder, NULL) && berth_guest_dump(watch->events, path, NULL);
+}
+
+void berth_lib_on_dumped(BerthLibWatch *watch, const char *event, JsonObject *data) {
+  g_auto(Wanted) wanted = {0};
+  const BerthReaction *reaction = g_steal_pointer(&watch->after);
+  if (reaction != NULL && look_up(watch, BERTH_GUEST_CRASH, &wanted))
+    finish(watch, reaction, &wanted);
+}
+
+gboolean berth_lib_react(BerthLibWatch *watch, const char *status) {
+  BerthGuestEvent event = BERTH_GUEST_CRASH;
+  g_auto(Wanted) wanted = {0};
+  if (g_str_equal(status, "guest-panicked"))
+    watch->panicked = TRUE;
+  else if (g_str_equal(status, "shutdown") && causes[watch->cause].by_guest)
+    event = causes[watch->cause].event;
+  else
+    return FALSE;
+  if (watch->after != NULL)
+    return TRUE;
+  if (!look_up(watch, event, &wanted))
+    return FALSE;
+  const BerthReaction *reaction = wanted.reaction;
+  if (!reaction->end && !reaction->again && !wanted.wished)
+    return FALSE;
+  if (reaction->dump && start_dump(watch, wanted.guest->name))
+    watch->after = reaction;
+  else
+    finish(watch, reaction, &wanted);
+  return TRUE;
+}

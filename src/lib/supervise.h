@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Inside of the supervisor: what supervise.c, which hears of things, and react.c, which does what the document says about them,
+ * share. */
+#pragma once
+
+#include <signal.h>
+
+#include "guest/plug.h"
+#include "kinds/kinds.h"
+#include "lib/live.h"
+
+struct BerthLibWatch {
+  GMainContext *context;
+  GMainLoop *loop;
+  int signals; /* signalfd */
+  sigset_t before;
+  gboolean asked; /* this process was told to end */
+  /* From here on while it runs. */
+  Berth *berth; /* borrowed */
+  char *uuid;
+  BerthStoreRun run;  /* without its document; the state as recorded last */
+  BerthProcess *qemu; /* borrowed */
+  BerthQmp *events;   /* NULL: not connected */
+  GPtrArray *leaving; /* ids of devices that have gone, but whose leaving is not recorded yet */
+  gboolean trays;     /* the same of trays that have moved */
+  gboolean panicked;
+  guint cause;                /* why QEMU ends or has stopped for good, as react.c counts; BERTH_LIB_NO_CAUSE: it has not said so */
+  const BerthReaction *after; /* what is done once the dump is written; NULL: none is being written */
+};
+#define BERTH_LIB_NO_CAUSE 0
+
+/* QEMU has got into @status (QMP reference: RunState): does what the document wants then. TRUE: something, so that the status will
+ * change at once. */
+gboolean berth_lib_react(BerthLibWatch *watch, const char *status);
+void berth_lib_on_shutdown(BerthLibWatch *watch, const char *event, JsonObject *data);
+void berth_lib_on_panicked(BerthLibWatch *watch, const char *event, JsonObject *data);
+void berth_lib_on_dumped(BerthLibWatch *watch, const char *event, JsonObject *data);
+/* What QEMU said why it ends. *@reason: (transfer full). FALSE: nothing; then *@reason is "". */
+gboolean berth_lib_cause_of_end(const BerthLibWatch *watch, const char **state, char **reason);
