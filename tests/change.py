@@ -128,6 +128,41 @@ def links():
         verified(world)
 
 
+def whole(machine):
+    """update carries out what can be done now, and says what comes with the next start."""
+    with World() as world:
+        one, two = image(world, "one.iso"), image(world, "two.iso")
+        drive = cdrom(one, "sdd") if machine == "q35" else cdrom(one, "hdc", "ide")
+        base = [scsi(), disk(world, "vda"), disk(world, "sda"), nic(0, "virtio"), drive, usb()]
+        start(world, machine, base, VCPUS)
+        before = places(verified(world))
+        new = machine_domain(machine, [scsi(), disk(world, "vda"), disk(world, "sdb"), nic(0, "virtio").replace(
+            "</interface>", "<link state='down'/></interface>"), drive.replace(one, two), usb(), nic(2, "virtio"),
+            "<sound model='ich6'/>"], VCPUS.replace("'2'>4", "'3'>4"))
+        revision = world.berth("dumpxml", "guest")
+        dry = world.rows("update", "guest", "-", "--dry-run", text=new)
+        check(world.berth("dumpxml", "guest") == revision and places(verified(world)) == before, "a dry run changed something")
+        rows = world.rows("update", "guest", "-", text=new)
+        check(rows == dry, "dry run: %s\ndone: %s" % (dry, rows))
+        when = {(r["change"], r["device"].split(" ")[0], r["when"]) for r in rows}
+        for step in (("detach", "disk", "now"), ("attach", "disk", "now"), ("attach", "interface", "now"), ("update", "disk", "now"),
+                     ("update", "interface", "now"), ("update", "vcpus", "now"), ("attach", "sound", "next start")):
+            check(step in when, "%s is missing in %s" % (step, rows))
+        check(all(r["why"] for r in rows if r["when"] == "next start"), "no reason: %s" % rows)
+        after = places(verified(world))
+        check("target=scsi:sda" not in after and "target=scsi:sdb" in after, "disks: %s" % after)
+        check(all(after[k] == v for k, v in before.items() if k in after), "something moved: %s %s" % (before, after))
+        check(len(ask(world, {"execute": "query-cpus-fast"})) == 3, "vCPUs")
+        check({r["when"] for r in world.rows("update", "guest", "-", text=new)} == {"next start"}, "done twice")
+        world.berth("destroy", "guest")
+        world.berth("start", "guest", "--paused")
+        cold = places(verified(world))
+        check(all(cold[k] == v for k, v in after.items()), "after a start: %s\nbefore: %s" % (cold, after))
+        check(world.rows("update", "guest", "-", text=new) == [], "it is not as it was told to be")
+        refuses(world, 5, "is of 'other'", "update", "guest", "-", text=new.replace("<name>guest", "<name>other"))
+        refuses(world, 4, "", "update", "guest", "-", text="<domain")
+
+
 VCPUS = "  <vcpu current='2'>4</vcpu>\n  <cpu><topology sockets='2' dies='1' cores='2' threads='1'/></cpu>\n"
 
 
@@ -187,6 +222,8 @@ def tests():
     yield "update-device", updates, ()
     yield "links go up and down", links, ()
     yield "vCPUs come", vcpus, ()
+    yield "pc: a whole new definition", whole, ("pc",)
+    yield "q35: a whole new definition", whole, ("q35",)
     yield "a real guest lets go of vCPUs", vcpus_of_a_real_guest, ()
 
 

@@ -90,6 +90,30 @@ BERTH_API gboolean berth_set_vcpus(Berth *berth, const char *guest, guint count,
 /** berth_vcpus: how many are on, and how many there can be. */
 BERTH_API gboolean berth_vcpus(Berth *berth, const char *guest, guint flags, guint *current, guint *most, GError **error);
 
+/** BerthUpdate: one thing that berth_update() does, or leaves to the next start. */
+typedef struct {
+  char *device; /* "disk 'vda'", "vcpus", "domain" … */
+  char *id;     /* QEMU id; "" if there is none */
+  char *change; /* "attach", "detach", "update" */
+  char *when;   /* "now", "next start" */
+  char *why;    /* why not now; "" otherwise */
+} BerthUpdate;
+BERTH_API void berth_update_free(BerthUpdate *update);
+/**
+ * berth_update:
+ * @domain: the whole guest as it is to be; its name is the guest's
+ * @flags: BERTH_CHANGE_DRY_RUN, BERTH_CHANGE_FORCE
+ * @timeout_ms: how long to wait for each device that is to go
+ * @updates: (out) (transfer container full) (nullable): BerthUpdate, in the order in which they are done
+ *
+ * Defines @domain, and makes a running guest like it as far as that can be done while it runs: devices go and come, media, links
+ * and vCPUs change. The rest comes with the next start. What is done is recorded step by step; if a step fails that was to be done
+ * now, those behind it are tried all the same, and the error says how many failed (@updates: which, and why). Errors: as
+ * berth_define(), and then nothing was changed; FAILED.
+ */
+BERTH_API gboolean berth_update(Berth *berth, const char *guest, const BerthDomain *domain, guint flags, guint timeout_ms,
+                                GPtrArray **updates, GError **error);
+
 /** berth_dumpxml_live: what the guest runs with: every device with address and alias, open trays, links. BERTH_ERROR_USAGE if it
  * does not run. (transfer full) */
 BERTH_API GBytes *berth_dumpxml_live(Berth *berth, const char *guest, GError **error);

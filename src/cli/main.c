@@ -78,6 +78,8 @@ const CliVerb cli_verbs[] = {
      "Change how many vCPUs a guest has", cli_cmd_setvcpus},
     {"vcpucount", LIFE, "GUEST [--live] [--config] [--current] [--maximum] [--active]", "Tell how many vCPUs a guest has",
      cli_cmd_vcpucount},
+    {"update", LIFE, "GUEST FILE [--dry-run] [--force] [--timeout SECONDS] [--json]", "Make a guest as a new definition says",
+     cli_cmd_update},
     {"devices", LIFE, "GUEST", "List a guest's devices: where recorded, where QEMU has them", cli_cmd_devices},
     {"verify", LIFE, "GUEST", "Compare a running guest with its record", cli_cmd_verify},
     {"machines", HOST, "[--qemu BIN]", "List QEMU's machine types, and what aliases stand for", cli_cmd_machines},

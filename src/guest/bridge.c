@@ -94,6 +94,7 @@ gboolean berth_guest_join_bridge(BerthQmp *qmp, JsonObject *netdev, GError **err
   g_autoptr(JsonNode) added = berth_qmp_execute(qmp, "netdev_add", arguments, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
   if (added != NULL)
     return TRUE;
-  g_autoptr(JsonNode) closed = berth_qmp_execute(qmp, "closefd", name, BERTH_GUEST_COMMAND_TIMEOUT_MS, NULL);
+  JsonNode *closed = berth_qmp_execute(qmp, "closefd", name, BERTH_GUEST_COMMAND_TIMEOUT_MS, NULL);
+  g_clear_pointer(&closed, json_node_unref);
   return FALSE;
 }

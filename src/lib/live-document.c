@@ -265,7 +265,7 @@ static gboolean by_kind(const BerthDevice *device, const BerthDevice *wanted) {
 }
 
 /* What a user wrote cannot name another device than the one that has its MAC, its target … */
-static gboolean contradicts(const BerthDevice *device, const BerthDevice *wanted) {
+gboolean berth_lib_live_contradict(const BerthDevice *device, const BerthDevice *wanted) {
   for (guint c = BERTH_KEY_MAC; c < BERTH_N_MATCHED_KEYS; c++) {
     const char *one = berth_model_device_key(wanted, c), *other = berth_model_device_key(device, c);
     if (!berth_model_key_class_weak(c) && one != NULL && other != NULL && !g_str_equal(one, other))
@@ -287,7 +287,7 @@ BerthDevice *berth_lib_live_find(const BerthPlan *plan, const BerthXmlDocument *
     guint n = 0;
     for (guint i = 0; i < plan->inventory->devices->len; i++) {
       BerthDevice *device = g_ptr_array_index(plan->inventory->devices, i);
-      if (device->element == wanted->element && ways[w](device, wanted) && !contradicts(device, wanted)) {
+      if (device->element == wanted->element && ways[w](device, wanted) && !berth_lib_live_contradict(device, wanted)) {
         found = device;
         n++;
       }

@@ -103,6 +103,8 @@ gboolean berth_lib_live_refresh(BerthLibLive *live, GError **error);
 /* Finds a device as a user describes it: by alias, address, or the strongest key; else by what it is, if only one is like it. @plan
  * is of the definition or of the running guest. NOT_FOUND, USAGE (several). (transfer none) */
 BerthDevice *berth_lib_live_find(const BerthPlan *plan, const BerthXmlDocument *fragment, GError **error);
+/* Whether two devices that look alike have different MACs, targets … */
+gboolean berth_lib_live_contradict(const BerthDevice *device, const BerthDevice *wanted);
 /* Why a device like @fragment cannot be plugged, whatever room there is; NULL: it can. (transfer none) */
 const char *berth_lib_live_unpluggable(const BerthXmlDocument *fragment);
 /* TRUE if @fragment has a key of @device that is no mere likeness, or its target. */

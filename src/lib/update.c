@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A whole new definition for a guest, running or not. */
+#include <berth/move.h>
+
+#include "lib/update.h"
+
+#include <string.h>
+
+#include "assign/remember.h"
+#include "kinds/abi.h"
+#include "xml/splice.h"
+
+#define NOW "now"
+#define LATER "next start"
+
+typedef struct Update Update;
+/* Carries a step out; with BERTH_CHANGE_DRY_RUN in @flags looks whether it could be. */
+typedef gboolean (*Act)(const Update *update, const char *id, GBytes *xml, guint flags, GError **error);
+
+typedef struct {
+  const char *change;
+  Act act; /* NULL: only a start can do it */
+  char *device, *id;
+  GBytes *xml;
+  GError *why; /* not now */
+} Step;
+
+struct Update {
+  Berth *berth;
+  const char *uuid;
+  guint flags, timeout_ms;
+  BerthPlan *was, *now; /* what runs (or was defined), what is to be */
+  gboolean running;
+  GPtrArray *steps;
+};
+
+static void step_free(gpointer data) {
+  Step *step = data;
+  g_free(step->device);
+  g_free(step->id);
+  g_clear_pointer(&step->xml, g_bytes_unref);
+  g_clear_error(&step->why);
+  g_free(step);
+}
+
+static void update_clear(Update *update) {
+  g_clear_pointer(&update->was, berth_plan_free);
+  g_clear_pointer(&update->now, berth_plan_free);
+  g_clear_pointer(&update->steps, g_ptr_array_unref);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Update, update_clear)
+
+void berth_update_free(BerthUpdate *update) {
+  if (update == NULL)
+    return;
+  g_free(update->device);
+  g_free(update->id);
+  g_free(update->change);
+  g_free(update->when);
+  g_free(update->why);
+  g_free(update);
+}
+
+/* ---- what a step does ---- */
+
+static gboolean detach(const Update *update, const char *id, GBytes *xml, guint flags, GError **error) {
+  (void)xml;
+  return berth_detach_device_alias(update->berth, update->uuid, id, flags, update->timeout_ms, NULL, error);
+}
+
+static gboolean attach(const Update *update, const char *id, GBytes *xml, guint flags, GError **error) {
+  return berth_attach_device(update->berth, update->uuid, xml, id, flags, NULL, error);
+}
+
+static gboolean change(const Update *update, const char *id, GBytes *xml, guint flags, GError **error) {
+  return berth_update_device(update->berth, update->uuid, xml, id, flags, NULL, error);
+}
+
+/* @id is the number. */
+static gboolean count(const Update *update, const char *id, GBytes *xml, guint flags, GError **error) {
+  guint wanted = (guint)g_ascii_strtoull(id, NULL, 10);
+  (void)xml;
+  return (flags & BERTH_CHANGE_DRY_RUN) != 0 ||
+         berth_set_vcpus(update->berth, update->uuid, wanted, FALSE, flags, update->timeout_ms, error);
+}
+
+/* ---- which steps there are ---- */
+
+static Step *add(Update *update, const char *change, Act act, char *device, const char *id, GBytes *xml) {
+  Step *step = g_new0(Step, 1);
+  step->change = change;
+  step->act = act;
+  step->device = device;
+  step->id = g_strdup(id != NULL ? id : "");
+  step->xml = xml != NULL ? g_bytes_ref(xml) : NULL;
+  g_ptr_array_add(update->steps, step);
+  return step;
+}
+
+/* The element of @device with its place; @old (may be NULL): the running guest's, whose alias it takes. */
+static GBytes *element_of(const BerthDevice *device, const BerthDevice *old) {
+  g_autoptr(GBytes) empty = g_bytes_new_static("<device/>", strlen("<device/>"));
+  g_autoptr(BerthXmlDocument) holder = berth_xml_document_parse(empty, "device", NULL);
+  g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(holder);
+  berth_xml_edits_replace(edits, holder->root,
+                          old != NULL && old->node != NULL ? berth_lib_update_draft(edits, device->node, old->node)
+                                                           : berth_xml_draft_of(edits, device->node, NULL));
+  return berth_xml_edits_apply(edits);
+}
+
+/* A device that stays: is there anything about it to change? */
+static void consider(Update *update, const BerthLibLive *live, const BerthDevice *was, const BerthDevice *now) {
+  if (was->node == NULL || now->node == NULL || was->id == NULL)
+    return;
+  g_autoptr(GBytes) xml = element_of(now, was);
+  g_autoptr(GError) why = NULL;
+  gboolean changes = FALSE;
+  if (berth_lib_update_check(live, was->id, xml, &changes, &why) && !changes)
+    return;
+  add(update, "update", change, berth_model_device_name(was), was->id, xml)->why = g_steal_pointer(&why);
+}
+
+static gboolean is_controller(const BerthDevice *device) {
+  return device->element->id == BERTH_CONTROLLER;
+}
+
+/* What others may sit on comes first, and goes last. */
+static void add_coming(Update *update, GPtrArray *partners, gboolean controllers) {
+  const GPtrArray *devices = update->now->inventory->devices;
+  for (guint i = 0; i < devices->len; i++) {
+    const BerthDevice *device = g_ptr_array_index(devices, i);
+    if (device->node == NULL || !berth_lib_row_shown(device) || is_controller(device) != controllers ||
+        g_ptr_array_find(partners, device, NULL))
+      continue;
+    g_autoptr(GBytes) xml = element_of(device, NULL);
+    add(update, "attach", attach, berth_model_device_name(device), device->id, xml);
+  }
+}
+
+static void add_going(Update *update, const GPtrArray *partners, gboolean controllers) {
+  const GPtrArray *devices = update->was->inventory->devices;
+  for (guint i = 0; i < devices->len; i++) {
+    const BerthDevice *device = g_ptr_array_index(devices, i);
+    if (g_ptr_array_index(partners, i) == NULL && berth_lib_row_shown(device) && is_controller(device) == controllers)
+      add(update, "detach", detach, berth_model_device_name(device), device->id, NULL);
+  }
+}
+
+static guint vcpus_of(const BerthPlan *plan) {
+  const BerthXmlNode *root = plan->inventory->document->root;
+  const char *current = berth_xml_node_get(root, "vcpu/@current"), *all = berth_xml_node_get(root, "vcpu");
+  const char *text = current != NULL ? current : all != NULL ? all : "1";
+  return (guint)g_ascii_strtoull(text, NULL, 10);
+}
+
+static void add_domain(Update *update) {
+  if (update->running && vcpus_of(update->was) != vcpus_of(update->now)) {
+    g_autofree char *number = g_strdup_printf("%u", vcpus_of(update->now));
+    add(update, "update", count, g_strdup("vcpus"), number, NULL);
+  }
+  g_autoptr(GPtrArray) differences = berth_plan_diff(update->was, update->now);
+  for (guint i = 0; i < differences->len; i++) {
+    const BerthDifference *one = g_ptr_array_index(differences, i);
+    if (g_str_equal(one->device, "domain") && !g_str_equal(one->aspect, "vcpus at start"))
+      add(update, "update", NULL, g_strdup_printf("domain: %s", one->aspect), NULL, NULL);
+  }
+}
+
+static void find_steps(Update *update, const BerthLibLive *live) {
+  berth_assign_record(update->was);
+  berth_assign_record(update->now);
+  g_autoptr(GPtrArray) partners = berth_kinds_abi_partners(update->was->inventory, update->now->inventory);
+  for (guint i = 0; i < partners->len; i++) {
+    gpointer *partner = &g_ptr_array_index(partners, i);
+    if (*partner != NULL && berth_lib_live_contradict(g_ptr_array_index(update->was->inventory->devices, i), *partner))
+      *partner = NULL;
+  }
+  add_going(update, partners, FALSE);
+  add_going(update, partners, TRUE);
+  add_coming(update, partners, TRUE);
+  add_coming(update, partners, FALSE);
+  for (guint i = 0; i < partners->len && live != NULL; i++)
+    if (g_ptr_array_index(partners, i) != NULL)
+      consider(update, live, g_ptr_array_index(update->was->inventory->devices, i), g_ptr_array_index(partners, i));
+  add_domain(update);
+}
+
+/* ---- all of it ---- */
+
+static gboolean check_name(const BerthStoreGuest *guest, const BerthDomain *domain, GError **error) {
+  if (g_strcmp0(berth_domain_name(domain), guest->name) == 0)
+    return TRUE;
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_CONFLICT, "guest '%s': the new definition is of '%.80s'", guest->name,
+              berth_domain_name(domain) != NULL ? berth_domain_name(domain) : "");
+  return FALSE;
+}
+
+/* The new definition as it is, or would be, stored: each of its devices has a node with its place. */
+static BerthPlan *stored(const BerthStoreGuest *guest, const BerthPlan *plan, GError **error) {
+  g_autoptr(GBytes) document = berth_plan_document(plan);
+  g_autofree char *record = berth_record_to_json(berth_plan_record(plan));
+  return berth_lib_plan_stored(guest->name, document, record, NULL, error);
+}
+
+static gboolean plan_update(Update *update, const BerthStoreGuest *guest, const BerthPlan *plan, GError **error) {
+  g_auto(BerthLibLive) live = {0};
+  update->now = stored(guest, plan, error);
+  if (update->now == NULL || (update->running && !berth_lib_live_open(&live, update->berth, update->uuid, error)))
+    return FALSE;
+  update->was = update->running ? g_steal_pointer(&live.plan) : berth_plan_of_guest(update->berth, update->uuid, error);
+  if (update->was == NULL)
+    return FALSE;
+  find_steps(update, update->running ? &live : NULL);
+  return TRUE;
+}
+
+/* Whether each step could be done now. Places that a step before it gives free count as taken. */
+static void try_steps(Update *update) {
+  for (guint i = 0; i < update->steps->len; i++) {
+    Step *step = g_ptr_array_index(update->steps, i);
+    if (step->act != NULL && step->why == NULL && update->running)
+      step->act(update, step->id, step->xml, update->flags | BERTH_CHANGE_LIVE | BERTH_CHANGE_DRY_RUN, &step->why);
+  }
+}
+
+static gboolean is_for_now(const Update *update, const Step *step) {
+  return update->running && step->act != NULL && step->why == NULL;
+}
+
+/* Returns how many failed. */
+static guint carry_out(Update *update) {
+  guint failed = 0;
+  for (guint i = 0; i < update->steps->len; i++) {
+    Step *step = g_ptr_array_index(update->steps, i);
+    if (is_for_now(update, step))
+      failed += !step->act(update, step->id, step->xml, update->flags | BERTH_CHANGE_LIVE, &step->why);
+  }
+  return failed;
+}
+
+static GPtrArray *told(const Update *update) {
+  GPtrArray *rows = g_ptr_array_new_with_free_func((GDestroyNotify)berth_update_free);
+  for (guint i = 0; i < update->steps->len; i++) {
+    const Step *step = g_ptr_array_index(update->steps, i);
+    BerthUpdate *row = g_new0(BerthUpdate, 1);
+    row->device = g_strdup(step->device);
+    row->id = g_strdup(step->act == count ? "" : step->id);
+    row->change = g_strdup(step->change);
+    row->when = g_strdup(is_for_now(update, step) ? NOW : LATER);
+    row->why = g_strdup(step->why != NULL                      ? step->why->message
+                        : step->act == NULL && update->running ? "cannot change while the guest runs"
+                                                               : "");
+    g_ptr_array_add(rows, row);
+  }
+  return rows;
+}
+
+gboolean berth_update(Berth *berth, const char *guest, const BerthDomain *domain, guint flags, guint timeout_ms,
+                      GPtrArray **updates, GError **error) {
+  g_autoptr(BerthStoreGuest) found = berth_store_guest(berth->store, guest, error);
+  g_autoptr(BerthPlan) plan = NULL;
+  if (found == NULL || !check_name(found, domain, error) || !berth_define(berth, domain, BERTH_DEFINE_DRY_RUN, NULL, &plan, error))
+    return FALSE;
+  g_autoptr(BerthProcess) qemu = berth_lib_run_process(&found->run);
+  g_auto(Update) update = {.berth = berth, .uuid = found->uuid, .flags = flags & BERTH_CHANGE_FORCE, .timeout_ms = timeout_ms};
+  update.steps = g_ptr_array_new_with_free_func(step_free);
+  update.running = qemu != NULL;
+  if (!plan_update(&update, found, plan, error))
+    return FALSE;
+  gboolean dry = (flags & BERTH_CHANGE_DRY_RUN) != 0;
+  try_steps(&update);
+  if (!dry && !berth_define(berth, domain, 0, NULL, NULL, error))
+    return FALSE;
+  guint failed = dry ? 0 : carry_out(&update);
+  if (updates != NULL)
+    *updates = told(&update);
+  if (failed > 0)
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED,
+                "guest '%s': is defined anew, but %u of its changes failed while it runs; they come with the next start",
+                found->name, failed);
+  return failed == 0;
+}
