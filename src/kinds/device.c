@@ -103,7 +103,28 @@ static const BerthFamily *family_of(const BerthBuild *build, BerthAddressType ty
   return NULL;
 }
 
-JsonObject *berth_kinds_device(BerthBuild *build, const BerthDevice *device, const char *driver, GError **error) {
+/* Virtio devices whose name without a PCI transport is not their name with "-device" for "-pci". */
+static const struct {
+  const char *pci, *bare;
+} bare_drivers[] = {{"vhost-scsi-pci", "vhost-scsi"},
+                    {"vhost-user-blk-pci", "vhost-user-blk"},
+                    {"virtio-mem-pci", "virtio-mem"},
+                    {"virtio-pmem-pci", "virtio-pmem"}};
+
+/* The driver where the transport is the machine's own (microvm): the device alone. (transfer full) */
+static char *bare_driver(const char *driver) {
+  for (guint i = 0; i < G_N_ELEMENTS(bare_drivers); i++) {
+    if (g_str_equal(bare_drivers[i].pci, driver))
+      return g_strdup(bare_drivers[i].bare);
+  }
+  if (!g_str_has_suffix(driver, "-pci"))
+    return g_strdup(driver);
+  g_autofree char *stem = g_strndup(driver, strlen(driver) - strlen("-pci"));
+  return g_strconcat(stem, "-device", NULL);
+}
+
+JsonObject *berth_kinds_device(BerthBuild *build, const BerthDevice *device, const char *usual, GError **error) {
+  g_autofree char *driver = device->address.type == BERTH_ADDRESS_VIRTIO_MMIO ? bare_driver(usual) : g_strdup(usual);
   if (!build->any_driver && !berth_facts_has_device(build->facts, driver)) {
     berth_kinds_refuse(build, device, error, "this QEMU has no device %s", driver);
     return NULL;

@@ -137,8 +137,11 @@ static void set_boot(BerthBuild *build, const BerthDevice *device, const char *b
   berth_kinds_global(build, device->address.value[BERTH_DRIVE_UNIT] == 0 ? "isa-fdc.bootindexA" : "isa-fdc.bootindexB", value);
 }
 
+#define VIRTIO "virtio-blk-pci"
+#define VHOST_USER "vhost-user-blk-pci"
+
 /* A socket takes the place of the block nodes. */
-static gboolean build_vhost_user(BerthBuild *build, const BerthDevice *device, GError **error) {
+static gboolean build_vhost_user(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
   static const BerthMap map[] = {
       {"driver/@queues", "num-queues", BERTH_MAP_NUMBER}, {"driver/@queue_size", "queue-size", BERTH_MAP_NUMBER}, {NULL}};
   const char *path = berth_model_device_get(device, "source/@path");
@@ -148,7 +151,8 @@ static gboolean build_vhost_user(BerthBuild *build, const BerthDevice *device, G
     return berth_kinds_refuse(build, device, error, "a vhostuser disk is on bus virtio and has a <source path>");
   berth_kinds_need_shared_memory(build, device);
   berth_kinds_chardev_socket(build, id, path, FALSE, again ? berth_model_device_number(device, "source/reconnect/@timeout", 1) : 0);
-  JsonObject *props = berth_kinds_device(build, device, "vhost-user-blk-pci", error);
+  g_autofree char *driver = g_strconcat(VHOST_USER, kind->driver + strlen(VIRTIO), NULL); /* of the same flavour */
+  JsonObject *props = berth_kinds_device(build, device, driver, error);
   if (props == NULL)
     return FALSE;
   json_object_set_string_member(props, "chardev", id);
@@ -216,7 +220,7 @@ gboolean berth_kinds_build_disk(BerthBuild *build, const BerthDevice *device, co
   gboolean bot = is_bot(device, bus);
   g_autofree char *node = NULL;
   if (berth_model_device_is(device, "@type", "vhostuser"))
-    return build_vhost_user(build, device, error);
+    return build_vhost_user(build, device, kind, error);
   if (driver == NULL)
     return berth_kinds_refuse(build, device, error, "a %s on bus %s is not supported by start yet", disk_device(device), bus);
   if (!check_disk(build, device, bus, error))

@@ -68,7 +68,7 @@ const BerthUnderstood berth_kinds_understood_devices[] = {
     {"devices/hostdev/rom", "bar file enabled"},
     {"devices/nvram", NULL},
     {"devices/filesystem", "type=mount accessmode=passthrough|mapped|squash fmode dmode multidevs=default|remap|forbid|warn "
-                           "model=virtio|virtio-transitional|virtio-non-transitional"},
+                           "model=virtio|virtio-transitional|virtio-non-transitional|virtio-0.9"},
     {"devices/filesystem/driver", "type=path|virtiofs wrpolicy=immediate queue name=path" BERTH_UNDERSTOOD_VIRTIO},
     {"devices/filesystem/source", "dir socket"},
     {"devices/filesystem/target", "dir"},
@@ -88,7 +88,7 @@ const BerthUnderstood berth_kinds_understood_devices[] = {
     {"devices/shmem/size", "unit"},
     {"devices/shmem/server", "path"},
     {"devices/shmem/msi", "vectors ioeventfd"},
-    {"devices/vsock", "model=virtio|virtio-transitional|virtio-non-transitional"},
+    {"devices/vsock", "model=virtio|virtio-transitional|virtio-non-transitional|virtio-0.9"},
     {"devices/vsock/cid", "auto address"},
     {"devices/vsock/driver", BERTH_UNDERSTOOD_VIRTIO},
     {"devices/crypto", "model=virtio type=qemu"},

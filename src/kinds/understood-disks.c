@@ -6,7 +6,7 @@
 
 const BerthUnderstood berth_kinds_understood_disks[] = {
     {"devices/disk", "type=file|block|network|nvme|vhostuser|vhostvdpa|volume|dir device=disk|cdrom|floppy|lun snapshot sgio rawio "
-                     "model=virtio|virtio-transitional|virtio-non-transitional|usb-storage|usb-bot"},
+                     "model=virtio|virtio-transitional|virtio-non-transitional|virtio-0.9|usb-storage|usb-bot"},
     {"devices/disk/driver",
      "name=qemu type=raw|qcow2|qcow|qed|vmdk|vdi|vhdx|vpc|fat cache=default|none|writeback|writethrough|directsync|"
      "unsafe io=native|threads|io_uring discard=unmap|ignore detect_zeroes=off|on|unmap copy_on_read=on|off "
