@@ -58,7 +58,7 @@ static const char *choose(const BerthRecall *recall, const BerthDevice *device) 
   const BerthRecordEntry *entry = recall->same_machine ? berth_assign_recall_entry(recall, device) : NULL;
   if (entry != NULL && entry->flavour != NULL)
     return entry->flavour;
-  g_autofree char *variant = device->element->variant(device);
+  g_autofree char *variant = entry != NULL ? device->element->variant(device) : NULL;
   if (entry == NULL || g_strcmp0(entry->kind, variant) != 0)
     return legacy ? BERTH_FLAVOUR_TRANSITIONAL : NULL;
   if (legacy && !g_hash_table_contains(recall->settled, device))

@@ -39,7 +39,7 @@ static char *derive_mac(const char *guest, guint ordinal, GHashTable *used) {
 }
 
 void berth_assign_macs(BerthAssignment *assignment) {
-  g_autoptr(GHashTable) used = used_macs(assignment);
+  g_autoptr(GHashTable) used = NULL;
   const char *guest = berth_model_device_get(assignment->inventory->domain, "uuid");
   if (guest == NULL)
     guest = berth_model_device_get(assignment->inventory->domain, "name");
@@ -49,6 +49,8 @@ void berth_assign_macs(BerthAssignment *assignment) {
   for (guint i = 0; (interface = berth_model_inventory_walk(assignment->inventory, BERTH_INTERFACE, &i)) != NULL; ordinal++) {
     if (berth_model_device_get(interface, MAC_PATH) != NULL)
       continue;
+    if (used == NULL)
+      used = used_macs(assignment);
     g_autofree char *mac = derive_mac(stripped, ordinal, used);
     berth_model_device_set(interface, MAC_PATH, mac);
     g_hash_table_add(used, g_steal_pointer(&mac));

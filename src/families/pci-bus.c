@@ -140,7 +140,9 @@ void berth_families_pci_fail(const BerthPci *pci, const BerthDevice *device, int
   berth_xml_error(error, code, pci->assignment->inventory->document, device->node, "%s %s", name, what);
 }
 
-static void no_bus_error(const BerthPci *pci, const BerthDevice *device, guint flags, GError **error) {
+void berth_families_pci_no_bus(const BerthPci *pci, const BerthDevice *device, guint flags, GError **error) {
+  if (error == NULL)
+    return;
   g_autofree char *what = NULL;
   if (flags & BERTH_PCI_TYPES)
     what = g_strdup_printf("finds no place: no bus for %s is left and none can be added", flags_words(flags));
@@ -217,14 +219,14 @@ gboolean berth_families_pci_grow(BerthPci *pci, const BerthDevice *device, guint
   if (start && wanted == pci->buses->len)
     wanted++;
   if ((!conventional && !express) || (flags & BERTH_PCI_INTEGRATED) || wanted >= BERTH_PCI_MAX_BUSES) {
-    no_bus_error(pci, device, flags, error);
+    berth_families_pci_no_bus(pci, device, flags, error);
     return FALSE;
   }
   gboolean room = !start || start_hierarchy(pci);
   while (room && pci->buses->len <= wanted)
     room = (conventional ? berth_families_pci_bus_append(pci, berth_families_pci_model("pci-bridge")) : append_port(pci)) != NULL;
   if (!room) {
-    no_bus_error(pci, device, flags, error);
+    berth_families_pci_no_bus(pci, device, flags, error);
     return FALSE;
   }
   *bus = pci->buses->len - 1;

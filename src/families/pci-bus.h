@@ -116,6 +116,8 @@ gboolean berth_families_pci_slot_free(const BerthPciBus *bus, guint slot);
 /* Adds buses until @bus exists (addressing §3.7). @bus is raised by one where a conventional hierarchy must be started for it.
  * Errors: NO_ROOM. */
 gboolean berth_families_pci_grow(BerthPci *pci, const BerthDevice *device, guint flags, guint *bus, GError **error);
+/* Its error. */
+void berth_families_pci_no_bus(const BerthPci *pci, const BerthDevice *device, guint flags, GError **error);
 
 /* Takes @address for @device (NULL: the machine itself, or room that is kept), after all checks of addressing §3.4. @address may
  * change when the table grows. Errors: BAD_INPUT (a clash names both devices), NO_ROOM. */

@@ -146,7 +146,10 @@ static void tree_number(Tree *tree) {
 }
 
 static char *join(const char *path, guint slot, guint function) {
-  return g_strdup_printf("%s%s%02x.%x", path, *path != '\0' ? "/" : "", slot, function);
+  static const char hex[] = "0123456789abcdef";
+  const char place[] = {hex[slot >> 4 & 0xf], hex[slot & 0xf], '.', hex[function & 0xf], '\0'};
+
+  return g_strconcat(path, *path != '\0' ? "/" : "", place, NULL);
 }
 
 /* The path of the controller behind which @bus is; NULL if the buses go round in a circle or a controller is missing. */

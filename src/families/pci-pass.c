@@ -19,15 +19,6 @@ static gint by_element(gconstpointer a, gconstpointer b) {
   return order != 0 ? order : (x->device->index > y->device->index) - (x->device->index < y->device->index);
 }
 
-/* Order of service, within it that of the list; entries of <interface type='hostdev'> come before hostdevs because an interface is
- * the smaller element. */
-static gint by_service(gconstpointer a, gconstpointer b) {
-  const BerthPciClient *x = a, *y = b;
-  if (x->order != y->order)
-    return (gint)x->order - (gint)y->order;
-  return by_element(a, b);
-}
-
 /* Where @device, number @i of the list, is in line, as an even or odd number: a controller that grew comes right before the first
  * one of a greater index that did not, as libvirt would insert it, though berth appends it. @settled: where those that did not are
  * in the list. */
@@ -47,6 +38,7 @@ static guint position_of(const GPtrArray *devices, guint i, gboolean grown, cons
 static void collect_clients(BerthPci *pci) {
   const GPtrArray *devices = pci->assignment->inventory->devices;
   g_autoptr(GArray) settled = g_array_new(FALSE, FALSE, sizeof(guint));
+  gboolean sorted = TRUE;
   g_array_set_size(pci->clients, 0);
   for (guint i = 0; i < devices->len; i++) {
     const BerthDevice *device = devices->pdata[i];
@@ -70,10 +62,15 @@ static void collect_clients(BerthPci *pci) {
     /* The first IDE controller is the machine's own, if it has one: only the chipset step places it. */
     if (client.order == 5 && device->index == 0 && berth_model_device_is(device, "@type", "ide"))
       client.order = 0;
-    if (takes_part)
-      g_array_append_val(pci->clients, client);
+    if (!takes_part)
+      continue;
+    /* Most often they are in order already. */
+    guint n = pci->clients->len;
+    sorted = sorted && (n == 0 || by_element(&g_array_index(pci->clients, BerthPciClient, n - 1), &client) <= 0);
+    g_array_append_val(pci->clients, client);
   }
-  g_array_sort(pci->clients, by_element);
+  if (!sorted)
+    g_array_sort(pci->clients, by_element);
 }
 
 /* Sets the controllers of the buses. @n: number of buses. Errors: BAD_INPUT. */
@@ -190,15 +187,21 @@ static gboolean serve_client(BerthPci *pci, const BerthPciClient *client, GError
   return TRUE;
 }
 
+/* In the order of service; within it entries of <interface type='hostdev'> come before hostdevs because an interface is the smaller
+ * element. */
 static gboolean serve(BerthPci *pci, GError **error) {
-  for (guint i = 0; i < pci->clients->len; i++)
-    note_sibling(pci, g_array_index(pci->clients, BerthPciClient, i).device);
-  g_array_sort(pci->clients, by_service);
+  guint last = 0;
   for (guint i = 0; i < pci->clients->len; i++) {
     const BerthPciClient *client = &g_array_index(pci->clients, BerthPciClient, i);
-    if (client->order != 0 && berth_families_pci_wanting(&client->device->address) && !serve_client(pci, client, error))
-      return FALSE;
+    note_sibling(pci, client->device);
+    last = MAX(last, client->order);
   }
+  for (guint order = 1; order <= last; order++)
+    for (guint i = 0; i < pci->clients->len; i++) {
+      const BerthPciClient *client = &g_array_index(pci->clients, BerthPciClient, i);
+      if (client->order == order && berth_families_pci_wanting(&client->device->address) && !serve_client(pci, client, error))
+        return FALSE;
+    }
   return TRUE;
 }
 

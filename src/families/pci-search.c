@@ -202,9 +202,9 @@ static gboolean pick(const BerthPci *pci, const Wish *wish, BerthAddress *addres
   return FALSE;
 }
 
-static gboolean pick_grown(BerthPci *pci, const Wish *wish, BerthAddress *address, GError **error) {
+static gboolean pick_grown(BerthPci *pci, const Wish *wish, BerthAddress *address) {
   guint number = pci->buses->len;
-  if (!berth_families_pci_grow(pci, wish->device, wish->flags, &number, error))
+  if (!berth_families_pci_grow(pci, wish->device, wish->flags, &number, NULL))
     return FALSE;
   guint function = wish->function > 0 ? (guint)wish->function : 0;
   *address = berth_model_address_pci(number, berth_families_pci_bus(pci, number)->model->first, function);
@@ -277,7 +277,7 @@ static gboolean find(BerthPci *pci, BerthDevice *device, guint flags, gint funct
     wish.quiet = TRUE;
     if (pick(pci, &wish, address) || pick_shared(pci, &wish, BERTH_PCI_SHARE_SETTLED, address))
       return TRUE;
-    if (pci->planning && (flags & better_grown) && pick_grown(pci, &wish, address, NULL))
+    if (pci->planning && (flags & better_grown) && pick_grown(pci, &wish, address))
       return TRUE;
     wish.quiet = FALSE;
     wish.late = TRUE;
@@ -289,8 +289,7 @@ static gboolean find(BerthPci *pci, BerthDevice *device, guint flags, gint funct
     return TRUE;
   if (pick_shared(pci, &wish, BERTH_PCI_SHARE_SETTLED, address))
     return TRUE;
-  g_autoptr(GError) reason = NULL;
-  if (pci->planning && pick_grown(pci, &wish, address, &reason))
+  if (pci->planning && pick_grown(pci, &wish, address))
     return TRUE;
   if (last && pick_shared(pci, &wish, BERTH_PCI_SHARE_ANY, address))
     return TRUE;
@@ -298,8 +297,8 @@ static gboolean find(BerthPci *pci, BerthDevice *device, guint flags, gint funct
     return TRUE;
   pci->stuck = device;
   pci->stuck_flags = flags;
-  if (reason != NULL)
-    g_propagate_error(error, g_steal_pointer(&reason));
+  if (pci->planning)
+    berth_families_pci_no_bus(pci, device, flags, error);
   else
     berth_families_pci_fail(pci, device, BERTH_ERROR_NO_ROOM, "finds no place: every PCI slot that it could use is taken", error);
   return FALSE;

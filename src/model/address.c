@@ -102,23 +102,53 @@ static gboolean parse_field(BerthAddressType type, const BerthAddressField *fiel
   return parse_number(text, any_base[type] ? 0 : field->base, value);
 }
 
-static char *print_port(guint64 value) {
-  GString *text = g_string_new(NULL);
+/* The value of a field as text; the longest is a port of four levels. */
+typedef struct {
+  char text[24];
+} Printed;
 
-  for (int shift = 24; shift >= 0 && (value >> shift & 0xff) != 0; shift -= 8)
-    g_string_append_printf(text, "%s%u", text->len > 0 ? "." : "", (guint)(value >> shift & 0xff));
-  return g_string_free(text, FALSE);
+/* @value in @base with at least @width digits, ending at @end; returns where it begins. Addresses are printed by the thousand. */
+static char *print_number(char *end, guint64 value, guint base, guint width) {
+  char *start = end;
+
+  do {
+    *--start = "0123456789abcdef"[value % base];
+    value /= base;
+  } while (value != 0 || end - start < (gssize)width);
+  return start;
+}
+
+static Printed print_port(guint64 value) {
+  Printed printed = {.text = ""};
+  gsize used = 0;
+
+  for (int shift = 24; shift >= 0 && (value >> shift & 0xff) != 0; shift -= 8) {
+    char digits[8], *end = digits + sizeof digits, *start = print_number(end, value >> shift & 0xff, 10, 1);
+    if (used > 0)
+      printed.text[used++] = '.';
+    memcpy(printed.text + used, start, (gsize)(end - start));
+    used += (gsize)(end - start);
+  }
+  return printed;
 }
 
 /* @value as the XML has it; @mark: 0x in front of hex. */
-static char *print_field(const BerthAddressField *field, guint64 value, gboolean mark) {
+static Printed print_field(const BerthAddressField *field, guint64 value, gboolean mark) {
+  Printed printed = {.text = ""};
+  char digits[sizeof printed.text], *end = digits + sizeof digits - 1;
+
   if (field->form == BERTH_FIELD_SWITCH)
-    return g_strdup(value != 0 ? "on" : "off");
+    return (Printed){.text = {'o', value != 0 ? 'n' : 'f', value != 0 ? '\0' : 'f'}};
   if (field->form == BERTH_FIELD_PORT)
     return print_port(value);
-  if (field->base == 16)
-    return g_strdup_printf("%s%0*" G_GINT64_MODIFIER "x", mark ? "0x" : "", field->width, value);
-  return g_strdup_printf("%0*" G_GUINT64_FORMAT, field->width, value);
+  *end = '\0';
+  char *start = print_number(end, value, field->base, field->width);
+  if (field->base == 16 && mark) {
+    *--start = 'x';
+    *--start = '0';
+  }
+  memcpy(printed.text, start, (gsize)(end - start) + 1);
+  return printed;
 }
 
 /* Domain, bus and slot all 0: "choose one", whatever the function is (addressing §1.6). */
@@ -134,10 +164,9 @@ static gboolean check_limits(const BerthAddress *address, const BerthXmlDocument
   for (guint i = 0; field[i].name != NULL; i++) {
     if (address->value[i] <= field[i].max)
       continue;
-    g_autofree char *is = print_field(&field[i], address->value[i], TRUE);
-    g_autofree char *most = print_field(&field[i], field[i].max, TRUE);
-    berth_xml_error(error, BERTH_ERROR_BAD_INPUT, document, node, "address: %s %s is too large; at most %s", field[i].name, is,
-                    most);
+    Printed is = print_field(&field[i], address->value[i], TRUE), most = print_field(&field[i], field[i].max, TRUE);
+    berth_xml_error(error, BERTH_ERROR_BAD_INPUT, document, node, "address: %s %s is too large; at most %s", field[i].name, is.text,
+                    most.text);
     return FALSE;
   }
   return TRUE;
@@ -201,8 +230,8 @@ void berth_model_address_print(const BerthAddress *address, void (*set)(const ch
   for (guint i = 0; form->fields[i].name != NULL; i++) {
     if (!is_printed(address, &form->fields[i], i))
       continue;
-    g_autofree char *value = print_field(&form->fields[i], address->value[i], TRUE);
-    set(form->fields[i].name, value, data);
+    Printed value = print_field(&form->fields[i], address->value[i], TRUE);
+    set(form->fields[i].name, value.text, data);
   }
 }
 
@@ -217,9 +246,9 @@ char *berth_model_address_to_string(const BerthAddress *address) {
   for (guint i = 0; form->fields[i].name != NULL; i++) {
     if (!is_printed(address, &form->fields[i], i) || form->fields[i].form == BERTH_FIELD_SWITCH)
       continue;
-    g_autofree char *value = print_field(&form->fields[i], address->value[i], separator == NULL);
+    Printed value = print_field(&form->fields[i], address->value[i], separator == NULL);
     g_string_append_c(text, first ? ' ' : separator != NULL ? separator[i - 1] : ':');
-    g_string_append(text, value);
+    g_string_append(text, value.text);
     first = FALSE;
   }
   return g_string_free(text, FALSE);

@@ -29,13 +29,15 @@ const BerthXmlAttribute *berth_xml_node_attribute(const BerthXmlNode *node, cons
   return NULL;
 }
 
-/* The first child whose name is the @length bytes at @name. */
-static const BerthXmlNode *child_of_length(const BerthXmlNode *node, const char *name, gsize length) {
-  const BerthXmlNode *child = node->first;
-
-  while (child != NULL && (strncmp(child->name, name, length) != 0 || child->name[length] != '\0'))
-    child = child->next;
-  return child;
+/* Behind the first step of @path if that is @name, else NULL. */
+static const char *step(const char *path, const char *name) {
+  while (*name != '\0' && *name == *path) {
+    name++;
+    path++;
+  }
+  if (*name != '\0' || (*path != '/' && *path != '\0'))
+    return NULL;
+  return path + (*path == '/');
 }
 
 const char *berth_xml_node_get(const BerthXmlNode *node, const char *path) {
@@ -44,9 +46,12 @@ const char *berth_xml_node_get(const BerthXmlNode *node, const char *path) {
       const BerthXmlAttribute *attribute = berth_xml_node_attribute(node, path + 1);
       return attribute != NULL ? attribute->value : NULL;
     }
-    gsize length = strcspn(path, "/");
-    node = child_of_length(node, path, length);
-    path += length + (path[length] == '/');
+    const BerthXmlNode *child = node->first;
+    const char *rest = NULL;
+    while (child != NULL && (rest = step(path, child->name)) == NULL)
+      child = child->next;
+    node = child;
+    path = rest;
   }
   return node != NULL ? node->text : NULL;
 }
