@@ -51,7 +51,7 @@ static Guest plan_text(const char *text) {
   g_autoptr(GBytes) bytes = g_bytes_new(text, strlen(text));
   guest.document = berth_xml_document_parse(bytes, "guest.xml", &error);
   g_assert_no_error(error);
-  g_autoptr(BerthInventory) inventory = berth_document_read(guest.document, berth_kinds_elements, &error);
+  BerthInventory *inventory = berth_document_read(guest.document, berth_kinds_elements, &error);
   g_assert_no_error(error);
   const BerthPlanOptions options = {0};
   guest.plan = berth_assign_plan(inventory, &tables, &options, &error);

@@ -26,13 +26,11 @@ static const BerthTables tables = {berth_kinds_elements, berth_kinds_classify, b
 
 typedef struct {
   BerthXmlDocument *document;
-  BerthInventory *inventory;
   BerthPlan *plan;
 } Guest;
 
 static void guest_clear(Guest *guest) {
   g_clear_pointer(&guest->plan, berth_plan_free);
-  g_clear_pointer(&guest->inventory, berth_model_inventory_free);
   g_clear_pointer(&guest->document, berth_xml_document_free);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Guest, guest_clear)
@@ -43,10 +41,10 @@ static gboolean guest_init(Guest *guest, const char *xml, GError **error) {
   guest->document = berth_xml_document_parse(bytes, "domain.xml", error);
   if (guest->document == NULL)
     return FALSE;
-  guest->inventory = berth_document_read(guest->document, berth_kinds_elements, error);
-  if (guest->inventory == NULL)
+  BerthInventory *inventory = berth_document_read(guest->document, berth_kinds_elements, error);
+  if (inventory == NULL)
     return FALSE;
-  guest->plan = berth_assign_plan(guest->inventory, &tables, &options, error);
+  guest->plan = berth_assign_plan(inventory, &tables, &options, error);
   return guest->plan != NULL;
 }
 

@@ -27,7 +27,7 @@ static Guest plan_text(const char *text, const BerthPlanOptions *options) {
   g_autoptr(GBytes) bytes = g_bytes_new(text, strlen(text));
   guest.document = berth_xml_document_parse(bytes, "guest.xml", &guest.error);
   g_assert_no_error(guest.error);
-  g_autoptr(BerthInventory) inventory = berth_document_read(guest.document, berth_kinds_elements, &guest.error);
+  BerthInventory *inventory = berth_document_read(guest.document, berth_kinds_elements, &guest.error);
   if (inventory != NULL)
     guest.plan = berth_assign_plan(inventory, &tables, options, &guest.error);
   g_assert_true((guest.plan == NULL) == (guest.error != NULL));

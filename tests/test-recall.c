@@ -576,8 +576,7 @@ static void test_record_of(void) {
   g_autoptr(GBytes) bytes = g_bytes_new_static(xml, strlen(xml));
   g_autoptr(BerthXmlDocument) document = berth_xml_document_parse(bytes, "old.xml", &error);
   g_assert_no_error(error);
-  g_autoptr(BerthInventory) inventory = read_toy(document);
-  g_autoptr(BerthRecord) record = berth_assign_record_of(inventory, &tables, &error);
+  g_autoptr(BerthRecord) record = berth_assign_record_of(read_toy(document), &tables, &error);
   g_assert_no_error(error);
   g_assert_cmpstr(record->machine, ==, "pc-i440fx-7.2");
   g_assert_cmpuint(record->entries->len, ==, 2); /* the rng has no address */

@@ -8,7 +8,10 @@
 static void classify(const BerthAssignment *assignment) {
   for (guint i = 0; i < assignment->inventory->devices->len; i++) {
     BerthDevice *device = assignment->inventory->devices->pdata[i];
+    if (!device->changed)
+      continue;
     device->kind = assignment->classify(device);
+    device->changed = FALSE;
   }
 }
 
@@ -63,14 +66,14 @@ static int by_element(gconstpointer a, gconstpointer b) {
   return (int)(*one)->element->id - (int)(*other)->element->id;
 }
 
-BerthPlan *berth_assign_plan(const BerthInventory *inventory, const BerthTables *tables, const BerthPlanOptions *options,
+BerthPlan *berth_assign_plan(BerthInventory *inventory, const BerthTables *tables, const BerthPlanOptions *options,
                              GError **error) {
   static const BerthPlanOptions no_options = {0};
   if (options == NULL)
     options = &no_options;
-  g_autoptr(BerthInventory) copy = berth_model_inventory_copy(inventory);
+  g_autoptr(BerthInventory) owned = inventory;
   g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
-  BerthAssignment assignment = {.inventory = copy,
+  BerthAssignment assignment = {.inventory = inventory,
                                 .facts = options->facts,
                                 .record = options->record,
                                 .elements = tables->elements,
@@ -86,12 +89,12 @@ BerthPlan *berth_assign_plan(const BerthInventory *inventory, const BerthTables 
   g_ptr_array_add(notes, NULL);
   /* Between elements, the order says only when the engine met them: what was recalled comes earlier than what was made. Sorted
    * (GLib's sort is stable), a document that is planned again with its record is written as it was the first time. */
-  g_ptr_array_sort(copy->devices, by_element);
+  g_ptr_array_sort(inventory->devices, by_element);
 
   BerthPlan *plan = g_new0(BerthPlan, 1);
   berth_assign_recall_end(recall);
   plan->recall = g_steal_pointer(&recall);
-  plan->inventory = g_steal_pointer(&copy);
+  plan->inventory = g_steal_pointer(&owned);
   plan->notes = g_steal_pointer(&notes);
   return plan;
 }

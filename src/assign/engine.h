@@ -13,6 +13,6 @@ typedef struct {
   const BerthFamily *families; /* ends with type NONE */
 } BerthTables;
 
-/* @inventory is as document/ read it (document order, nothing filled in). Errors: as berth_plan_new(). */
-BerthPlan *berth_assign_plan(const BerthInventory *inventory, const BerthTables *tables, const BerthPlanOptions *options,
-                             GError **error);
+/* @inventory (transfer full, also in case of an error) is as document/ read it (document order, nothing filled in), and becomes the
+ * plan's. Errors: as berth_plan_new(). */
+BerthPlan *berth_assign_plan(BerthInventory *inventory, const BerthTables *tables, const BerthPlanOptions *options, GError **error);

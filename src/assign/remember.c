@@ -189,21 +189,21 @@ BerthRecord *berth_assign_record(const BerthPlan *plan) {
   return recall->made;
 }
 
-BerthRecord *berth_assign_record_of(const BerthInventory *inventory, const BerthTables *tables, GError **error) {
+BerthRecord *berth_assign_record_of(BerthInventory *inventory, const BerthTables *tables, GError **error) {
   const BerthPlanOptions options = {0};
-  g_autoptr(BerthInventory) copy = berth_model_inventory_copy(inventory);
+  g_autoptr(BerthInventory) owned = inventory;
   g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
-  BerthAssignment assignment = {.inventory = copy, .elements = tables->elements, .classify = tables->classify, .notes = notes};
+  BerthAssignment assignment = {.inventory = inventory, .elements = tables->elements, .classify = tables->classify, .notes = notes};
   berth_assign_flavour_spelling(&assignment);
   if (!berth_assign_order(&assignment, error) || !berth_assign_machine(&assignment, &options, error))
     return NULL;
-  for (guint i = 0; i < copy->devices->len; i++) {
-    BerthDevice *device = g_ptr_array_index(copy->devices, i);
+  for (guint i = 0; i < inventory->devices->len; i++) {
+    BerthDevice *device = g_ptr_array_index(inventory->devices, i);
     device->kind = tables->classify(device);
     if (device->element->id == BERTH_CONTROLLER || device->element->id == BERTH_HUB)
       device->origin = BERTH_ORIGIN_RECORD;
   }
   if (!berth_assign_identify(&assignment, error))
     return NULL;
-  return berth_assign_remember(copy, NULL, NULL);
+  return berth_assign_remember(inventory, NULL, NULL);
 }

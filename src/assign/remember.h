@@ -7,6 +7,7 @@
  * may ask at once. (transfer none) */
 BerthRecord *berth_assign_record(const BerthPlan *plan);
 
-/* What an earlier document with addresses remembers (--previous): its devices as they are, nothing placed. Controllers and hubs
- * count as added by berth, for nothing says who wrote them. Errors: BAD_INPUT (equal aliases or disk targets, bad controllers). */
-BerthRecord *berth_assign_record_of(const BerthInventory *inventory, const BerthTables *tables, GError **error);
+/* What an earlier document with addresses remembers (--previous), as document/ read it (transfer full): its devices as they are,
+ * nothing placed. Controllers and hubs count as added by berth, for nothing says who wrote them. Errors: BAD_INPUT (equal aliases
+ * or disk targets, bad controllers). */
+BerthRecord *berth_assign_record_of(BerthInventory *inventory, const BerthTables *tables, GError **error);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The stages of the engine, one file each, in the order engine.c calls them. All work on assignment->inventory (a copy). */
+/* The stages of the engine, one file each, in the order engine.c calls them. All work on assignment->inventory. */
 #pragma once
 
 #include "assign/engine.h"

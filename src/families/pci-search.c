@@ -121,6 +121,8 @@ gboolean berth_families_pci_shareable(const BerthPci *pci, const BerthDevice *de
   if ((bus->used[slot] & 1) == 0 || bus->held[slot] != 0 || (bus->kept >> slot & 1))
     return FALSE;
   for (guint function = 0; function < 8; function++) {
+    if ((bus->used[slot] >> function & 1) == 0)
+      continue;
     guint place = number << 8 | slot << 3 | function;
     const BerthDevice *owner = g_hash_table_lookup(pci->owners, GUINT_TO_POINTER(place));
     if (owner == NULL)

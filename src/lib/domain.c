@@ -32,7 +32,7 @@ const char *berth_domain_emulator(const BerthDomain *domain) {
 
 BerthRecord *berth_record_of_domain(const BerthDomain *domain, GError **error) {
   const BerthTables tables = {.elements = berth_kinds_elements, .classify = berth_kinds_classify, .families = berth_families};
-  g_autoptr(BerthInventory) inventory = berth_document_read(domain->document, berth_kinds_elements, error);
+  BerthInventory *inventory = berth_document_read(domain->document, berth_kinds_elements, error);
   return inventory != NULL ? berth_assign_record_of(inventory, &tables, error) : NULL;
 }
 

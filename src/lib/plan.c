@@ -8,7 +8,7 @@
 
 BerthPlan *berth_lib_plan(const BerthXmlDocument *document, const BerthPlanOptions *options, GError **error) {
   const BerthTables tables = {.elements = berth_kinds_elements, .classify = berth_kinds_classify, .families = berth_families};
-  g_autoptr(BerthInventory) inventory = berth_document_read(document, berth_kinds_elements, error);
+  BerthInventory *inventory = berth_document_read(document, berth_kinds_elements, error);
   if (inventory == NULL)
     return NULL;
   BerthPlan *plan = berth_assign_plan(inventory, &tables, options, error);

@@ -13,12 +13,6 @@ static void clear_set(gpointer data) {
   g_free(set->value);
 }
 
-static void clear_key(gpointer data) {
-  BerthKey *key = data;
-
-  g_free(key->text);
-}
-
 BerthDevice *berth_model_device_new(const BerthElement *element, const BerthXmlNode *node) {
   BerthDevice *device = g_new0(BerthDevice, 1);
 
@@ -27,43 +21,17 @@ BerthDevice *berth_model_device_new(const BerthElement *element, const BerthXmlN
   device->origin = node != NULL ? BERTH_ORIGIN_DOCUMENT : BERTH_ORIGIN_IMPLICIT;
   device->sets = g_array_new(FALSE, FALSE, sizeof(BerthSet));
   g_array_set_clear_func(device->sets, clear_set);
-  device->keys = g_array_new(FALSE, FALSE, sizeof(BerthKey));
-  g_array_set_clear_func(device->keys, clear_key);
+  device->changed = TRUE;
   device->index = -1;
   device->guest_bus = -1;
   return device;
-}
-
-BerthDevice *berth_model_device_copy(const BerthDevice *device) {
-  BerthDevice *copy = berth_model_device_new(device->element, device->node);
-
-  for (guint i = 0; i < device->sets->len; i++) {
-    const BerthSet *set = &g_array_index(device->sets, BerthSet, i);
-    BerthSet same = {g_strdup(set->path), g_strdup(set->value)};
-    g_array_append_val(copy->sets, same);
-  }
-  for (guint i = 0; i < device->keys->len; i++) {
-    const BerthKey *key = &g_array_index(device->keys, BerthKey, i);
-    BerthKey same = {key->strength, g_strdup(key->text)};
-    g_array_append_val(copy->keys, same);
-  }
-  copy->kind = device->kind;
-  copy->origin = device->origin;
-  copy->address = device->address;
-  copy->written = device->written;
-  copy->rule = device->rule;
-  copy->index = device->index;
-  copy->id = g_strdup(device->id);
-  copy->path = g_strdup(device->path);
-  copy->guest_bus = device->guest_bus;
-  return copy;
 }
 
 void berth_model_device_free(BerthDevice *device) {
   if (device == NULL)
     return;
   g_array_unref(device->sets);
-  g_array_unref(device->keys);
+  g_clear_pointer(&device->keys, g_array_unref);
   g_free(device->id);
   g_free(device->path);
   g_free(device);
@@ -87,6 +55,7 @@ const char *berth_model_device_get(const BerthDevice *device, const char *path) 
 void berth_model_device_set(BerthDevice *device, const char *path, const char *value) {
   BerthSet *set = find_set(device, path);
 
+  device->changed = TRUE;
   if (set == NULL) {
     BerthSet fresh = {g_strdup(path), g_strdup(value)};
     g_array_append_val(device->sets, fresh);

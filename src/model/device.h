@@ -46,20 +46,20 @@ typedef struct BerthDevice {
   const BerthXmlNode *node;    /* NULL: berth added it */
   GArray *sets;                /* BerthSet, each path once */
   BerthOrigin origin;
+  gboolean changed; /* it is new, or values were set since @kind was looked up */
 
   BerthAddress address; /* as it stands now */
   BerthAddress written; /* as the document gave it */
   BerthRule rule;
 
   gint64 index;   /* controllers: index, -1 while none; others: position within their element, from 0 */
-  GArray *keys;   /* BerthKey, strongest first; filled by assign/identity.c */
+  GArray *keys;   /* BerthKey, strongest first; NULL until assign/identity.c has made them */
   char *id;       /* QEMU id, which is libvirt's alias: "net0", "virtio-disk0", "pci.1"; set once assignment is done */
   char *path;     /* "00:02.0/00.0" for PCI: slot.function from the root down; NULL elsewhere */
   gint guest_bus; /* predicted number of the guest's bus that the device sits on; -1 unknown or not PCI */
 } BerthDevice;
 
 BerthDevice *berth_model_device_new(const BerthElement *element, const BerthXmlNode *node);
-BerthDevice *berth_model_device_copy(const BerthDevice *device);
 void berth_model_device_free(BerthDevice *device);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthDevice, berth_model_device_free)
 

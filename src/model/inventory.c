@@ -12,20 +12,6 @@ BerthInventory *berth_model_inventory_new(const BerthXmlDocument *document, cons
   return inventory;
 }
 
-BerthInventory *berth_model_inventory_copy(const BerthInventory *inventory) {
-  BerthInventory *copy = g_new0(BerthInventory, 1);
-
-  copy->document = inventory->document;
-  copy->domain = berth_model_device_copy(inventory->domain);
-  copy->devices = g_ptr_array_new_full(inventory->devices->len, (GDestroyNotify)berth_model_device_free);
-  for (guint i = 0; i < inventory->devices->len; i++)
-    g_ptr_array_add(copy->devices, berth_model_device_copy(g_ptr_array_index(inventory->devices, i)));
-  copy->family = inventory->family;
-  copy->arch = g_strdup(inventory->arch);
-  copy->machine = g_strdup(inventory->machine);
-  return copy;
-}
-
 void berth_model_inventory_free(BerthInventory *inventory) {
   if (inventory == NULL)
     return;

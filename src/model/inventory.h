@@ -17,7 +17,6 @@ struct BerthInventory {
 };
 
 BerthInventory *berth_model_inventory_new(const BerthXmlDocument *document, const BerthElement *domain);
-BerthInventory *berth_model_inventory_copy(const BerthInventory *inventory);
 void berth_model_inventory_free(BerthInventory *inventory);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthInventory, berth_model_inventory_free)
 
