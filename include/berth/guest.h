@@ -42,8 +42,8 @@ BERTH_API gboolean berth_define(Berth *berth, const BerthDomain *domain, guint f
 BERTH_API gboolean berth_define_revision(Berth *berth, const char *guest, guint number, guint flags, BerthPlan **plan,
                                          GError **error);
 typedef enum { BERTH_UNDEFINE_NVRAM = 1 << 0, BERTH_UNDEFINE_KEEP_NVRAM = 1 << 1 } BerthUndefineFlags;
-/** berth_undefine: forgets the guest with all revisions. BERTH_ERROR_BUSY while it runs; BERTH_ERROR_USAGE if it has a file with
- * UEFI variables, and @flags say neither that it goes nor that it stays. */
+/** berth_undefine: forgets the guest with all revisions. BERTH_ERROR_BUSY while it runs, or has a managed state;
+ * BERTH_ERROR_USAGE if it has a file with UEFI variables, and @flags say neither that it goes nor that it stays. */
 BERTH_API gboolean berth_undefine(Berth *berth, const char *guest, guint flags, GError **error);
 
 /** BerthGuestInfo: strings owned by it. */
@@ -96,7 +96,10 @@ BERTH_API BerthPlan *berth_plan_of_guest(Berth *berth, const char *guest, GError
  * assumed. */
 BERTH_API GBytes *berth_guest_command(Berth *berth, const char *guest, BerthCommandFormat format, char ***notes, GError **error);
 
-typedef enum { BERTH_RUN_PAUSED = 1 << 0 } BerthRunFlags;
+typedef enum {
+  BERTH_RUN_PAUSED = 1 << 0,
+  BERTH_RUN_FORCE_BOOT = 1 << 4, /* a state that berth_managed_save() has left is thrown away */
+} BerthRunFlags;
 /**
  * berth_run:
  * @ready: file descriptor that gets one line, "ok" or the error's message with its code in front, once the guest runs; -1: none

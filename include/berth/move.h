@@ -72,6 +72,15 @@ BERTH_API gboolean berth_restore(Berth *berth, const char *file, GBytes *xml, co
 BERTH_API gboolean berth_run_restored(Berth *berth, const char *file, GBytes *xml, const char *xml_file, guint flags, int ready,
                                       GError **error);
 
+/**
+ * berth_managed_save: berth_save() into a file of berth's own, which the next berth_run() or berth_start() goes on with, and uses
+ * up. A guest with such a state cannot be undefined.
+ */
+BERTH_API gboolean berth_managed_save(Berth *berth, const char *guest, guint flags, BerthProgressFunc progress, gpointer data,
+                                      GError **error);
+/** berth_managed_save_remove: throws that state away. @removed: (out) (nullable): there was one. */
+BERTH_API gboolean berth_managed_save_remove(Berth *berth, const char *guest, gboolean *removed, GError **error);
+
 /** BerthMigration: how to migrate; zero-initialise. */
 typedef struct {
   guint flags;                /* BERTH_MOVE_LIVE, BERTH_MOVE_PAUSED (it is paused there) */

@@ -116,6 +116,7 @@ gboolean cli_parse_change(Cli *cli, GStrv words, guint options, const GOptionEnt
                           GError **error);
 /* After a dry run: the table of what would be; else @done. */
 gboolean cli_print_change(const CliChange *change, const GPtrArray *rows, const char *done, GError **error);
+#define CLI_FORCE_BOOT_HELP "Throw away what managedsave has kept"
 /* Options of the verbs that move a guest's state. */
 typedef struct {
   gboolean running, paused, bypass_cache, verbose;

@@ -35,6 +35,8 @@ gboolean cli_cmd_domdisplay(Cli *cli, GStrv words, GError **error);
 gboolean cli_cmd_vncdisplay(Cli *cli, GStrv words, GError **error);
 gboolean cli_cmd_save(Cli *cli, GStrv words, GError **error);
 gboolean cli_cmd_restore(Cli *cli, GStrv words, GError **error);
+gboolean cli_cmd_managedsave(Cli *cli, GStrv words, GError **error);
+gboolean cli_cmd_managedsave_remove(Cli *cli, GStrv words, GError **error);
 gboolean cli_cmd_migrate(Cli *cli, GStrv words, GError **error);
 gboolean cli_cmd_save_image_dumpxml(Cli *cli, GStrv words, GError **error);
 gboolean cli_cmd_autostart(Cli *cli, GStrv words, GError **error);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "lib/lib.h"
+#include "lib/move.h"
 
 #include "kinds/kinds.h"
 
@@ -114,6 +114,14 @@ gboolean berth_undefine(Berth *berth, const char *guest, guint flags, GError **e
   }
   if (!berth_lib_nvram_find(berth, found, &nvram, error) || !berth_lib_nvram_check(found, nvram, flags, error))
     return FALSE;
+  g_autofree char *managed = NULL;
+  if (!berth_lib_managed_find(berth, found->uuid, FALSE, &managed, error))
+    return FALSE;
+  if (managed != NULL) {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_BUSY, "guest '%s': has a managed state; managedsave-remove throws it away",
+                found->name);
+    return FALSE;
+  }
   /* A guest that is not there any more cannot be started: a link that stays would fail with each start of the host. */
   if (!berth_lib_settle(berth, found, NULL, NULL, error) || !berth_lib_autostart_set(berth->env, found->uuid, FALSE, error))
     return FALSE;

@@ -130,6 +130,7 @@ static gboolean prepare(Incoming *incoming, Berth *berth, const char *guest, gui
       !check_trust(incoming, error))
     return FALSE;
   arrival->load = load;
+  arrival->reason = "migrated";
   arrival->told = told;
   arrival->data = incoming;
   return TRUE;

@@ -68,8 +68,11 @@ struct BerthLibArrival {
   char *record;
   BerthStoreRevision *definition; /* what is stored with its run; NULL: nothing */
   gboolean paused;
+  const char *reason; /* virsh's word for why it runs, or is paused */
   /* QEMU waits, every place verified: gives it the state. */
   gboolean (*load)(const BerthLibArrival *arrival, BerthQmp *qmp, BerthProcess *qemu, const char *run_dir, GError **error);
+  /* It is recorded, and about to run. NULL: nothing is to be done then. */
+  gboolean (*recorded)(const BerthLibArrival *arrival, GError **error);
   /* It runs here and is recorded, or (@failure) it has not come to that and nothing of it is left. NULL: nobody wants to know. */
   void (*told)(const BerthLibArrival *arrival, const GError *failure);
   gpointer data;
@@ -93,3 +96,12 @@ gboolean berth_lib_arrival_feed(const BerthLibArrival *arrival, BerthQmp *qmp, B
 
 /* run.c: berth_run(), of a guest that arrives. */
 gboolean berth_lib_run_arrival(Berth *berth, BerthLibArrival *arrival, int ready, GError **error);
+
+/* ---- managed.c: states that berth keeps itself ---- */
+
+/* The file of the guest's saved state, below the state folder. (transfer full) */
+char *berth_lib_managed_path(const BerthEnv *env, const char *uuid);
+/* *@path: the file, if there is one (transfer full). @discard: it is removed instead. Errors: NOT_FOUND (no such guest), FAILED. */
+gboolean berth_lib_managed_find(Berth *berth, const char *guest, gboolean discard, char **path, GError **error);
+/* restore.c: lets the guest go on with the state in @file, which is removed before it runs: it fits only what its disks are now. */
+gboolean berth_lib_run_managed(Berth *berth, const char *file, guint flags, int ready, GError **error);

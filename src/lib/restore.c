@@ -1,12 +1,30 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "lib/move.h"
 #include "lib/saved.h"
+
+/* ---- the guest ---- */
+
+/* A saved guest with what becomes of it here. */
+typedef struct {
+  BerthLibSaved saved;
+  BerthXmlDocument *xml;
+  BerthLibArrival arrival;
+  const char *file;
+} Restored;
+
+static void restored_clear(Restored *restored) {
+  berth_lib_arrival_clear(&restored->arrival);
+  g_clear_pointer(&restored->xml, berth_xml_document_free);
+  berth_lib_saved_clear(&restored->saved);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Restored, restored_clear)
 
 /* ---- the state ---- */
 
@@ -20,7 +38,7 @@ static gboolean pass_on(gpointer data, const guint8 *bytes, gsize length, GError
 }
 
 static gboolean give(gpointer data, int to, GError **error) {
-  Reading reading = {.saved = data, .to = to};
+  Reading reading = {.saved = &((const Restored *)data)->saved, .to = to};
   BerthHostPump pump = {.from = reading.saved->fd, .watched = -1, .sink = pass_on, .data = &reading};
   return berth_host_pump(&pump, error);
 }
@@ -29,21 +47,7 @@ static gboolean load(const BerthLibArrival *arrival, BerthQmp *qmp, BerthProcess
   return berth_lib_arrival_feed(arrival, qmp, qemu, run_dir, give, arrival->data, error);
 }
 
-/* ---- the guest ---- */
-
-/* A saved guest with what becomes of it here. */
-typedef struct {
-  BerthLibSaved saved;
-  BerthXmlDocument *xml;
-  BerthLibArrival arrival;
-} Restored;
-
-static void restored_clear(Restored *restored) {
-  berth_lib_arrival_clear(&restored->arrival);
-  g_clear_pointer(&restored->xml, berth_xml_document_free);
-  berth_lib_saved_clear(&restored->saved);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Restored, restored_clear)
+/* ---- going on ---- */
 
 static gboolean bypass(const BerthLibSaved *saved, const char *file, GError **error) {
   if (fcntl(saved->fd, F_SETFL, O_DIRECT) == 0)
@@ -64,16 +68,56 @@ static gboolean prepare(Restored *restored, Berth *berth, const char *file, GByt
       !berth_lib_arrival_init(arrival, berth, manifest, restored->xml, FALSE, "restore", file, error))
     return FALSE;
   arrival->load = load;
-  arrival->data = &restored->saved;
+  arrival->reason = "restored";
+  arrival->data = restored;
   return (flags & BERTH_MOVE_BYPASS_CACHE) == 0 || bypass(&restored->saved, file, error);
+}
+
+static gboolean run(Restored *restored, Berth *berth, const char *file, GBytes *xml, const char *xml_file, guint flags, int ready,
+                    GError **error) {
+  g_autoptr(GError) failure = NULL;
+  if (prepare(restored, berth, file, xml, xml_file, flags, &failure))
+    return berth_lib_run_arrival(berth, &restored->arrival, ready, error);
+  berth_lib_tell(ready, failure);
+  g_propagate_error(error, g_steal_pointer(&failure));
+  return FALSE;
 }
 
 gboolean berth_run_restored(Berth *berth, const char *file, GBytes *xml, const char *xml_file, guint flags, int ready,
                             GError **error) {
   g_auto(Restored) restored = {.saved = {.fd = -1}};
-  if (prepare(&restored, berth, file, xml, xml_file, flags, error))
-    return berth_lib_run_arrival(berth, &restored.arrival, ready, error);
+  return run(&restored, berth, file, xml, xml_file, flags, ready, error);
+}
+
+/* While the guest is about to run, its state has another name; if it does not come to that, it gets its own again. */
+static char *used_name(const BerthLibArrival *arrival) {
+  return g_strconcat(((const Restored *)arrival->data)->file, ".used", NULL);
+}
+
+/* If it is gone, somebody else has restored it meanwhile. */
+static gboolean use_up(const BerthLibArrival *arrival, GError **error) {
+  const Restored *restored = arrival->data;
+  g_autofree char *used = used_name(arrival);
+  if (rename(restored->file, used) == 0)
+    return TRUE;
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: %s", restored->file, g_strerror(errno));
   return FALSE;
+}
+
+static void used_up(const BerthLibArrival *arrival, const GError *failure) {
+  const Restored *restored = arrival->data;
+  g_autofree char *used = used_name(arrival);
+  if (failure == NULL)
+    unlink(used);
+  else if (access(restored->file, F_OK) != 0)
+    rename(used, restored->file);
+}
+
+gboolean berth_lib_run_managed(Berth *berth, const char *file, guint flags, int ready, GError **error) {
+  g_auto(Restored) restored = {.saved = {.fd = -1}, .file = file};
+  restored.arrival.recorded = use_up;
+  restored.arrival.told = used_up;
+  return run(&restored, berth, file, NULL, NULL, flags, ready, error);
 }
 
 /* The other process reads it from memory: "/proc/self/fd/N". -1: none. */

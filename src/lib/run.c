@@ -174,10 +174,10 @@ static gboolean verify(Rise *rise, GError **error) {
 
 static gboolean record_run(Berth *berth, Rise *rise, gboolean paused, GError **error) {
   rise->run.state = g_strdup(paused ? "paused" : "running");
-  rise->run.reason = g_strdup(paused ? "user" : "booted");
+  rise->run.reason = g_strdup(rise->arrival != NULL ? rise->arrival->reason : paused ? "user" : "booted");
   rise->run.since = berth_base_env_timestamp(berth->env);
   g_autoptr(BerthStoreWrite) write = berth_store_write_begin(berth->store, error);
-  if (write == NULL || (rise->arrival != NULL && !berth_lib_arrival_write(rise->arrival, write, error)))
+  if (write == NULL || (rise->arrival != NULL && !rise->arrival->fresh && !berth_lib_arrival_write(rise->arrival, write, error)))
     return FALSE;
   if (rise->arrival != NULL && rise->arrival->definition != NULL)
     rise->run.revision = rise->arrival->definition->number;
@@ -198,15 +198,26 @@ static void fall(Berth *berth, Rise *rise) {
   berth_lib_owner_settle(berth, rise->guest->uuid, NULL);
 }
 
-/* A guest that the store does not know yet has a lock all the same. */
+/* A guest that the store does not know yet has a lock all the same; with it, it becomes known. */
 static BerthStoreGuest *lock_guest(Berth *berth, const Rise *rise, const char *guest, BerthLock **lock, GError **error) {
   if (rise->arrival == NULL || !rise->arrival->fresh)
     return berth_lib_guest_locked(berth, guest, lock, error);
-  g_autoptr(BerthStoreGuest) fresh = g_new0(BerthStoreGuest, 1);
-  fresh->uuid = g_strdup(rise->arrival->uuid);
-  fresh->name = g_strdup(rise->arrival->name);
-  *lock = berth_lib_lock(berth, fresh, error);
-  return *lock != NULL ? g_steal_pointer(&fresh) : NULL;
+  BerthStoreGuest fresh = {.uuid = rise->arrival->uuid, .name = rise->arrival->name};
+  g_autoptr(BerthLock) held = berth_lib_lock(berth, &fresh, error);
+  g_autoptr(BerthStoreWrite) write = held != NULL ? berth_store_write_begin(berth->store, error) : NULL;
+  if (write == NULL || !berth_lib_arrival_write(rise->arrival, write, error) ||
+      !berth_store_write_commit(g_steal_pointer(&write), error))
+    return NULL;
+  *lock = g_steal_pointer(&held);
+  return berth_store_guest(berth->store, rise->arrival->uuid, error);
+}
+
+/* It has not come, so that it is not known any more. */
+static void forget_guest(Berth *berth, const Rise *rise) {
+  g_autoptr(BerthStoreWrite) write =
+      rise->arrival != NULL && rise->arrival->fresh ? berth_store_write_begin(berth->store, NULL) : NULL;
+  if (write != NULL && berth_store_write_remove(write, rise->arrival->uuid, NULL))
+    berth_store_write_commit(g_steal_pointer(&write), NULL);
 }
 
 static gboolean rise_up(Berth *berth, Rise *rise, const char *guest, guint flags, gboolean detached, GError **error) {
@@ -219,14 +230,18 @@ static gboolean rise_up(Berth *berth, Rise *rise, const char *guest, guint flags
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_BUSY, "guest '%s': is running already", rise->guest->name);
     return FALSE;
   }
-  if (!berth_lib_settle(berth, rise->guest, NULL, NULL, error) || !prepare(berth, rise, detached, error))
+  if (!berth_lib_settle(berth, rise->guest, NULL, NULL, error))
     return FALSE;
   gboolean paused = (flags & BERTH_RUN_PAUSED) != 0;
-  if (launch(berth, rise, error) && verify(rise, error) && berth_guest_tell(rise->events, rise->qemu, error) &&
+  if (prepare(berth, rise, detached, error) && launch(berth, rise, error) && verify(rise, error) &&
+      berth_guest_tell(rise->events, rise->qemu, error) &&
       (rise->arrival == NULL || rise->arrival->load(rise->arrival, rise->events, rise->process, rise->run.run_dir, error)) &&
-      record_run(berth, rise, paused, error) && (paused || berth_guest_cont(rise->events, error)))
+      record_run(berth, rise, paused, error) &&
+      (rise->arrival == NULL || rise->arrival->recorded == NULL || rise->arrival->recorded(rise->arrival, error)) &&
+      (paused || berth_guest_cont(rise->events, error)))
     return TRUE;
   fall(berth, rise);
+  forget_guest(berth, rise);
   return FALSE;
 }
 
@@ -250,6 +265,15 @@ static gboolean run(Berth *berth, const BerthLibArrival *arrival, const char *gu
 }
 
 gboolean berth_run(Berth *berth, const char *guest, guint flags, int ready, GError **error) {
+  g_autofree char *managed = NULL;
+  g_autoptr(GError) failure = NULL;
+  if (!berth_lib_managed_find(berth, guest, (flags & BERTH_RUN_FORCE_BOOT) != 0, &managed, &failure)) {
+    berth_lib_tell(ready, failure);
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
+  }
+  if (managed != NULL)
+    return berth_lib_run_managed(berth, managed, (flags & BERTH_RUN_PAUSED) != 0 ? BERTH_MOVE_PAUSED : 0, ready, error);
   return run(berth, NULL, guest, flags, ready, error);
 }
 

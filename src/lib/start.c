@@ -142,7 +142,13 @@ gboolean berth_lib_supervisor_start(const Berth *berth, const BerthStoreGuest *g
 }
 
 gboolean berth_start(Berth *berth, const char *guest, guint flags, GError **error) {
-  const char *const words[] = {"run", (flags & BERTH_RUN_PAUSED) != 0 ? "--paused" : NULL, NULL};
   g_autoptr(BerthStoreGuest) found = berth_store_guest(berth->store, guest, error);
-  return found != NULL && berth_lib_supervisor_start(berth, found, words, error);
+  g_autoptr(GPtrArray) words = g_ptr_array_new();
+  g_ptr_array_add(words, (gpointer) "run");
+  if ((flags & BERTH_RUN_PAUSED) != 0)
+    g_ptr_array_add(words, (gpointer) "--paused");
+  if ((flags & BERTH_RUN_FORCE_BOOT) != 0)
+    g_ptr_array_add(words, (gpointer) "--force-boot");
+  g_ptr_array_add(words, NULL);
+  return found != NULL && berth_lib_supervisor_start(berth, found, (const char *const *)words->pdata, error);
 }

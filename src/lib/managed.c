@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* States that berth keeps itself, one a guest, for its next start. */
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "lib/move.h"
+
+char *berth_lib_managed_path(const BerthEnv *env, const char *uuid) {
+  g_autofree char *name = g_strconcat(uuid, ".save", NULL);
+  return g_build_filename(env->state_dir, "save", name, NULL);
+}
+
+gboolean berth_lib_managed_find(Berth *berth, const char *guest, gboolean discard, char **path, GError **error) {
+  g_autoptr(BerthStoreGuest) found = berth_store_guest(berth->store, guest, error);
+  g_autofree char *file = found != NULL ? berth_lib_managed_path(berth->env, found->uuid) : NULL;
+  if (file == NULL)
+    return FALSE;
+  if (access(file, F_OK) != 0)
+    return TRUE;
+  if (!discard) {
+    *path = g_steal_pointer(&file);
+    return TRUE;
+  }
+  if (unlink(file) == 0 || errno == ENOENT)
+    return TRUE;
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: %s", file, g_strerror(errno));
+  return FALSE;
+}
+
+gboolean berth_managed_save(Berth *berth, const char *guest, guint flags, BerthProgressFunc progress, gpointer data,
+                            GError **error) {
+  g_autoptr(BerthStoreGuest) found = berth_store_guest(berth->store, guest, error);
+  if (found == NULL)
+    return FALSE;
+  g_autofree char *file = berth_lib_managed_path(berth->env, found->uuid);
+  g_autofree char *folder = g_path_get_dirname(file);
+  return berth_base_file_make_dir(folder, error) && berth_save(berth, found->uuid, file, flags, progress, data, error);
+}
+
+gboolean berth_managed_save_remove(Berth *berth, const char *guest, gboolean *removed, GError **error) {
+  g_autoptr(BerthLock) lock = NULL;
+  g_autofree char *path = NULL;
+  g_autoptr(BerthStoreGuest) found = berth_lib_guest_locked(berth, guest, &lock, error);
+  if (found == NULL || !berth_lib_managed_find(berth, found->uuid, FALSE, &path, error))
+    return FALSE;
+  if (removed != NULL)
+    *removed = path != NULL;
+  return path == NULL || berth_lib_managed_find(berth, found->uuid, TRUE, &path, error);
+}
