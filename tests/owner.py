@@ -70,7 +70,7 @@ def runs_as_user():
 
 
 def confined():
-    """Without a user, too, QEMU cannot start programs or gain privileges; a bridge's helper is the exception."""
+    """Without a user, too, QEMU cannot start programs or gain privileges; only a line to be typed has to let it join a bridge."""
     with World() as world:
         define(world, [nic(0)])
         world.berth("start", "guest", "--paused")
@@ -206,6 +206,38 @@ def plugged():
         check([owner(world, n + ".img") for n in ("vda", "vdb")] == [ROOT] * 2, "they were not given back")
 
 
+BRIDGE = "a guest joins a bridge with the sandbox closed, as another user, too"
+
+
+def on_bridge():
+    """In a network of its own, for this makes a bridge."""
+    need_root()
+    if os.environ.get("BERTH_BRIDGE"):
+        bridge = "<interface type='bridge'><mac address='52:54:00:00:01:09'/><source bridge='%s'/><model type='virtio'/></interface>"
+        with world_for_nobody() as world:
+            for user in ([], ["--qemu-user", "nobody"]):
+                define(world, [bridge % "berthbr"])
+                world.berth("start", "guest", "--paused", *user)
+                with open("/proc/%d/cmdline" % qemus(world)[0], "rb") as line:
+                    check(b"spawn=deny" in line.read(), "the sandbox is open")
+                check(len(os.listdir("/sys/class/net/berthbr/brif")) == 1, "it is not on the bridge")
+                verified(world)
+                world.berth("destroy", "guest")
+                check(not os.listdir("/sys/class/net/berthbr/brif"), "the tap device stayed")
+            define(world, [bridge % "nobridge"])
+            answer = world.run("start", "guest", "--paused")
+            check(answer.returncode == 1 and "nobridge" in answer.stderr, "%d: %s" % (answer.returncode, answer.stderr))
+        return
+    prepare = ("mount -t sysfs none /sys && ip link add berthbr type bridge && mkdir -p /etc/qemu && mount -t tmpfs none /etc/qemu &&"
+               " echo allow berthbr >/etc/qemu/bridge.conf")
+    if not os.path.exists("/dev/net/tun") or subprocess.run(["unshare", "-nm", "sh", "-c", prepare], stdout=subprocess.DEVNULL,
+                                                            stderr=subprocess.DEVNULL).returncode != 0:
+        raise Skip("no network namespace, bridge or /dev/net/tun here")
+    again = subprocess.run(["unshare", "-nm", "sh", "-c", prepare + " && exec \"$@\"", "sh", sys.executable] + sys.argv,
+                           env=dict(os.environ, BERTH_BRIDGE="1", BERTH_TEST_ONLY=BRIDGE), stdout=subprocess.PIPE, text=True, timeout=120)
+    check(again.returncode == 0 and "ok 1" in again.stdout, again.stdout)
+
+
 def links():
     """A link is followed before, not after: what it points to is given, and given back."""
     need_root()
@@ -250,6 +282,7 @@ TESTS = [
     ("a start killed at any time loses no file's owner", killed_at_any_time, ()),
     ("a shared disk is given back by the last guest", shared, ()),
     ("what is plugged is given, too", plugged, ()),
+    (BRIDGE, on_bridge, ()),
     ("a symbolic link is followed safely", links, ()),
     ("only root can start QEMU as somebody else", only_root, ()),
 ]

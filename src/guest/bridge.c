@@ -76,6 +76,34 @@ static int make_tap(const char *bridge, GError **error) {
   return tap;
 }
 
+static void close_fd(gpointer fd) {
+  close(*(int *)fd);
+}
+
+static gboolean is_bridge(const BerthQemuObject *object) {
+  return object->form == BERTH_QEMU_NETDEV && object->props != NULL &&
+         g_strcmp0(json_object_get_string_member_with_default(object->props, "type", NULL), "bridge") == 0;
+}
+
+GArray *berth_guest_join_bridges(const BerthQemu *qemu, GError **error) {
+  g_autoptr(GArray) taps = g_array_new(FALSE, FALSE, sizeof(int));
+  g_array_set_clear_func(taps, close_fd);
+  for (guint i = 0; i < qemu->objects->len; i++) {
+    const BerthQemuObject *object = g_ptr_array_index(qemu->objects, i);
+    if (!is_bridge(object))
+      continue;
+    int tap = make_tap(json_object_get_string_member_with_default(object->props, "br", "br0"), error);
+    if (tap < 0)
+      return NULL;
+    g_array_append_val(taps, tap);
+    g_autofree char *fd = g_strdup_printf("%d", tap);
+    json_object_set_string_member(object->props, "type", "tap");
+    json_object_remove_member(object->props, "br");
+    json_object_set_string_member(object->props, "fd", fd);
+  }
+  return g_steal_pointer(&taps);
+}
+
 gboolean berth_guest_join_bridge(BerthQmp *qmp, JsonObject *netdev, GError **error) {
   const char *id = json_object_get_string_member(netdev, "id");
   int tap = make_tap(json_object_get_string_member_with_default(netdev, "br", "br0"), error);

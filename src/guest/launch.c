@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "emit/emit.h"
+#include "guest/bridge.h"
 #include "guest/control.h"
 #include "guest/prepare.h"
 
@@ -56,7 +57,8 @@ static gboolean is_script(JsonObject *props, const char *name) {
   return script[0] != '\0' && !g_str_equal(script, "no");
 }
 
-/* A bridge is joined by a setuid helper, which QEMU must be able to start, and so it must a script (QEMU man page, -netdev). */
+/* A script has to be started by QEMU, and so has, by a command line alone, the setuid helper that joins a bridge (QEMU man page,
+ * -netdev); start joins it before (guest/bridge.h). */
 static gboolean needs_helper(const BerthQemu *qemu) {
   for (guint i = 0; i < qemu->objects->len; i++) {
     const BerthQemuObject *object = qemu->objects->pdata[i];
@@ -210,10 +212,10 @@ static gboolean hand_over(const BerthQemu *qemu, const BerthLaunch *launch, GErr
 }
 
 /* The command line, as another user if there is one. (transfer full) */
-static GStrv as_user(const char *const *argv, const BerthQemu *qemu, const BerthUser *user) {
+static GStrv as_user(const char *const *argv, const BerthUser *user) {
   g_autoptr(GStrvBuilder) words = g_strv_builder_new();
   if (user != NULL) {
-    g_auto(GStrv) prefix = berth_host_user_prefix(user, qemu == NULL || !needs_helper(qemu));
+    g_auto(GStrv) prefix = berth_host_user_prefix(user);
     g_strv_builder_addv(words, (const char **)prefix);
   }
   g_strv_builder_addv(words, (const char **)argv);
@@ -234,13 +236,16 @@ static BerthProcess *spawn_qemu(const char *const *argv, const BerthQemu *qemu, 
     close(log);
     return NULL;
   }
-  g_auto(GStrv) words = as_user(argv, qemu, launch->user);
+  g_auto(GStrv) words = as_user(argv, launch->user);
   BerthSpawn spawn = {.argv = (const char *const *)words, .in = -1, .out = log, .err = log, .session = !launch->terminal};
   spawn.environment = qemu != NULL ? qemu->environment : NULL;
   if (launch->terminal) {
     spawn.in = STDIN_FILENO;
     spawn.out = STDOUT_FILENO;
   }
+  /* Only now: helpers must not have them. */
+  for (guint i = 0; launch->taps != NULL && i < launch->taps->len; i++)
+    fcntl(g_array_index(launch->taps, int, i), F_SETFD, 0);
   BerthProcess *process = berth_host_process_spawn(&spawn, error);
   close(log);
   return process;
@@ -319,8 +324,11 @@ BerthProcess *berth_guest_launch_arguments(const char *const *argv, const BerthL
 }
 
 BerthProcess *berth_guest_launch(const BerthQemu *qemu, const BerthLaunch *launch, BerthQmp **events, GError **error) {
-  g_auto(GStrv) argv = berth_guest_arguments(qemu, launch->run_dir, error);
-  return argv != NULL ? launch_all((const char *const *)argv, qemu, launch, events, error) : NULL;
+  g_autoptr(GArray) taps = berth_guest_join_bridges(qemu, error);
+  g_auto(GStrv) argv = taps != NULL ? berth_guest_arguments(qemu, launch->run_dir, error) : NULL;
+  BerthLaunch how = *launch;
+  how.taps = taps;
+  return argv != NULL ? launch_all((const char *const *)argv, qemu, &how, events, error) : NULL;
 }
 
 /* --- what a killed supervisor has left --------------------------------------------------------------------------------- */

@@ -106,17 +106,15 @@ gboolean berth_host_user_may(const BerthUser *user, const struct stat *file, gbo
   return (file->st_mode & wanted) == wanted;
 }
 
-GStrv berth_host_user_prefix(const BerthUser *user, gboolean for_good) {
+GStrv berth_host_user_prefix(const BerthUser *user) {
   g_autoptr(GStrvBuilder) words = g_strv_builder_new();
   g_autoptr(GString) groups = g_string_new(NULL);
   for (guint i = 0; i < user->groups->len; i++)
     g_string_append_printf(groups, "%s%u", i > 0 ? "," : "", g_array_index(user->groups, guint32, i));
   g_autofree char *uid = g_strdup_printf("%u", user->uid);
   g_autofree char *gid = g_strdup_printf("%u", user->gid);
-  g_strv_builder_add_many(words, "setpriv", "--reuid", uid, "--regid", gid, "--groups", groups->str, "--inh-caps", "-all", NULL);
-  if (for_good)
-    g_strv_builder_add_many(words, "--bounding-set", "-all", "--no-new-privs", NULL);
-  g_strv_builder_add(words, "--");
+  g_strv_builder_add_many(words, "setpriv", "--reuid", uid, "--regid", gid, "--groups", groups->str, "--inh-caps", "-all",
+                          "--bounding-set", "-all", "--no-new-privs", "--", NULL);
   return g_strv_builder_end(words);
 }
 

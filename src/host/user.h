@@ -18,9 +18,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthUser, berth_host_user_free)
 
 /* Whether @file's mode lets @user read (and with @write, write) it. The folders above it, and access lists, are not looked at. */
 gboolean berth_host_user_may(const BerthUser *user, const struct stat *file, gboolean write);
-/* The words in front of a command line that make it run as @user: setpriv (util-linux), with no way back if @for_good.
- * (transfer full) */
-GStrv berth_host_user_prefix(const BerthUser *user, gboolean for_good);
+/* The words in front of a command line that make it run as @user, with no way back: setpriv (util-linux). (transfer full) */
+GStrv berth_host_user_prefix(const BerthUser *user);
 
 /* What @path, which has no symbolic links in it, is. Errors: NOT_FOUND, FAILED. */
 gboolean berth_host_owner_read(const char *path, struct stat *file, GError **error);
