@@ -41,7 +41,7 @@ static int run(const char *helper, const char *bridge, const int sockets[2], int
   g_autofree char *br = g_strconcat("--br=", bridge, NULL);
   g_autofree char *fd = g_strdup_printf("--fd=%d", sockets[1]);
   const char *const argv[] = {helper, "--use-vnet", br, fd, NULL};
-  const BerthSpawn spawn = {.argv = argv, .in = -1, .out = -1, .err = log};
+  const BerthSpawn spawn = {.argv = argv, .in = -1, .out = -1, .err = log, .inherit = TRUE};
   g_autoptr(BerthProcess) process = berth_host_process_spawn(&spawn, error);
   if (process == NULL || !berth_host_process_wait(process, HELPER_MS, error)) {
     if (process != NULL)

@@ -244,6 +244,7 @@ static BerthProcess *spawn_qemu(const char *const *argv, const BerthQemu *qemu, 
     spawn.out = STDOUT_FILENO;
   }
   /* Only now: helpers must not have them. */
+  spawn.inherit = launch->taps != NULL && launch->taps->len > 0;
   for (guint i = 0; launch->taps != NULL && i < launch->taps->len; i++)
     fcntl(g_array_index(launch->taps, int, i), F_SETFD, 0);
   BerthProcess *process = berth_host_process_spawn(&spawn, error);
