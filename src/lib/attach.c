@@ -137,6 +137,29 @@ static void drop_boot_index(const BerthQemu *objects, const BerthDevice *device)
   }
 }
 
+/* The last answer was lost: did the device come? Where QEMU says nothing any more, that is left to the next command. */
+static gboolean came(BerthLibLive *live, const char *id) {
+  gboolean there = FALSE;
+  if (!berth_lib_live_sure(live) || !berth_guest_has_device(live->control, id, &there, NULL))
+    return FALSE;
+  if (!there)
+    berth_lib_live_resolve(live->berth, live->control, live->guest->uuid, FALSE, NULL);
+  return there;
+}
+
+static gboolean give(BerthLibLive *live, const BerthQemu *objects, const char *id, GError **error) {
+  g_autoptr(GError) failure = NULL;
+  const BerthStoreGuest *guest = live->guest;
+  if (berth_lib_owner_give_running(live->berth, guest, objects, &failure) && berth_guest_plug(live->control, objects, &failure))
+    return TRUE;
+  if (!berth_qmp_unsure(live->control))
+    berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, NULL, NULL, NULL, NULL, NULL);
+  else if (came(live, id))
+    return TRUE;
+  g_propagate_prefixed_error(error, g_steal_pointer(&failure), "guest '%s': ", guest->name);
+  return FALSE;
+}
+
 /* Recorded as coming, given to QEMU, read back, recorded as there. */
 static gboolean plug(Coming *coming, BerthLibLiveAlso also, gpointer data, GError **error) {
   BerthLibLive *live = coming->live;
@@ -151,14 +174,13 @@ static gboolean plug(Coming *coming, BerthLibLiveAlso also, gpointer data, GErro
   const char *state = also != NULL ? BERTH_STORE_ATTACHING_BOTH : BERTH_STORE_ATTACHING;
   if (!berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, state, coming->xml, NULL, NULL, error))
     return FALSE;
-  if (!berth_lib_owner_give_running(live->berth, guest, objects, error) || !berth_guest_plug(live->control, objects, error)) {
-    g_prefix_error(error, "guest '%s': ", guest->name);
-    berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, NULL, NULL, NULL, NULL, NULL);
+  if (!give(live, objects, id, error))
     return FALSE;
-  }
   if (!verify(coming, error)) {
-    berth_guest_unplug(live->control, id, NULL);
-    berth_lib_live_resolve(live->berth, live->control, guest->uuid, FALSE, NULL);
+    if (berth_lib_live_sure(live)) {
+      berth_guest_unplug(live->control, id, NULL);
+      berth_lib_live_resolve(live->berth, live->control, guest->uuid, FALSE, NULL);
+    }
     return FALSE;
   }
   return berth_lib_live_commit(live->berth, guest->uuid, &guest->run, id, coming->xml, also, data, error);

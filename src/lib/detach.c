@@ -62,6 +62,19 @@ static const BerthStoreChange *change_of(const GPtrArray *changes, const char *i
   return NULL;
 }
 
+/* A request whose answer was lost is made again: QEMU says whether it has it, or whether the device is gone. */
+static gboolean unplug(BerthLibLive *live, const char *id, GError **error) {
+  g_autoptr(GError) failure = NULL;
+  if (berth_guest_unplug(live->control, id, &failure))
+    return TRUE;
+  gboolean again = berth_qmp_unsure(live->control), there = FALSE;
+  if (again && berth_lib_live_sure(live) &&
+      (berth_guest_unplug(live->control, id, NULL) || (berth_guest_has_device(live->control, id, &there, NULL) && !there)))
+    return TRUE;
+  g_propagate_error(error, g_steal_pointer(&failure));
+  return FALSE;
+}
+
 /* Asks the guest. The request is on record before QEMU hears of it; the definition changes once QEMU has taken it. */
 static gboolean request(BerthLibLive *live, const char *id, BerthLibConfig *config, GError **error) {
   const BerthStoreGuest *guest = live->guest;
@@ -73,10 +86,11 @@ static gboolean request(BerthLibLive *live, const char *id, BerthLibConfig *conf
   if ((!again || config != NULL) && !berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, state, NULL, NULL, NULL, error))
     return FALSE;
   g_autoptr(GError) failure = NULL;
-  if (berth_guest_unplug(live->control, id, &failure) || again)
+  if (unplug(live, id, &failure) || (again && live->control != NULL))
     return config == NULL || berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, BERTH_STORE_UNPLUGGING, NULL,
                                                  berth_lib_config_change, config, error);
-  berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, NULL, NULL, NULL, NULL, NULL);
+  if (live->control != NULL)
+    berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, NULL, NULL, NULL, NULL, NULL);
   g_propagate_prefixed_error(error, g_steal_pointer(&failure), "guest '%s': ", guest->name);
   return FALSE;
 }

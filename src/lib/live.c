@@ -279,6 +279,20 @@ gboolean berth_lib_live_refresh(BerthLibLive *live, GError **error) {
   return live->plan != NULL;
 }
 
+static BerthQmp *connect_control(const BerthStoreGuest *guest, GError **error) {
+  g_autofree char *path = berth_guest_control_path(guest->run.run_dir);
+  return berth_qmp_connect(path, CONNECT_MS, error);
+}
+
+gboolean berth_lib_live_sure(BerthLibLive *live) {
+  if (!berth_qmp_unsure(live->control))
+    return TRUE;
+  /* First the old one: QEMU serves one client at a time. */
+  berth_qmp_free(live->control);
+  live->control = connect_control(live->guest, NULL);
+  return live->control != NULL;
+}
+
 gboolean berth_lib_live_open(BerthLibLive *live, Berth *berth, const char *guest, GError **error) {
   live->berth = berth;
   live->guest = berth_lib_guest_locked(berth, guest, &live->lock, error);
@@ -293,8 +307,7 @@ gboolean berth_lib_live_open(BerthLibLive *live, Berth *berth, const char *guest
   /* A change goes on without one, too. */
   if (!berth_lib_supervisor_lives(&live->guest->run))
     berth_lib_adopt(berth, live->guest, NULL);
-  g_autofree char *path = berth_guest_control_path(live->guest->run.run_dir);
-  live->control = berth_qmp_connect(path, CONNECT_MS, error);
+  live->control = connect_control(live->guest, error);
   if (live->control == NULL || !berth_lib_live_resolve(berth, live->control, live->guest->uuid, FALSE, error) ||
       !berth_lib_trays(berth, live->control, live->guest->uuid, error) ||
       !berth_lib_vcpus_settle(berth, live->control, live->guest->uuid, error) || !berth_lib_live_refresh(live, error))

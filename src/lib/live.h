@@ -98,6 +98,9 @@ void berth_lib_live_clear(BerthLibLive *live);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthLibLive, berth_lib_live_clear)
 /* Errors: USAGE (it does not run), BUSY … */
 gboolean berth_lib_live_open(BerthLibLive *live, Berth *berth, const char *guest, GError **error);
+/* A monitor that owes an answer is left for a new one, so that QEMU can be asked what became of the command. FALSE: it answers no
+ * more. */
+gboolean berth_lib_live_sure(BerthLibLive *live);
 /* Reads guest and plan again. */
 gboolean berth_lib_live_refresh(BerthLibLive *live, GError **error);
 /* Finds a device as a user describes it: by alias, address, or the strongest key; else by what it is, if only one is like it. @plan

@@ -38,6 +38,7 @@ struct BerthQmp {
   guint64 next_id;
   gboolean negotiated;
   gboolean greeted;
+  gboolean unsure;
   GError *broken;
   Watch *watch;
 };
@@ -240,6 +241,7 @@ static JsonObject *await_reply(BerthQmp *qmp, guint64 id, guint timeout_ms, GErr
     going_on = pump(qmp, until) && g_get_monotonic_time() < until;
   /* It may have come with the very piece of the stream that broke it. */
   JsonObject *reply = g_hash_table_lookup(qmp->expected, &id);
+  qmp->unsure |= reply == NULL;
   if (reply != NULL)
     json_object_ref(reply);
   else if (qmp->broken != NULL)
@@ -314,6 +316,10 @@ JsonObject *berth_qmp_event(BerthQmp *qmp, guint timeout_ms, GError **error) {
 
 const GError *berth_qmp_broken(const BerthQmp *qmp) {
   return qmp->broken;
+}
+
+gboolean berth_qmp_unsure(const BerthQmp *qmp) {
+  return qmp->unsure;
 }
 
 /* --- delivery from the caller's main context -------------------------------------------------------------------------- */

@@ -61,6 +61,9 @@ JsonObject *berth_qmp_event(BerthQmp *qmp, guint timeout_ms, GError **error);
 
 /* Why the client is dead; NULL while it lives. (transfer none) */
 const GError *berth_qmp_broken(const BerthQmp *qmp);
+/* Whether a command was given that has had no reply, so that nobody knows what became of it: the connection broke, or the time
+ * limit was over first. */
+gboolean berth_qmp_unsure(const BerthQmp *qmp);
 
 /* @data is NULL for an event without data. */
 typedef void (*BerthQmpEventFunc)(BerthQmp *qmp, const char *event, JsonObject *data, gpointer user_data);
