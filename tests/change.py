@@ -6,6 +6,7 @@
 
 GUEST: folder with vmlinuz and initramfs.gz (tools/guest-image.py) for what needs a guest that obeys.
 """
+import json
 import os
 import sys
 
@@ -215,12 +216,70 @@ def boot(world, machine, devices, more=""):
     wait_for(lambda: os.path.exists(serial) and "BERTH-GUEST end" in open(serial, errors="replace").read(), 180, "the guest is up")
 
 
+def drifts(world, state, **what):
+    """verify has one row that is not ok: in that state, and with what is given."""
+    answer = world.run("verify", "guest", "--json")
+    wrong = [r for r in list(json.loads(answer.stdout).values())[0] if r["state"] not in ("", "ok")]
+    check(answer.returncode == 5 and len(wrong) == 1 and wrong[0]["state"] == state and
+          all(wrong[0][k] == v for k, v in what.items()), "exit status %d: %s" % (answer.returncode, wrong))
+
+
+def qmp(world, command, **arguments):
+    ask(world, {"execute": command, "arguments": {k.replace("_", "-"): v for k, v in arguments.items()}})
+
+
+def drift(machine):
+    """Whatever somebody does behind berth's back, verify sees it."""
+    with World() as world:
+        one, two = image(world, "one.iso"), image(world, "two.iso")
+        start(world, machine, [scsi(), usb(), disk(world, "sda"), cdrom(one, "sdb", "scsi"), "<input type='tablet' bus='usb'/>"], VCPUS)
+        verified(world)
+        qmp(world, "device_add", driver="usb-mouse", id="mouse", bus="usb.0")
+        drifts(world, "extra", id="mouse")
+        qmp(world, "device_del", id="mouse")
+        qmp(world, "device_add", driver="usb-mouse", bus="usb.0", port="4")
+        drifts(world, "extra")
+        world.berth("destroy", "guest")
+        world.berth("start", "guest", "--paused")
+        qmp(world, "device_del", id="input0")
+        drifts(world, "missing", id="input0")
+        qmp(world, "device_add", driver="usb-mouse", id="input0", bus="usb.0", port="1")
+        drifts(world, "wrong model", id="input0", actual="usb-mouse")
+        qmp(world, "device_del", id="input0")
+        qmp(world, "device_add", driver="usb-tablet", id="input0", bus="usb.0", port="3")
+        drifts(world, "moved", id="input0", actual="usb 0:3")
+        qmp(world, "device_del", id="input0")
+        qmp(world, "device_add", driver="usb-tablet", id="input0", bus="usb.0", port="1")
+        verified(world)
+        qmp(world, "blockdev-open-tray", id="scsi0-0-0-1")
+        qmp(world, "blockdev-remove-medium", id="scsi0-0-0-1")
+        qmp(world, "blockdev-close-tray", id="scsi0-0-0-1")
+        drifts(world, "wrong medium", id="scsi0-0-0-1", actual="empty")
+        world.berth("change-media", "guest", "sdb", two)
+        verified(world)
+        free = [c for c in ask(world, {"execute": "query-hotpluggable-cpus"}) if "qom-path" not in c][-1]
+        qmp(world, "device_add", driver=free["type"], id="more", **{k.replace("-", "_"): v for k, v in free["props"].items()})
+        drifts(world, "extra", device="vcpus", actual="3 vcpus")
+
+
+def own_view():
+    """With a guest up, what it finds on its PCI buses is compared, too."""
+    with World() as world:
+        boot(world, "q35", [nic(0, "virtio"), scsi(), disk(world, "sda")])
+        verified(world)
+        seen = ask(world, {"execute": "query-pci"})[0]["devices"]
+        check(any(d.get("pci_bridge", {}).get("devices") for d in seen), "the guest has numbered no bus: %s" % seen)
+
+
 def tests():
     yield "pc: media of a cdrom", media, (lambda s=None: cdrom(s, "hdc", "ide"), "ide0-1-0", "hdc")
     yield "pc: media of a floppy", media, (floppy, "fdc0-0-0", "fda")
     yield "a guest's own eject is recorded", tray, ()
     yield "update-device", updates, ()
     yield "links go up and down", links, ()
+    yield "pc: drift is seen", drift, ("pc",)
+    yield "q35: drift is seen", drift, ("q35",)
+    yield "a guest's own view of PCI", own_view, ()
     yield "vCPUs come", vcpus, ()
     yield "pc: a whole new definition", whole, ("pc",)
     yield "q35: a whole new definition", whole, ("q35",)

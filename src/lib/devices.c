@@ -67,9 +67,8 @@ static GPtrArray *running_rows(Berth *berth, const BerthStoreGuest *guest, gbool
   g_autoptr(GPtrArray) places = berth_guest_read_back(live.control, live.plan->inventory, berth_families, READ_BACK_MS, error);
   if (places == NULL)
     return NULL;
-  if (drift != NULL)
-    *drift = berth_guest_places_drift(places);
-  return berth_lib_rows_of(live.plan, places, NULL);
+  g_autoptr(GPtrArray) rows = berth_lib_rows_of(live.plan, places, NULL);
+  return drift == NULL || berth_lib_verify(&live, rows, drift, error) ? g_steal_pointer(&rows) : NULL;
 }
 
 static gboolean runs(const BerthStoreGuest *guest) {

@@ -310,7 +310,7 @@ gboolean berth_lib_live_open(BerthLibLive *live, Berth *berth, const char *guest
   live->control = connect_control(live->guest, error);
   if (live->control == NULL || !berth_lib_live_resolve(berth, live->control, live->guest->uuid, FALSE, error) ||
       !berth_lib_trays(berth, live->control, live->guest->uuid, error) ||
-      !berth_lib_vcpus_settle(berth, live->control, live->guest->uuid, error) || !berth_lib_live_refresh(live, error))
+      !berth_lib_vcpus_settle(berth, live->control, live->guest->uuid, FALSE, error) || !berth_lib_live_refresh(live, error))
     return FALSE;
   /* Without the binary that the guest was started from, QEMU itself says what it lacks. */
   live->facts = berth_lib_facts(berth->env, berth_xml_node_get(live->plan->inventory->document->root, "devices/emulator"), NULL);

@@ -79,8 +79,9 @@ BerthXmlDraft *berth_lib_update_draft(BerthXmlEdits *edits, const BerthXmlNode *
 /* Carries it out again. Under the guest's lock. */
 gboolean berth_lib_vcpus_again(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *guest, const BerthStoreChange *row,
                                GError **error);
-/* Records how many there are, as QEMU says. */
-gboolean berth_lib_vcpus_settle(Berth *berth, BerthQmp *qmp, const char *uuid, GError **error);
+/* Records how many there are, as QEMU says. Without @risen only that some have gone: the guest lets go when it likes, but more do
+ * not come by themselves. */
+gboolean berth_lib_vcpus_settle(Berth *berth, BerthQmp *qmp, const char *uuid, gboolean risen, GError **error);
 
 /* tray.c: records which trays are open, as QEMU says. Under the guest's lock. */
 gboolean berth_lib_trays(Berth *berth, BerthQmp *qmp, const char *uuid, GError **error);
@@ -101,6 +102,8 @@ gboolean berth_lib_live_open(BerthLibLive *live, Berth *berth, const char *guest
 /* A monitor that owes an answer is left for a new one, so that QEMU can be asked what became of the command. FALSE: it answers no
  * more. */
 gboolean berth_lib_live_sure(BerthLibLive *live);
+/* verify.c: adds what else is not as recorded to @rows of the running guest's devices; *@drift: whether anything is. */
+gboolean berth_lib_verify(const BerthLibLive *live, GPtrArray *rows, gboolean *drift, GError **error);
 /* Reads guest and plan again. */
 gboolean berth_lib_live_refresh(BerthLibLive *live, GError **error);
 /* Finds a device as a user describes it: by alias, address, or the strongest key; else by what it is, if only one is like it. @plan

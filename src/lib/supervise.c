@@ -45,7 +45,7 @@ static gboolean on_leaving(gpointer user_data) {
     berth_lib_live_gone(watch->berth, watch->events, watch->uuid, g_ptr_array_index(watch->leaving, i), NULL);
   g_ptr_array_set_size(watch->leaving, 0);
   if (watch->events != NULL)
-    berth_lib_vcpus_settle(watch->berth, watch->events, watch->uuid, NULL);
+    berth_lib_vcpus_settle(watch->berth, watch->events, watch->uuid, FALSE, NULL);
   if (watch->trays && watch->events != NULL)
     berth_lib_trays(watch->berth, watch->events, watch->uuid, NULL);
   watch->trays = FALSE;

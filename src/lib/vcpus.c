@@ -55,7 +55,7 @@ static GBytes *edited(GBytes *document, const char *what, gconstpointer data, GE
 
 /* ---- what runs ---- */
 
-gboolean berth_lib_vcpus_settle(Berth *berth, BerthQmp *qmp, const char *uuid, GError **error) {
+gboolean berth_lib_vcpus_settle(Berth *berth, BerthQmp *qmp, const char *uuid, gboolean risen, GError **error) {
   g_autoptr(BerthStoreGuest) before = berth_store_guest(berth->store, uuid, error);
   if (before == NULL || before->run.document == NULL)
     return before != NULL;
@@ -70,7 +70,7 @@ gboolean berth_lib_vcpus_settle(Berth *berth, BerthQmp *qmp, const char *uuid, G
   if (cpus == NULL)
     return FALSE;
   const Count now = {.current = berth_guest_cpus_there(cpus)};
-  if (now.current == count.current || now.current == 0 || now.current > count.most)
+  if (now.current == count.current || now.current == 0 || now.current > count.most || (now.current > count.current && !risen))
     return TRUE;
   g_autoptr(BerthStoreWrite) write = berth_store_write_begin(berth->store, error);
   g_autoptr(BerthStoreGuest) guest = write != NULL ? berth_store_guest(berth->store, uuid, error) : NULL;
@@ -179,7 +179,7 @@ gboolean berth_lib_vcpus_again(Berth *berth, BerthQmp *qmp, const BerthStoreGues
   BerthLibConfig config = {.berth = berth, .uuid = guest->uuid, .command = "setvcpus", .edit = edited, .data = &wanted};
   gboolean both = g_str_equal(row->state, BERTH_STORE_UPDATING_BOTH);
   both &= change(qmp, guest->name, wanted.current, TIMEOUT_MS, NULL) && berth_lib_config_change(NULL, &config, NULL);
-  return berth_lib_vcpus_settle(berth, qmp, guest->uuid, error) &&
+  return berth_lib_vcpus_settle(berth, qmp, guest->uuid, TRUE, error) &&
          berth_lib_live_note(berth, guest->uuid, &guest->run, BERTH_LIB_VCPUS, NULL, NULL, both ? berth_lib_config_change : NULL,
                              &config, error);
 }
@@ -202,8 +202,8 @@ static gboolean change_live(Berth *berth, const char *uuid, guint wanted, guint 
     return FALSE;
   gboolean done = change(live.control, live.guest->name, wanted, timeout_ms, error);
   GError **settled = done ? error : NULL;
-  return berth_lib_vcpus_settle(berth, live.control, uuid, settled) && note(&live, NULL, NULL, done ? config : NULL, settled) &&
-         done;
+  return berth_lib_vcpus_settle(berth, live.control, uuid, TRUE, settled) &&
+         note(&live, NULL, NULL, done ? config : NULL, settled) && done;
 }
 
 gboolean berth_set_vcpus(Berth *berth, const char *guest, guint count, gboolean maximum, guint flags, guint timeout_ms,
