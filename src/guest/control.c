@@ -32,22 +32,17 @@ gboolean berth_guest_reset(BerthQmp *qmp, GError **error) {
   return tell(qmp, "system_reset", error);
 }
 
-static gboolean set_action(BerthQmp *qmp, const char *what, const char *action, GError **error) {
+gboolean berth_guest_keep_on_shutdown(BerthQmp *qmp, gboolean keep, GError **error) {
   g_autoptr(JsonObject) arguments = json_object_new();
-  json_object_set_string_member(arguments, what, action);
+  json_object_set_string_member(arguments, "shutdown", keep ? "pause" : "poweroff");
   g_autoptr(JsonNode) answer = berth_qmp_execute(qmp, "set-action", arguments, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
   return answer != NULL;
 }
 
-gboolean berth_guest_keep_on_shutdown(BerthQmp *qmp, gboolean keep, GError **error) {
-  return set_action(qmp, "shutdown", keep ? "pause" : "poweroff", error);
-}
-
-/* QEMU decides what a reset means when it is asked for, carries it out a moment later, and does not go on before that. */
-gboolean berth_guest_restart(BerthQmp *qmp, gboolean reset_ends, GError **error) {
+/* QEMU carries a reset out a moment after it was asked for, and does not go on before that. */
+gboolean berth_guest_restart(BerthQmp *qmp, GError **error) {
   g_autoptr(GError) failure = NULL;
-  if ((reset_ends && !set_action(qmp, "reboot", "reset", error)) || !berth_guest_reset(qmp, error) ||
-      (reset_ends && !set_action(qmp, "reboot", "shutdown", error)))
+  if (!berth_guest_reset(qmp, error))
     return FALSE;
   for (guint tries = 0; tries < RESTART_TRIES; tries++) {
     g_clear_error(&failure);

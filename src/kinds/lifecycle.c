@@ -53,6 +53,14 @@ gboolean berth_kinds_build_lifecycle(BerthBuild *build, GError **error) {
                     node->text != NULL ? node->text : "", events[i].dumps ? ", coredump-destroy, coredump-restart" : "");
     return FALSE;
   }
+  /* While a machine starts anew, firmware may reset it once more, which cannot be told from the guest's own reboot. */
+  for (gsize i = 0; i < G_N_ELEMENTS(elements); i++) {
+    if (!on[i]->again || on[BERTH_GUEST_REBOOT]->again)
+      continue;
+    berth_xml_error(error, BERTH_ERROR_UNSUPPORTED, build->document, berth_xml_node_child(build->document->root, elements[i]),
+                    "<%s> '%s' needs <on_reboot> 'restart'", elements[i], on[i]->name);
+    return FALSE;
+  }
   const struct {
     gboolean set;
     const char *name, *value;

@@ -69,10 +69,15 @@ gboolean berth_adopt(Berth *berth, const char *guest, int ready, GError **error)
   g_autoptr(GError) failure = NULL;
   g_autoptr(BerthLibWatch) watch = berth_lib_watch_new();
   gboolean held = take_over(berth, guest, &adoption, &failure);
-  berth_lib_tell(ready, failure);
   if (held)
-    return berth_lib_watch_run(watch, berth, adoption.guest->uuid, &adoption.guest->run, adoption.qemu,
-                               g_steal_pointer(&adoption.events), error);
+    berth_lib_watch_begin(watch, berth, adoption.guest->uuid, &adoption.guest->run, adoption.qemu,
+                          g_steal_pointer(&adoption.events));
+  berth_lib_tell(ready, failure);
+  if (held) {
+    /* Only what watch has copied is needed from here on. */
+    g_clear_pointer(&adoption.guest, berth_store_guest_free);
+    return berth_lib_watch_run(watch, error);
+  }
   g_propagate_error(error, g_steal_pointer(&failure));
   return FALSE;
 }

@@ -124,9 +124,11 @@ typedef struct BerthLibWatch BerthLibWatch;
 BerthLibWatch *berth_lib_watch_new(void);
 void berth_lib_watch_free(BerthLibWatch *watch);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthLibWatch, berth_lib_watch_free)
-/* Watches a running QEMU until it ends, and records what happens. @events: (transfer full) (nullable). */
-gboolean berth_lib_watch_run(BerthLibWatch *watch, Berth *berth, const char *uuid, const BerthStoreRun *run, BerthProcess *qemu,
-                             BerthQmp *events, GError **error);
+/* Finds out and records how a running guest is. @events: (transfer full) (nullable). */
+void berth_lib_watch_begin(BerthLibWatch *watch, Berth *berth, const char *uuid, const BerthStoreRun *run, BerthProcess *qemu,
+                           BerthQmp *events);
+/* Then: watches it until QEMU ends, and records what happens. */
+gboolean berth_lib_watch_run(BerthLibWatch *watch, GError **error);
 
 /* history.c: whether a key says something to people: a hash of the content does not. */
 gboolean berth_lib_key_speaks(const char *key);

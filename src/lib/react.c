@@ -53,7 +53,7 @@ typedef struct {
   BerthStoreGuest *guest;
   const BerthReaction *reaction;
   gboolean wished;  /* somebody has asked for a reboot */
-  gboolean reboots; /* QEMU does what a reset is, or takes it for a shutdown */
+  gboolean reboots; /* a reset starts it anew */
 } Wanted;
 
 static void wanted_clear(Wanted *wanted) {
@@ -74,9 +74,9 @@ static gboolean look_up(BerthLibWatch *watch, BerthGuestEvent event, Wanted *wan
   return TRUE;
 }
 
-/* A guest that cannot be reset though somebody asked for it ends. */
+/* A guest that cannot be reset though somebody asked for it ends; so does one whose document wants no reboots. */
 static void finish(BerthLibWatch *watch, const BerthReaction *reaction, const Wanted *wanted) {
-  gboolean again = (reaction->again || wanted->wished) && berth_guest_restart(watch->events, !wanted->reboots, NULL);
+  gboolean again = (reaction->again || (wanted->wished && wanted->reboots)) && berth_guest_restart(watch->events, NULL);
   if (again) {
     watch->panicked = FALSE;
     watch->cause = BERTH_LIB_NO_CAUSE;

@@ -261,7 +261,8 @@ static gboolean run(Berth *berth, const BerthLibArrival *arrival, const char *gu
   berth_host_notify(berth->env->notify, "READY=1", NULL);
   if (berth->env->anew)
     berth_lib_supervisor_become(berth, rise.guest->uuid, adopt);
-  return berth_lib_watch_run(watch, berth, rise.guest->uuid, &rise.run, rise.process, g_steal_pointer(&rise.events), error);
+  berth_lib_watch_begin(watch, berth, rise.guest->uuid, &rise.run, rise.process, g_steal_pointer(&rise.events));
+  return berth_lib_watch_run(watch, error);
 }
 
 gboolean berth_run(Berth *berth, const char *guest, guint flags, int ready, GError **error) {

@@ -237,13 +237,16 @@ gboolean berth_lib_settle(Berth *berth, BerthStoreGuest *guest, const char *stat
   /* Whoever was killed before QEMU was recorded may have given files to its user. */
   if (guest->run.pid == 0)
     return berth_lib_owner_settle(berth, guest->uuid, error);
-  for (gulong waited = 0; waited < SETTLE_MS && berth_lib_supervisor_lives(&guest->run); waited += STEP_MS) {
+  for (gulong waited = 0;; waited += STEP_MS) {
+    /* Looked at before the store: what it records before it ends is seen. */
+    gboolean gone = waited >= SETTLE_MS || !berth_lib_supervisor_lives(&guest->run);
     g_autoptr(BerthStoreGuest) now = berth_store_guest(berth->store, guest->uuid, error);
     if (now == NULL)
       return FALSE;
     if (now->run.pid != guest->run.pid)
       return state == NULL || correct(berth, now, state, reason, error);
+    if (gone)
+      return berth_lib_record_state(berth, guest->uuid, &guest->run, state != NULL ? state : "shut off", reason, error);
     g_usleep(STEP_MS * 1000);
   }
-  return berth_lib_record_state(berth, guest->uuid, &guest->run, state != NULL ? state : "shut off", reason, error);
 }

@@ -270,8 +270,8 @@ void berth_lib_watch_free(BerthLibWatch *watch) {
   g_free(watch);
 }
 
-gboolean berth_lib_watch_run(BerthLibWatch *watch, Berth *berth, const char *uuid, const BerthStoreRun *run, BerthProcess *qemu,
-                             BerthQmp *events, GError **error) {
+void berth_lib_watch_begin(BerthLibWatch *watch, Berth *berth, const char *uuid, const BerthStoreRun *run, BerthProcess *qemu,
+                           BerthQmp *events) {
   watch->berth = berth;
   watch->uuid = g_strdup(uuid);
   watch->run = (BerthStoreRun){.pid = run->pid, .start_time = run->start_time};
@@ -285,16 +285,18 @@ gboolean berth_lib_watch_run(BerthLibWatch *watch, Berth *berth, const char *uui
   attach(watch, g_unix_fd_source_new(qemu->pidfd, G_IO_IN), G_SOURCE_FUNC(on_end));
   if (watch->events != NULL)
     listen_to_events(watch);
+}
+
+gboolean berth_lib_watch_run(BerthLibWatch *watch, GError **error) {
   rest(watch);
   g_main_loop_run(watch->loop);
   g_autofree char *reason = NULL;
   const char *state = NULL;
   /* What QEMU said last is still in the socket. */
-  if (watch->events != NULL)
-    while (g_main_context_iteration(watch->context, FALSE))
-      ;
-  if (!berth_host_process_wait(qemu, -1, error))
+  while (watch->events != NULL && g_main_context_iteration(watch->context, FALSE))
+    ;
+  if (!berth_host_process_wait(watch->qemu, -1, error))
     return FALSE;
   judge(watch, &state, &reason);
-  return berth_lib_record_state(berth, uuid, &watch->run, state, reason, error);
+  return berth_lib_record_state(watch->berth, watch->uuid, &watch->run, state, reason, error);
 }

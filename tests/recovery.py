@@ -1,0 +1,255 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Supervisors and QEMUs that are killed, hosts that reboot, guests that power off, reboot and crash, on a real QEMU. Prints TAP.
+
+  recovery.py BERTH
+
+BERTH_SANITIZED: the build is too large for the test of memory.
+"""
+import os
+import signal
+import sqlite3
+import struct
+import sys
+
+from world import QEMU, Skip, World, alive, ask, check, disk, domain, gone, nic, qemus, tap, wait_for
+
+SERIAL_B = b"\xfa\xba" + struct.pack("<H", 0x3F8) + b"\xb0B\xee"  # cli; 'B' to the serial port
+FOR_EVER = b"\xeb\xfe"
+# What the boot sectors do: ACPI's soft off (PM1a_CNT as SeaBIOS sets it up), the keyboard controller's reset, pvpanic's port.
+DEEDS = {"on_poweroff": b"\xba\x04\x06\xb8\x00\x20\xef", "on_reboot": b"\xb0\xfe\xe6\x64", "on_crash": b"\xba\x05\x05\xb0\x01\xee"}
+
+
+def supervisors(world):
+    """The processes of berth that stay with a guest of this world."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open("/proc/%s/cmdline" % entry, "rb") as line:
+                    words = line.read().decode(errors="replace").split("\0")
+            except OSError:
+                continue
+            if world.state_folder in words and ("adopt" in words or "run" in words) and alive(int(entry)):
+                found.append(int(entry))
+    return found
+
+
+def parent(pid):
+    with open("/proc/%d/stat" % pid) as stat:
+        return int(stat.read().rsplit(")", 1)[1].split()[1])
+
+
+def reason(world):
+    return world.berth("domstate", "guest", "--reason").strip()
+
+
+def up(world, devices=(), machine="q35"):
+    world.berth("define", "-", text=domain(machine, [nic(0)] + list(devices)))
+    world.berth("start", "guest", "--paused")
+    qemu = qemus(world)[0]
+    return qemu, parent(qemu)
+
+
+def kill(*pids):
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not any(alive(pid) for pid in pids), 10, "the end of %s" % (pids,))
+
+
+def nothing_left(world):
+    check(gone(world) and not supervisors(world), "left running: %s %s" % (qemus(world), supervisors(world)))
+    left = [name for _, _, names in os.walk(os.path.join(world.state_folder, "run")) for name in names if not name.endswith(".lock")]
+    check(not left, "left: %s" % left)
+
+
+def adopted_by(words):
+    """Whatever command looks at a guest without a supervisor gives it a new one, which records what happens."""
+    with World() as world:
+        qemu, supervisor = up(world)
+        kill(supervisor)
+        world.berth(*words)
+        new = wait_for(lambda: supervisors(world), 10, "a new supervisor")
+        check(len(new) == 1 and new[0] != supervisor, "supervisors: %s" % new)
+        check(reason(world) == "paused (user)" or "resume" in words, "domstate: %s" % reason(world))
+        ask(world, {"execute": "cont"})
+        wait_for(lambda: world.state("guest") == "running", 10, "the new supervisor hears that it runs")
+        check(supervisors(world) == new, "it is another one again")
+        kill(qemu)
+        wait_for(lambda: world.state("guest") == "crashed", 10, "the crash")
+        nothing_left(world)
+        world.berth("start", "guest", "--paused")
+
+
+def signalled_after_adoption():
+    """A supervisor that took over ends the guest in good order, as the one before would have."""
+    with World() as world:
+        _, supervisor = up(world)
+        kill(supervisor)
+        check(world.state("guest") == "paused", "it is %s" % world.state("guest"))
+        os.kill(wait_for(lambda: supervisors(world), 10, "a new supervisor")[0], signal.SIGTERM)
+        wait_for(lambda: reason(world) == "shut off (destroyed)", 10, "the end")
+        nothing_left(world)
+
+
+def missed(machine):
+    """What nobody listened to: a device that went, a guest that was stopped."""
+    with World() as world:
+        devices = ["<controller type='scsi' index='0' model='virtio-scsi'/>", disk(world, "sda")]
+        qemu, supervisor = up(world, devices, machine)
+        world.berth("resume", "guest")
+        os.kill(supervisor, signal.SIGSTOP)
+        ask(world, {"execute": "stop"})
+        kill(supervisor)
+        check(world.state("guest") == "paused", "it is %s" % world.state("guest"))
+        check(qemus(world) == [qemu], "QEMU is another one")
+
+
+def qemu_killed():
+    with World() as world:
+        qemu, _ = up(world)
+        kill(qemu)
+        check(reason(world) == "crashed (signal 9 (Killed))", "domstate: %s" % reason(world))
+        nothing_left(world)
+        world.berth("start", "guest", "--paused")
+
+
+def both_killed(who_looks):
+    with World() as world:
+        qemu, supervisor = up(world)
+        kill(supervisor, qemu)
+        world.run(*who_looks)
+        check(reason(world) == "shut off (unknown)", "domstate: %s" % reason(world))
+        nothing_left(world)
+        world.berth("start", "guest", "--paused")
+        check(reason(world) == "paused (user)", "domstate: %s" % reason(world))
+
+
+def host_rebooted():
+    """After a boot the pids of before are strangers', even if their start times fit."""
+    with World() as world:
+        qemu, supervisor = up(world)
+        os.kill(supervisor, signal.SIGSTOP)
+        with sqlite3.connect(os.path.join(world.state_folder, "berth.db"), timeout=10) as store:
+            store.execute("UPDATE runs SET boot = 'another'")
+        store.close()
+        try:
+            check(reason(world) == "shut off (unknown)", "domstate: %s" % reason(world))
+            check(alive(qemu) and alive(supervisor), "a stranger was killed")
+            check(not world.rows("list"), "it is listed as running")
+        finally:
+            kill(supervisor, qemu)
+        nothing_left(world)
+        world.berth("start", "guest", "--paused")
+
+
+KILLER = """#!/bin/sh
+case "$*" in *events.qmp*) kill -9 $PPID ;; esac
+exec %s "$@"
+"""
+
+
+def never_recorded(words):
+    """The supervisor dies between starting QEMU and recording it."""
+    with World() as world:
+        world.berth("define", "-", text=domain("pc", [nic(0)]))
+        killer = world.file("qemu", KILLER % QEMU, 0o755)
+        answer = world.run("start", "guest", "--paused", qemu=killer)
+        check(answer.returncode == 1 and "supervisor" in answer.stderr, "%d: %s" % (answer.returncode, answer.stderr))
+        wait_for(lambda: any("control.qmp" in names for _, _, names in os.walk(world.state_folder)), 10, "QEMU's sockets")
+        world.berth(*words)
+        if words[0] == "start":
+            check(len(qemus(world)) == 1, "QEMUs: %s" % qemus(world))
+        else:
+            check(reason(world) == "shut off (unknown)", "domstate: %s" % reason(world))
+            nothing_left(world)
+
+
+def refused_reactions():
+    with World() as world:
+        for wanted, word in (("<on_poweroff>restart</on_poweroff><on_reboot>destroy</on_reboot>", "needs <on_reboot> 'restart'"),
+                             ("<on_reboot>coredump-restart</on_reboot>", "destroy, restart, preserve are"),
+                             ("<on_crash>rename-restart</on_crash>", "coredump-restart are")):
+            world.berth("define", "-", text=domain("q35", []).replace("  <devices>", "  %s\n  <devices>" % wanted))
+            answer = world.run("start", "guest", "--paused")
+            check(answer.returncode == 4 and ":7: " in answer.stderr and word in answer.stderr, "%d: %s" % (answer.returncode, answer.stderr))
+        check(world.state("guest") == "shut off", "it was started")
+
+
+def reaction(element, action, expected):
+    """@expected: what domstate says, or "again": the guest boots over and over."""
+    with World() as world:
+        image, serial = os.path.join(world.folder, "boot.img"), os.path.join(world.folder, "serial")
+        with open(image, "wb") as out:
+            out.write((SERIAL_B + DEEDS[element] + FOR_EVER).ljust(510, b"\0") + b"\x55\xaa" + b"\0" * 512 * 2047)
+        text = domain("pc", ["<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='%s'/>"
+                             "<target dev='vda' bus='virtio'/><boot order='1'/></disk>" % image,
+                             "<serial type='file'><source path='%s'/></serial>" % serial, "<panic model='isa'/>"])
+        world.berth("define", "-", text=text.replace("  <devices>", "  <%s>%s</%s>\n  <devices>" % (element, action, element)))
+        world.berth("start", "guest")
+        qemu = qemus(world)
+
+        def boots():
+            with open(serial, "rb") as log:
+                return log.read().count(b"B")
+
+        if expected == "again":
+            wait_for(lambda: boots() >= 3, 90, "the third boot")
+            check(qemus(world) == qemu, "QEMU is another one")
+        else:
+            wait_for(lambda: reason(world) == expected, 60, expected)
+            check(boots() == 1, "it booted %d times" % boots())
+            check(bool(qemus(world)) == (action == "preserve"), "QEMU: %s" % qemus(world))
+        if action.startswith("coredump"):
+            folder = os.path.join(world.state_folder, "dump")
+            dumps = [os.path.join(folder, name) for name in os.listdir(folder)]
+            check(dumps and os.path.getsize(dumps[0]) > 1 << 20, "dumps: %s" % dumps)
+            with open(dumps[0], "rb") as core:
+                check(core.read(4) == b"\x7fELF", "the dump is no ELF file")
+        if qemus(world):
+            world.berth("destroy", "guest")
+            check(reason(world) == "shut off (destroyed)", "domstate: %s" % reason(world))
+        nothing_left(world)
+
+
+def memory(count):
+    """Private dirty memory of each supervisor, also after it has recorded things."""
+    if os.environ.get("BERTH_SANITIZED"):
+        raise Skip("the sanitized build is larger")
+    with World() as world:
+        for number in range(count):
+            world.berth("define", "-", text=domain("q35", [nic(0), nic(1)], "guest%d" % number))
+            world.berth("start", "guest%d" % number, "--paused")
+        world.berth("resume", "guest0")
+        world.berth("suspend", "guest0")
+        for pid in wait_for(lambda: supervisors(world), 10, "supervisors"):
+            def dirty():
+                with open("/proc/%d/smaps_rollup" % pid) as rollup:
+                    return sum(int(line.split()[1]) for line in rollup if line.startswith("Private_Dirty"))
+            wait_for(lambda: dirty() < 1024, 5, "less than 1 MiB (it has %d KiB)" % dirty())
+
+
+def tests():
+    for words in (["domstate", "guest"], ["list"], ["verify", "guest"], ["resume", "guest"]):
+        yield "supervisor killed: %s gives the guest a new one" % words[0], adopted_by, (words,)
+    yield "a supervisor that took over obeys signals", signalled_after_adoption, ()
+    yield "what nobody listened to is found out", missed, ("pc",)
+    yield "QEMU killed: crashed, and nothing is left", qemu_killed, ()
+    for words in (["list", "--all"], ["start", "nobody"], ["verify", "guest"]):
+        yield "both killed: the next command (%s) sees the truth" % words[0], both_killed, (words,)
+    yield "host rebooted: pids of before are strangers'", host_rebooted, ()
+    for words in (["domstate", "guest"], ["start", "guest", "--paused"]):
+        yield "a QEMU that was never recorded is ended by %s" % words[0], never_recorded, (words,)
+    shut, kept, crashed = "shut off (shutdown)", "paused (shutting down)", "crashed (panicked)"
+    for element, action, expected in (
+            ("on_poweroff", "destroy", shut), ("on_poweroff", "restart", "again"), ("on_poweroff", "preserve", kept),
+            ("on_reboot", "destroy", shut), ("on_reboot", "restart", "again"), ("on_reboot", "preserve", kept),
+            ("on_crash", "destroy", crashed), ("on_crash", "restart", "again"), ("on_crash", "preserve", crashed),
+            ("on_crash", "coredump-destroy", crashed), ("on_crash", "coredump-restart", "again")):
+        yield "%s %s" % (element, action), reaction, (element, action, expected)
+    yield "what contradicts itself or is for crashes only is refused", refused_reactions, ()
+    yield "a supervisor's memory", memory, (3,)
+
+
+if __name__ == "__main__":
+    sys.exit(tap(tests()))
