@@ -77,6 +77,27 @@ def conflict():
         check(where(world)["mac=52:54:00:00:01:01"] == place, "it is not where it was")
 
 
+def explained():
+    """explain tells since which revision a device has been where it is, and which rule chose a file's places."""
+    with World() as world:
+        define(world, "pc", [nic(0), nic(1)])
+        define(world, "pc", [nic(0)])
+        define(world, "pc", [nic(0), nic(1), nic(2)])
+        world.berth("attach-device", "guest", "-", "--config", text=nic(3))
+        since = lambda number: world.rows("explain", "guest", "52:54:00:00:01:0%d" % number)
+        for number, revision, command in ((0, 1, "define"), (1, 3, "define"), (2, 3, "define"), (3, 4, "attach-device")):
+            rows = since(number)
+            check(len(rows) == 1 and (rows[0]["revision"], rows[0]["command"]) == (revision, command), "%d: %s" % (number, rows))
+            check(rows[0]["since"] and rows[0]["address"].startswith("pci "), "%s" % rows)
+        check(len(world.rows("explain", "guest", "interface")) == 4, "not every interface is explained")
+        check(world.run("explain", "guest", "floppy").returncode == 3, "a device that is not there was explained")
+        text = machine_domain("pc", [nic(0), disk(world, "sda"), nic(1).replace("</interface>",
+                              "<address type='pci' bus='0' slot='9' function='0'/></interface>")])
+        why = {r["identity"]: r["why"] for r in world.rows("explain", world.file("guest.xml", text))}
+        check(why["mac=52:54:00:00:01:00"] == "it was the first free place" and why["mac=52:54:00:00:01:01"] == "the domain says so"
+              and why["target=scsi:sda"].startswith("it follows from the target"), "why: %s" % why)
+
+
 def mistakes():
     with World() as world:
         define(world, "pc", [nic(0)])
@@ -95,6 +116,7 @@ def tests():
         yield "%s: back and forth" % machine, back_and_forth, (machine,)
     yield "what came since keeps its place", what_came_since_is_kept, ()
     yield "a place that another device has now", conflict, ()
+    yield "explain", explained, ()
     yield "mistakes with revisions", mistakes, ()
 
 

@@ -22,6 +22,7 @@ const CliVerb cli_verbs[] = {
     {"command", STATELESS, "FILE|GUEST [--format shell|argv|json] [--os ID]", "Print the QEMU command line of a domain or guest",
      cli_cmd_command},
     {"diff", STATELESS, "FILE|GUEST FILE|GUEST [--json]", "Show what a guest sees differently with one or the other", cli_cmd_diff},
+    {"explain", STATELESS, "FILE|GUEST [DEVICE] [--json]", "Tell why each device is where it is, and since when", cli_cmd_explain},
     {"rehearse", STATELESS, "FILE|GUEST [--json] [--timeout SECONDS]", "Start QEMU with the hardware alone, and see where it is",
      cli_cmd_rehearse},
     {"define", DEFINITIONS, "FILE | --revision N GUEST [--dry-run] [--allow-move] [--pcie-ports N] [--os ID]",

@@ -7,6 +7,7 @@
 gboolean cli_cmd_address(Cli *cli, GStrv words, GError **error);
 gboolean cli_cmd_plan(Cli *cli, GStrv words, GError **error);
 gboolean cli_cmd_command(Cli *cli, GStrv words, GError **error);
+gboolean cli_cmd_explain(Cli *cli, GStrv words, GError **error);
 gboolean cli_cmd_diff(Cli *cli, GStrv words, GError **error);
 gboolean cli_cmd_rehearse(Cli *cli, GStrv words, GError **error);
 gboolean cli_cmd_define(Cli *cli, GStrv words, GError **error);

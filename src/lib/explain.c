@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <berth/move.h>
+
+#include "assign/remember.h"
+#include "lib/lib.h"
+
+/* What the rules mean to people. */
+static const char *const meanings[] = {
+    [BERTH_RULE_NONE] = "",
+    [BERTH_RULE_DOCUMENT] = "the domain says so",
+    [BERTH_RULE_RECALLED] = "it was there before",
+    [BERTH_RULE_RETURNED] = "the place was kept for it while it was gone",
+    [BERTH_RULE_FIXED] = "the machine has it there",
+    [BERTH_RULE_TARGET] = "it follows from the target's name",
+    [BERTH_RULE_FIRST] = "it was the first free place",
+};
+static const char *const origins[] = {
+    [BERTH_ORIGIN_DOCUMENT] = "",
+    [BERTH_ORIGIN_RECORD] = "; berth added it before, and keeps it",
+    [BERTH_ORIGIN_IMPLICIT] = "; the machine has it, or another device needs it",
+    [BERTH_ORIGIN_GROWN] = "; berth added it because there was no room",
+};
+
+void berth_reason_free(BerthReason *reason) {
+  if (reason == NULL)
+    return;
+  g_free(reason->device);
+  g_free(reason->identity);
+  g_free(reason->address);
+  g_free(reason->why);
+  g_free(reason->since);
+  g_free(reason->command);
+  g_free(reason);
+}
+
+static const BerthRecordEntry *entry_of(const BerthRecord *record, const BerthRow *row) {
+  for (guint i = 0; i < record->entries->len; i++) {
+    const BerthRecordEntry *entry = g_ptr_array_index(record->entries, i);
+    g_autofree char *place =
+        entry->address.type != BERTH_ADDRESS_NONE ? berth_model_address_to_string(&entry->address) : g_strdup("");
+    if (entry->gone == NULL && g_str_equal(entry->element, row->device) && g_str_equal(place, row->address) &&
+        (*row->identity == '\0' || g_ptr_array_find_with_equal_func(entry->keys, row->identity, g_str_equal, NULL)))
+      return entry;
+  }
+  return NULL;
+}
+
+static BerthReason *reason_new(const BerthPlan *plan, const BerthDevice *device) {
+  BerthRow *row = berth_lib_row_new(plan, device);
+  const BerthRecordEntry *entry = entry_of(berth_assign_record(plan), row);
+  BerthReason *reason = g_new0(BerthReason, 1);
+  reason->device = g_strdup(row->device);
+  reason->identity = g_strdup(row->identity);
+  reason->address = g_strdup(row->address);
+  reason->why = g_strconcat(meanings[device->rule], origins[device->origin], NULL);
+  reason->since = g_strdup(entry != NULL && entry->since != NULL ? entry->since : "");
+  reason->command = g_strdup("");
+  berth_row_free(row);
+  return reason;
+}
+
+GPtrArray *berth_plan_explain(const BerthPlan *plan) {
+  GPtrArray *reasons = g_ptr_array_new_with_free_func((GDestroyNotify)berth_reason_free);
+  for (guint i = 0; i < plan->inventory->devices->len; i++) {
+    const BerthDevice *device = g_ptr_array_index(plan->inventory->devices, i);
+    if (device->address.type != BERTH_ADDRESS_NONE)
+      g_ptr_array_add(reasons, reason_new(plan, device));
+  }
+  return reasons;
+}
+
+static gboolean had_it(const BerthReason *reason, const BerthRecord *record) {
+  const BerthRow row = {.device = reason->device, .identity = reason->identity, .address = reason->address};
+  return entry_of(record, &row) != NULL;
+}
+
+/* Since which revision it has been there without a break. */
+static void trace(BerthReason *reason, const GPtrArray *revisions, const GPtrArray *records) {
+  guint first = revisions->len;
+  while (first > 0 && had_it(reason, g_ptr_array_index(records, first - 1)))
+    first--;
+  if (first == revisions->len)
+    return;
+  const BerthStoreRevision *revision = g_ptr_array_index(revisions, first);
+  reason->revision = revision->number;
+  g_free(reason->command);
+  reason->command = g_strdup(revision->command);
+  if (*reason->since == '\0') {
+    g_free(reason->since);
+    reason->since = g_strdup(revision->made);
+  }
+}
+
+GPtrArray *berth_explain(Berth *berth, const char *guest, GError **error) {
+  g_autoptr(BerthStoreGuest) found = berth_store_guest(berth->store, guest, error);
+  g_autoptr(BerthPlan) plan = found != NULL ? berth_plan_of_guest(berth, found->uuid, error) : NULL;
+  g_autoptr(GPtrArray) revisions = plan != NULL ? berth_store_revisions(berth->store, found->uuid, error) : NULL;
+  if (revisions == NULL)
+    return NULL;
+  g_autoptr(GPtrArray) records = g_ptr_array_new_with_free_func((GDestroyNotify)berth_record_free);
+  for (guint i = 0; i < revisions->len; i++) {
+    const BerthStoreRevision *one = g_ptr_array_index(revisions, i);
+    BerthRecord *record = berth_record_parse(one->record, -1, found->name, error);
+    if (record == NULL)
+      return NULL;
+    g_ptr_array_add(records, record);
+  }
+  GPtrArray *reasons = berth_plan_explain(plan);
+  for (guint i = 0; i < reasons->len; i++)
+    trace(g_ptr_array_index(reasons, i), revisions, records);
+  return reasons;
+}
