@@ -10,7 +10,7 @@ import os
 import struct
 import sys
 
-from world import World, alive, ask, check, disk, domain, gone, nic, qemus, tap, wait_for
+from world import QEMU, World, alive, ask, check, disk, domain, gone, nic, qemus, tap, wait_for
 
 # ACPI's registers, as SeaBIOS sets them up: status and enable (ACPI 6.5, 4.8.3.1; bit 8 is the power button) and control.
 PM_STATUS, PM_ENABLE, PM_CONTROL = 0x600, 0x602, 0x604
@@ -176,6 +176,24 @@ def told():
         check(world.run("vncdisplay", "other").returncode == 2, "vncdisplay of what does not run")
 
 
+def hardly_started():
+    """The supervisor is killed before its QEMU has a monitor: the next start waits for that one, and ends it."""
+    with World() as world:
+        slow = world.file("slow-qemu", "#!/bin/sh\nsleep 1\nexec %s \"$@\"\n" % QEMU, 0o755)
+        world.environment["BERTH_QEMU"] = slow
+        world.berth("define", "-", text=domain("pc", [disk(world, "vda")]))
+        for _ in range(2):
+            job = world.begin("run", "guest", "--paused")
+            orphan = wait_for(lambda: qemus(world), 60, "a QEMU")[0]
+            job.kill()
+            job.communicate()
+            world.berth("start", "guest", "--paused")
+            check(not alive(orphan), "the first one is still there")
+            check(len(qemus(world)) == 1 and world.state("guest") == "paused", "there are %s" % qemus(world))
+            world.berth("destroy", "guest")
+            check(gone(world), "QEMU is still there")
+
+
 TESTS = [("a guest obeys its power button (%s)" % m, shuts_down, (m,)) for m in ("pc", "q35")]
 TESTS += [("reboot boots the same QEMU again, shutdown then ends it (%s)" % m, reboots, (m,)) for m in ("pc", "q35")]
 TESTS += [
@@ -184,6 +202,7 @@ TESTS += [
     ("suspend halts, resume goes on, and both are recorded at once", halts_and_goes_on, ()),
     ("destroy --graceful does not kill", ends_gracefully, ()),
     ("dominfo, list, domiflist, domblklist, domid and the displays tell the truth", told, ()),
+    ("a QEMU whose supervisor was killed at once is ended by the next start", hardly_started, ()),
     ("what needs a running guest says that it does not run", not_running, ()),
 ]
 

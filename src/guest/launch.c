@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -160,12 +161,32 @@ static gboolean prepare_run_dir(const char *run_dir, gboolean *made, GError **er
   return TRUE;
 }
 
-static int open_log(const char *run_dir, GError **error) {
+/* @flags: O_TRUNC to begin it, 0 to open it once more. */
+static int open_log(const char *run_dir, int flags, GError **error) {
   g_autofree char *path = berth_guest_log_path(run_dir);
-  int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+  int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
   if (fd < 0)
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: %s", path, g_strerror(errno));
   return fd;
+}
+
+/* QEMU's own way to the log, with a lock that lives as long as QEMU: so one can be told to be there before it opens a monitor. */
+static int open_locked_log(const char *run_dir, GError **error) {
+  int fd = open_log(run_dir, 0, error);
+  if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0)
+    return fd;
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_BUSY, "%s: a QEMU uses this folder already", run_dir);
+  close(fd);
+  return -1;
+}
+
+static gboolean is_log_locked(const char *run_dir) {
+  g_autofree char *path = berth_guest_log_path(run_dir);
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  gboolean locked = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  if (fd >= 0)
+    close(fd);
+  return locked;
 }
 
 char *berth_guest_last_words(const char *run_dir) {
@@ -225,17 +246,14 @@ static GStrv as_user(const char *const *argv, const BerthUser *user) {
 /* @helpers: those of @qemu, which may be NULL. (transfer full, with *@helpers) */
 static BerthProcess *spawn_qemu(const char *const *argv, const BerthQemu *qemu, const BerthLaunch *launch, GPtrArray **helpers,
                                 GError **error) {
-  int log = open_log(launch->run_dir, error);
+  int log = open_log(launch->run_dir, O_TRUNC, error);
   if (log < 0)
     return NULL;
-  if (qemu != NULL && (*helpers = berth_guest_prepare(qemu, log, HELPERS_MS, error)) == NULL) {
-    close(log);
+  gboolean ready = qemu == NULL || (*helpers = berth_guest_prepare(qemu, log, HELPERS_MS, error)) != NULL;
+  close(log);
+  log = ready && hand_over(qemu, launch, error) ? open_locked_log(launch->run_dir, error) : -1;
+  if (log < 0)
     return NULL;
-  }
-  if (!hand_over(qemu, launch, error)) {
-    close(log);
-    return NULL;
-  }
   g_auto(GStrv) words = as_user(argv, launch->user);
   BerthSpawn spawn = {.argv = (const char *const *)words, .in = -1, .out = log, .err = log, .session = !launch->terminal};
   spawn.environment = qemu != NULL ? qemu->environment : NULL;
@@ -341,7 +359,16 @@ static gboolean has_never_run(BerthQmp *control) {
 
 gboolean berth_guest_end_unrecorded(const char *run_dir, GError **error) {
   g_autofree char *path = berth_guest_control_path(run_dir);
+  gint64 until = g_get_monotonic_time() + UNRECORDED_MS * G_TIME_SPAN_MILLISECOND;
   gint64 pid = berth_host_socket_peer(path);
+  /* One that was only just started has no monitor yet. */
+  for (; pid == 0 && is_log_locked(run_dir) && g_get_monotonic_time() < until; pid = berth_host_socket_peer(path))
+    g_usleep(POLL_MS * 1000ul);
+  if (pid == 0 && is_log_locked(run_dir)) {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_BUSY, "%s: a QEMU that is not recorded uses this folder, and opens no monitor",
+                run_dir);
+    return FALSE;
+  }
   g_autoptr(BerthProcess) qemu = pid != 0 ? berth_host_process_open(pid, berth_host_process_start_time(pid), NULL) : NULL;
   g_autoptr(BerthQmp) control = qemu != NULL ? berth_qmp_connect(path, UNRECORDED_MS, NULL) : NULL;
   if (qemu != NULL && berth_host_process_alive(qemu) && (control == NULL || !has_never_run(control))) {
