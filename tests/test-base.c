@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/env.h"
 #include "base/file.h"
 
@@ -220,8 +221,29 @@ static void without_a_variable_the_folders_are_the_systems(void) {
   g_assert_cmpstr(env->self, ==, "berth");
 }
 
+static void an_arena_gives_clean_memory_of_any_size(void) {
+  g_autoptr(BerthArena) arena = berth_base_arena_new();
+  static const gsize sizes[] = {1, 7, 4096, 3, 300 << 10, 24, 0};
+  guint8 *taken[600];
+
+  for (guint i = 0; i < G_N_ELEMENTS(taken); i++) {
+    gsize size = sizes[i % G_N_ELEMENTS(sizes)];
+    taken[i] = berth_base_arena_take(arena, size);
+    g_assert_cmpuint(GPOINTER_TO_SIZE(taken[i]) % sizeof(gpointer), ==, 0);
+    for (gsize k = 0; k < size; k++)
+      g_assert_cmpuint(taken[i][k], ==, 0);
+    memset(taken[i], (int)(i % 251 + 1), size);
+    char *text = berth_base_arena_text(arena, "vda and more", 3);
+    g_assert_cmpstr(text, ==, "vda");
+  }
+  for (guint i = 0; i < G_N_ELEMENTS(taken); i++)
+    for (gsize k = 0; k < sizes[i % G_N_ELEMENTS(sizes)]; k++)
+      g_assert_cmpuint(taken[i][k], ==, i % 251 + 1);
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/base/arena", an_arena_gives_clean_memory_of_any_size);
   g_test_add("/base/file/what-is-written-is-read", Fixture, NULL, set_up, what_is_written_is_read, tear_down);
   g_test_add("/base/file/reading-is-bounded", Fixture, NULL, set_up, reading_is_bounded, tear_down);
   g_test_add("/base/file/an-absent-file-is-not-found", Fixture, NULL, set_up, an_absent_file_is_not_found, tear_down);

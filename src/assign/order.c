@@ -3,30 +3,37 @@
 
 #include "facts/target.h"
 
-/* Disks that say no bus count as one bus at this moment, whatever bus they get later (addressing §1.2). */
-static gboolean same_written_bus(const BerthDevice *a, const BerthDevice *b) {
-  return g_strcmp0(berth_model_device_get(a, "target/@bus"), berth_model_device_get(b, "target/@bus")) == 0;
+typedef struct {
+  BerthDevice *disk;
+  gsize bus;     /* position of the first disk that is written with the same bus, or without one as well */
+  gint64 number; /* of its target; -1: not one that is counted */
+} DiskPlace;
+
+static gint compare_disks(gconstpointer a, gconstpointer b, G_GNUC_UNUSED gpointer data) {
+  const DiskPlace *x = a, *y = b;
+  if (x->bus != y->bus)
+    return x->bus < y->bus ? -1 : 1;
+  return (x->number > y->number) - (x->number < y->number);
 }
 
-static gint64 target_number(const BerthDevice *disk) {
-  BerthTarget target;
-  return berth_facts_target_parse(berth_model_device_get(disk, "target/@dev"), &target) ? (gint64)target.number : -1;
-}
-
-static void insert_disk(GPtrArray *list, BerthDevice *disk) {
-  gint64 number = target_number(disk);
-  guint place = list->len;
-  for (guint i = 0; i < list->len; i++) {
-    const BerthDevice *other = list->pdata[i];
-    if (other->element->id != BERTH_DISK || !same_written_bus(disk, other))
-      continue;
-    if (target_number(other) > number) {
-      place = i;
-      break;
-    }
-    place = i + 1;
+/* The disks of one bus stand together, by target; the buses in the order in which they are first met. Disks that say no bus count
+ * as one bus at this moment, whatever bus they get later (addressing §1.2). @n disks. */
+static void order_disks(gpointer *disks, gsize n) {
+  g_autofree DiskPlace *places = g_new(DiskPlace, n);
+  g_autoptr(GHashTable) buses = g_hash_table_new(g_str_hash, g_str_equal); /* name → position of the first, from 1 */
+  for (gsize i = 0; i < n; i++) {
+    BerthDevice *disk = disks[i];
+    const char *bus = berth_model_device_get(disk, "target/@bus"), *name = bus != NULL ? bus : "";
+    BerthTarget target;
+    if (!g_hash_table_contains(buses, name))
+      g_hash_table_insert(buses, (gpointer)name, GSIZE_TO_POINTER(i + 1));
+    gsize first = GPOINTER_TO_SIZE(g_hash_table_lookup(buses, name));
+    gboolean counted = berth_facts_target_parse(berth_model_device_get(disk, "target/@dev"), &target);
+    places[i] = (DiskPlace){disk, first, counted ? (gint64)target.number : -1};
   }
-  g_ptr_array_insert(list, (gint)place, disk);
+  g_qsort_with_data(places, (gint)n, sizeof *places, compare_disks, NULL); /* stable */
+  for (gsize i = 0; i < n; i++)
+    disks[i] = places[i].disk;
 }
 
 /* The primary video goes to the head of the videos. */
@@ -179,9 +186,7 @@ static gint compare_elements(gconstpointer a, gconstpointer b, G_GNUC_UNUSED gpo
 }
 
 static void insert_any(BerthInventory *inventory, BerthDevice *device) {
-  if (device->element->id == BERTH_DISK)
-    insert_disk(inventory->devices, device);
-  else if (device->element->id == BERTH_VIDEO)
+  if (device->element->id == BERTH_VIDEO)
     insert_video(inventory->devices, device);
   else if (device->element->id == BERTH_CONTROLLER)
     berth_model_inventory_insert(inventory, device);
@@ -194,6 +199,10 @@ gboolean berth_assign_order(BerthAssignment *assignment, GError **error) {
   gsize n;
   g_autofree gpointer *written = g_ptr_array_steal(inventory->devices, &n);
   g_qsort_with_data(written, (gint)n, sizeof *written, compare_elements, NULL);
+  gsize disks = 0; /* the first element of all */
+  while (disks < n && ((const BerthDevice *)written[disks])->element->id == BERTH_DISK)
+    disks++;
+  order_disks(written, disks);
   for (gsize i = 0; i < n; i++)
     insert_any(inventory, written[i]);
   if (!add_hostdev_controllers(assignment, error))

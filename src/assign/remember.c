@@ -189,9 +189,9 @@ BerthRecord *berth_assign_record(const BerthPlan *plan) {
   return recall->made;
 }
 
-BerthRecord *berth_assign_record_of(BerthInventory *inventory, const BerthTables *tables, GError **error) {
+BerthRecord *berth_assign_record_of(BerthInventory *read, const BerthTables *tables, GError **error) {
   const BerthPlanOptions options = {0};
-  g_autoptr(BerthInventory) owned = inventory;
+  g_autoptr(BerthInventory) inventory = read;
   g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
   BerthAssignment assignment = {.inventory = inventory, .elements = tables->elements, .classify = tables->classify, .notes = notes};
   berth_assign_flavour_spelling(&assignment);

@@ -10,4 +10,4 @@ BerthRecord *berth_assign_record(const BerthPlan *plan);
 /* What an earlier document with addresses remembers (--previous), as document/ read it (transfer full): its devices as they are,
  * nothing placed. Controllers and hubs count as added by berth, for nothing says who wrote them. Errors: BAD_INPUT (equal aliases
  * or disk targets, bad controllers). */
-BerthRecord *berth_assign_record_of(BerthInventory *inventory, const BerthTables *tables, GError **error);
+BerthRecord *berth_assign_record_of(BerthInventory *read, const BerthTables *tables, GError **error);
