@@ -11,7 +11,7 @@ import os
 import sys
 
 from world import (GUEST, Skip, World, ask, attach, back_ends, check, detach, disk, machine_domain, nic, places, rng, scsi, start, tap, usb,
-                   verified, wait_for)
+                   usb_disk, verified, wait_for)
 
 
 def image(world, name, size=1 << 20):
@@ -271,6 +271,41 @@ def own_view():
         check(any(d.get("pci_bridge", {}).get("devices") for d in seen), "the guest has numbered no bus: %s" % seen)
 
 
+def examined(world, *words):
+    answer = world.run("doctor", *words, "--json")
+    return answer.returncode, {f["check"]: f for f in list(json.loads(answer.stdout).values())[0]}
+
+
+def doctor(machine):
+    """What doctor says is left is what attach takes, and no more."""
+    with World() as world:
+        more = VCPUS + "  <maxMemory slots='3' unit='MiB'>2048</maxMemory>\n"
+        more = more.replace("<cpu>", "<cpu><numa><cell id='0' cpus='0-3' memory='256' unit='MiB'/></numa>")
+        start(world, machine, [scsi(), usb(), disk(world, "sda"), "<controller type='virtio-serial' index='0'/>"], more)
+        status, found = examined(world, "guest")
+        free = {k[5:]: int(v["value"].split()[0]) for k, v in found.items() if k.startswith("free ")}
+        check(status == 0 and free["memory slots"] == 3 and free["vCPU places"] == 2, "%d: %s" % (status, found))
+        sort = "PCI Express ports" if machine == "q35" else "conventional PCI slots"
+        model = "e1000e" if machine == "q35" else "rtl8139"
+        for number in range(free[sort]):
+            attach(world, nic(number, model))
+        refuses(world, 1, "place", "attach-device", "guest", "-", text=nic(200, model))
+        for number in range(free["USB ports"]):
+            attach(world, usb_disk(world, "sd" + "mnopqrstuvwxyz"[number]))
+        refuses(world, 1, "", "attach-device", "guest", "-", text="<input type='tablet' bus='usb'/>")
+        status, found = examined(world, "guest")
+        check(found["free " + sort]["value"] == "0" and found["free " + sort]["advice"], "afterwards: %s" % found)
+        check(found["free USB ports"]["value"] == "0", "afterwards: %s" % found)
+        qmp(world, "device_del", id="scsi0-0-0-0")
+        status, found = examined(world, "guest")
+        check(status == 5 and found["drift"]["state"] == "problem", "drift: %d %s" % (status, found))
+        world.berth("destroy", "guest")
+        status, found = examined(world, "guest")
+        check(status == 0 and found["free memory slots"]["value"] == "3", "shut off: %d %s" % (status, found))
+        status, found = examined(world)
+        check(status == 0 and found["QEMU"]["state"] == "ok" and "KVM" in found, "the host: %d %s" % (status, found))
+
+
 def tests():
     yield "pc: media of a cdrom", media, (lambda s=None: cdrom(s, "hdc", "ide"), "ide0-1-0", "hdc")
     yield "pc: media of a floppy", media, (floppy, "fdc0-0-0", "fda")
@@ -280,6 +315,8 @@ def tests():
     yield "pc: drift is seen", drift, ("pc",)
     yield "q35: drift is seen", drift, ("q35",)
     yield "a guest's own view of PCI", own_view, ()
+    yield "pc: doctor counts what can be plugged", doctor, ("pc",)
+    yield "q35: doctor counts what can be plugged", doctor, ("q35",)
     yield "vCPUs come", vcpus, ()
     yield "pc: a whole new definition", whole, ("pc",)
     yield "q35: a whole new definition", whole, ("q35",)

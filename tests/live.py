@@ -242,6 +242,29 @@ def killed(number):
         check(not [r for r in verified(world) if r["device"] in ("disk", "channel")], "a device was left")
 
 
+def killed_with_both(number):
+    """Commands that change guest and definition, killed at random instants: the next command finishes both, or neither."""
+    chance = random.Random(SEED * 2000 + number)
+    with World() as world:
+        start(world, "pc", [usb(), scsi()])
+        xml = [disk(world, "sda"), channel(0), usb_disk(world, "sdx"), disk(world, "sdb")]
+        files = [world.file("device%d.xml" % n, x) for n, x in enumerate(xml)]
+        for turn in range(20):
+            path = chance.choice(files)
+            job = subprocess.Popen([BERTH, chance.choice(["attach-device", "detach-device"]), "guest", path, "--live", "--config"],
+                                   env=world.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(chance.random() * 0.08)
+            job.kill()
+            job.wait()
+            runs = {k for k in places(verified(world)) if k.startswith(("target=", "channel="))}
+            defined = world.berth("dumpxml", "guest")
+            words = {"target=scsi:sda": "sda.img", "target=scsi:sdb": "sdb.img", "target=usb:sdx": "sdx.img",
+                     "channel=virtio:org.example.0": "org.example.0"}
+            for key, word in words.items():
+                check((key in runs) == (word in defined), "seed %d, turn %d: %s: runs: %s, defined: %s"
+                      % (SEED, turn, key, key in runs, word in defined))
+
+
 def without_supervisor():
     """The supervisor killed with -9: devices still come and go."""
     with World() as world:
@@ -331,6 +354,8 @@ def tests():
     yield "devices without a supervisor", without_supervisor, ()
     for number in range(4):
         yield "commands killed with -9 (%d)" % number, killed, (number,)
+    for number in range(2):
+        yield "commands that change both, killed with -9 (%d)" % number, killed_with_both, (number,)
     for machine in ("pc", "q35"):
         yield "%s: a real guest lets go of devices" % machine, real_guest, (machine,)
 

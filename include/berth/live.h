@@ -90,6 +90,27 @@ BERTH_API gboolean berth_set_vcpus(Berth *berth, const char *guest, guint count,
 /** berth_vcpus: how many are on, and how many there can be. */
 BERTH_API gboolean berth_vcpus(Berth *berth, const char *guest, guint flags, guint *current, guint *most, GError **error);
 
+/** BerthFinding: what berth_doctor() has looked at; strings are owned by it. */
+typedef struct {
+  char *check;  /* "free USB ports", "drift", "KVM" … */
+  char *state;  /* BERTH_FINDING_OK … */
+  char *value;  /* what there is: "7", "none" … */
+  char *advice; /* what to do about it; "" if there is nothing to do */
+} BerthFinding;
+#define BERTH_FINDING_OK "ok"
+#define BERTH_FINDING_NOTE "note" /* nothing is wrong, but something is not possible, or is still to come */
+#define BERTH_FINDING_PROBLEM "problem"
+BERTH_API void berth_finding_free(BerthFinding *finding);
+/**
+ * berth_doctor:
+ * @guest: (nullable): NULL: this host
+ * @problems: (out): how many findings are problems
+ *
+ * A guest: how many devices of each sort can still be plugged in (of one that is shut off: once it is started), changes that wait
+ * for the guest, drift, stale sockets. The host: QEMU, KVM, IOMMU, the store. (transfer container full): BerthFinding.
+ */
+BERTH_API GPtrArray *berth_doctor(Berth *berth, const char *guest, guint *problems, GError **error);
+
 /** BerthUpdate: one thing that berth_update() does, or leaves to the next start. */
 typedef struct {
   char *device; /* "disk 'vda'", "vcpus", "domain" … */

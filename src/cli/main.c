@@ -86,6 +86,7 @@ const CliVerb cli_verbs[] = {
      cli_cmd_update},
     {"devices", LIFE, "GUEST", "List a guest's devices: where recorded, where QEMU has them", cli_cmd_devices},
     {"verify", LIFE, "GUEST", "Compare a running guest with its record", cli_cmd_verify},
+    {"doctor", HOST, "[GUEST] [--json]", "Tell what is wrong, and what can still be plugged in", cli_cmd_doctor},
     {"machines", HOST, "[--qemu BIN]", "List QEMU's machine types, and what aliases stand for", cli_cmd_machines},
     {0},
 };

@@ -53,6 +53,7 @@ gboolean cli_cmd_domif_getlink(Cli *cli, GStrv words, GError **error);
 gboolean cli_cmd_setvcpus(Cli *cli, GStrv words, GError **error);
 gboolean cli_cmd_vcpucount(Cli *cli, GStrv words, GError **error);
 gboolean cli_cmd_update(Cli *cli, GStrv words, GError **error);
+gboolean cli_cmd_doctor(Cli *cli, GStrv words, GError **error);
 gboolean cli_cmd_devices(Cli *cli, GStrv words, GError **error);
 gboolean cli_cmd_verify(Cli *cli, GStrv words, GError **error);
 gboolean cli_cmd_machines(Cli *cli, GStrv words, GError **error);
