@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-from world import BERTH, MOVER, QEMU, World, alive, check, processes, tap, wait_for
+from world import BERTH, MOVER, QEMU, SLOW, World, alive, check, processes, tap, wait_for
 
 ABSENT = """
     <disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='/nowhere/a.qcow2'/><target dev='vda' bus='virtio'/>
@@ -158,6 +158,47 @@ def a_killed_rehearsal_is_swept_up():
         check(not os.path.exists(left), "the folder is still there")
 
 
+def thousand(machine):
+    nics = "".join("<interface type='user'><mac address='52:54:00:00:%02x:%02x'/><model type='virtio'/></interface>"
+                   % (n // 256, n % 256) for n in range(1000))
+    return domain(machine, nics)
+
+
+def a_thousand_devices(machine):
+    """A stress: firmware would not find them all, which is told."""
+    with World() as world:
+        answer = world.run("rehearse", "-", "--json", "--timeout", "110", text=thousand(machine))
+        check(answer.returncode == 0, "exit status %d: %s" % (answer.returncode, answer.stderr))
+        check("berth: note: " in answer.stderr and ("firmware" in answer.stderr or "slots" in answer.stderr), answer.stderr)
+        rows = [r for r in json.loads(answer.stdout)["rehearsal"] if r["device"] == "interface"]
+        wrong = [r for r in rows if r["state"] != "ok" or r["address"] != r["actual"]]
+        check(len(rows) == 1000 and not wrong, "%d rows, wrong: %s" % (len(rows), wrong[:3]))
+        check(len({r["address"] for r in rows}) == 1000, "an address is there twice")
+        check_clean(world)
+
+
+def the_time_limit_holds_for_a_thousand_devices():
+    with World() as world:
+        begun = time.monotonic()
+        answer = world.run("rehearse", "-", "--timeout", "1", text=thousand("pc"))
+        check(answer.returncode == 1 and "time limit" in answer.stderr, "%d: %s" % (answer.returncode, answer.stderr[-300:]))
+        check(time.monotonic() - begun < 60, "it took %.1f s" % (time.monotonic() - begun))
+        check_clean(world)
+
+
+def what_is_cut_is_told():
+    """What TCG's CPUs have no room for, and what QEMU does not take without ACPI."""
+    with World() as world:
+        text = domain("q35", "<memory model='dimm'><target><size unit='MiB'>64</size><node>0</node></target></memory>")
+        text = text.replace("<os>", "<maxMemory slots='4' unit='GiB'>2048</maxMemory><os>").replace("<features><acpi/></features>", "")
+        text = text.replace("<cpu mode='host-passthrough'/>",
+                            "<cpu mode='host-passthrough'><numa><cell id='0' cpus='0' memory='64' unit='MiB'/></numa></cpu>")
+        told = [r["backend"] for r in rehearsed(world, "-", text=text) if r["device"] == "domain"]
+        check(len(told) == 1 and "<maxMemory> is cut to 512G" in told[0] and "no <acpi/>" in told[0], "told: %s" % told)
+        told = [r["backend"] for r in rehearsed(world, "-", text=domain("q35", "", memory=4 << 20)) if r["device"] == "domain"]
+        check(len(told) == 1 and "<memory> is cut" in told[0], "told: %s" % told)
+
+
 def what_cannot_be_is_named():
     with World() as world:
         nic = "<interface type='user'><mac address='52:54:00:00:00:09'/><model type='nosuchcard'/></interface>"
@@ -172,6 +213,11 @@ def tests():
         yield "%s: the host's devices have placeholders" % machine, the_hosts_devices_have_placeholders, (machine,)
         yield "%s: a moved device is told" % machine, a_moved_device_is_told, (machine,)
     yield "more memory than the host has", more_memory_than_the_host_has, ()
+    yield "a thousand devices", a_thousand_devices, ("pc",)
+    if SLOW:
+        yield "a thousand devices on ports", a_thousand_devices, ("q35",)
+    yield "the time limit holds for a thousand devices", the_time_limit_holds_for_a_thousand_devices, ()
+    yield "what is cut for a rehearsal is told", what_is_cut_is_told, ()
     yield "a guest by its name", a_guest_by_name, ()
     yield "the time limit holds", the_time_limit_holds, ()
     yield "a signal leaves nothing behind", a_signal_leaves_nothing, ()

@@ -22,7 +22,6 @@
 /* How long a QEMU that closed its monitor may take to end, so that its own words can be told. */
 #define FAREWELL_MS 2000
 #define UNRECORDED_MS 5000
-#define HELPERS_MS 10000
 
 char *berth_guest_events_path(const char *run_dir) {
   return g_build_filename(run_dir, "events.qmp", NULL);
@@ -216,14 +215,14 @@ static gboolean give(const BerthUser *user, const char *path, GError **error) {
   return FALSE;
 }
 
-/* What was made for QEMU is made its user's; a file that is kept lies in a folder that the user has to pass. */
-static gboolean hand_over(const BerthQemu *qemu, const BerthLaunch *launch, GError **error) {
-  const BerthUser *user = launch->user;
-  gboolean done = user == NULL || give(user, launch->run_dir, error);
+/* A file that is kept lies in a folder that the user has to pass; what is in the run folder is the user's with it. */
+gboolean berth_guest_hand_over(const BerthQemu *qemu, const char *run_dir, const BerthUser *user, GError **error) {
+  gboolean done = user == NULL || give(user, run_dir, error);
   for (guint i = 0; done && user != NULL && qemu != NULL && i < qemu->files->len; i++) {
     const BerthQemuFile *file = g_ptr_array_index(qemu->files, i);
     g_autofree char *folder = g_path_get_dirname(file->path);
-    done = give(user, file->path, error) && (file->from == NULL || berth_host_owner_open_folder(folder, error));
+    gboolean kept = file->from != NULL && !g_str_equal(folder, run_dir);
+    done = give(user, file->path, error) && (!kept || berth_host_owner_open_folder(folder, error));
   }
   for (guint i = 0; done && user != NULL && qemu != NULL && i < qemu->helpers->len; i++) {
     const BerthQemuHelper *helper = g_ptr_array_index(qemu->helpers, i);
@@ -249,9 +248,9 @@ static BerthProcess *spawn_qemu(const char *const *argv, const BerthQemu *qemu, 
   int log = open_log(launch->run_dir, O_TRUNC, error);
   if (log < 0)
     return NULL;
-  gboolean ready = qemu == NULL || (*helpers = berth_guest_prepare(qemu, log, HELPERS_MS, error)) != NULL;
+  gboolean ready = qemu == NULL || (*helpers = berth_guest_prepare(qemu, log, BERTH_GUEST_HELPERS_MS, error)) != NULL;
   close(log);
-  log = ready && hand_over(qemu, launch, error) ? open_locked_log(launch->run_dir, error) : -1;
+  log = ready && berth_guest_hand_over(qemu, launch->run_dir, launch->user, error) ? open_locked_log(launch->run_dir, error) : -1;
   if (log < 0)
     return NULL;
   g_auto(GStrv) words = as_user(argv, launch->user);

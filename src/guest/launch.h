@@ -46,6 +46,9 @@ BerthProcess *berth_guest_launch(const BerthQemu *qemu, const BerthLaunch *launc
 /* The same for arguments that are already there (which name the monitors of @launch's run folder). */
 BerthProcess *berth_guest_launch_arguments(const char *const *argv, const BerthLaunch *launch, BerthQmp **events, GError **error);
 
+/* Makes what was made for @qemu (files, helpers' sockets, the run folder) its user's; @user NULL: it is. Errors: FAILED. */
+gboolean berth_guest_hand_over(const BerthQemu *qemu, const char *run_dir, const BerthUser *user, GError **error);
+
 /* Removes the monitors, the log and, if it is empty then, the folder. Missing ones are no error. Call it once QEMU has ended. */
 void berth_guest_clean(const char *run_dir);
 

@@ -5,13 +5,16 @@
 #include "host/process.h"
 #include "model/qemu.h"
 
+#define BERTH_GUEST_HELPERS_MS 10000
+
 /* FALSE if the host lacks something that neither QEMU nor berth makes. Errors: UNSUPPORTED, with file and line of what needs it. */
 gboolean berth_guest_check_needs(const BerthQemu *qemu, GError **error);
 /* The messages of what is missing now. (transfer container full) */
 GPtrArray *berth_guest_missing(const BerthQemu *qemu);
 
 /*
- * Makes the files and starts the helpers of @qemu; the run folder is there. Helpers write to @log.
+ * Makes the files and starts the helpers of @qemu; the run folder is there. Helpers write to @log
+ * (-1: nowhere).
  * (transfer container full): BerthProcess, the helpers; berth_guest_end_helpers() ends and frees them. Errors: NOT_FOUND (no such
  * program), FAILED (one ended or made no socket within @timeout_ms; a file); then those that were started have been ended.
  */

@@ -15,12 +15,16 @@ char *berth_kinds_secret_file(const BerthBuild *build, const BerthXmlNode *secre
   return g_build_filename(build->host->secrets_dir, name, NULL);
 }
 
-static JsonObject *add_secret(BerthBuild *build, const char *id, const char *file) {
+/* QEMU reads a copy in the run folder, which is its user's and goes with it. (transfer none): the copy */
+static BerthQemuFile *add_secret(BerthBuild *build, const char *id) {
+  BerthQemuFile *file = g_new0(BerthQemuFile, 1);
   JsonObject *object = berth_model_qemu_add(build->qemu, BERTH_QEMU_OBJECT);
+  file->path = g_strdup_printf("%s/%s.secret", build->host->run_dir, id);
+  g_ptr_array_add(build->qemu->files, file);
   json_object_set_string_member(object, "qom-type", "secret");
   json_object_set_string_member(object, "id", id);
-  json_object_set_string_member(object, "file", file);
-  return object;
+  json_object_set_string_member(object, "file", file->path);
+  return file;
 }
 
 gboolean berth_kinds_secret(BerthBuild *build, const BerthDevice *device, const BerthXmlNode *secret, const char *type,
@@ -29,14 +33,10 @@ gboolean berth_kinds_secret(BerthBuild *build, const BerthDevice *device, const 
   if (file == NULL)
     return berth_kinds_refuse(build, device, error, "a <secret> with uuid or usage is missing");
   berth_kinds_need(build, device, secret, file, "the secret's value is not there; write it to %s (mode 0600)", file);
-  add_secret(build, id, file);
+  add_secret(build, id)->from = g_steal_pointer(&file);
   return TRUE;
 }
 
 void berth_kinds_secret_text(BerthBuild *build, const char *id, const char *text) {
-  BerthQemuFile *file = g_new0(BerthQemuFile, 1);
-  file->path = g_strdup_printf("%s/%s.secret", build->host->run_dir, id);
-  file->text = g_strdup(text);
-  g_ptr_array_add(build->qemu->files, file);
-  add_secret(build, id, file->path);
+  add_secret(build, id)->text = g_strdup(text);
 }

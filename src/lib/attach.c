@@ -147,10 +147,24 @@ static gboolean came(BerthLibLive *live, const char *id) {
   return there;
 }
 
+/* With the files that the device needs, and helpers, which end when QEMU closes their sockets. */
+static gboolean give_all(BerthLibLive *live, const BerthQemu *objects, GError **error) {
+  GPtrArray *helpers = berth_guest_prepare(objects, -1, BERTH_GUEST_HELPERS_MS, error);
+  if (helpers == NULL)
+    return FALSE;
+  gboolean done =
+      berth_lib_owner_give_running(live->berth, live->guest, objects, error) && berth_guest_plug(live->control, objects, error);
+  if (!done && !berth_qmp_unsure(live->control))
+    berth_guest_end_helpers(helpers);
+  else
+    g_ptr_array_unref(helpers);
+  return done;
+}
+
 static gboolean give(BerthLibLive *live, const BerthQemu *objects, const char *id, GError **error) {
   g_autoptr(GError) failure = NULL;
   const BerthStoreGuest *guest = live->guest;
-  if (berth_lib_owner_give_running(live->berth, guest, objects, &failure) && berth_guest_plug(live->control, objects, &failure))
+  if (give_all(live, objects, &failure))
     return TRUE;
   if (!berth_qmp_unsure(live->control))
     berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, NULL, NULL, NULL, NULL, NULL);

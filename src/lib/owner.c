@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "guest/files.h"
+#include "guest/launch.h"
 
 #define CONFIG_MAX_BYTES 65536
 
@@ -155,7 +156,8 @@ static BerthUser *user_of(const BerthStoreRun *run) {
 
 gboolean berth_lib_owner_give_running(Berth *berth, const BerthStoreGuest *guest, const BerthQemu *objects, GError **error) {
   g_autoptr(BerthUser) user = user_of(&guest->run);
-  return berth_lib_owner_give(berth, guest->uuid, user, objects, error);
+  return berth_guest_hand_over(objects, guest->run.run_dir, user, error) &&
+         berth_lib_owner_give(berth, guest->uuid, user, objects, error);
 }
 
 /* ---- take back ---- */
