@@ -83,7 +83,7 @@ gboolean berth_host_message_receive(int fd, char *type, GByteArray *data, int ti
 static int time_left(BerthHostPump *pump) {
   if (pump->until == 0)
     return -1;
-  gint64 left = (pump->until - g_get_monotonic_time()) / 1000;
+  gint64 left = (pump->until - g_get_monotonic_time() + 999) / 1000;
   if (left > 0)
     return (int)MIN(left, G_MAXINT);
   pump->until = 0;
@@ -98,8 +98,8 @@ static gboolean fill(BerthHostPump *pump, guint8 *piece, gsize *length, gboolean
     g_autoptr(GError) failure = NULL;
     int left = time_left(pump);
     if (!berth_host_await(pump->from, pump->watched, pump->interrupt, left, &ready, &failure)) {
-      if (pump->until != 0 && g_get_monotonic_time() >= pump->until)
-        continue;
+      if (left >= 0 && !berth_host_interrupted(pump->interrupt, NULL))
+        continue; /* it was the time limit */
       g_propagate_error(error, g_steal_pointer(&failure));
       return FALSE;
     }
