@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "store/sql.h"
 
+#include <errno.h>
+#include <unistd.h>
+
 typedef struct {
   int code; /* SQLite's primary result code */
   BerthError error;
@@ -19,8 +22,18 @@ static const SqlComplaint complaints[] = {
     {SQLITE_CONSTRAINT, BERTH_ERROR_CONFLICT, "a guest of that name or uuid is there already"},
 };
 
+/* What the system said tells more than what SQLite could not do. */
+static int code_of(const BerthStore *store) {
+  int code = sqlite3_errcode(store->db) & 0xff, number = sqlite3_system_errno(store->db);
+  if (code != SQLITE_CANTOPEN && code != SQLITE_IOERR)
+    return code;
+  if (code == SQLITE_CANTOPEN && access(store->dir, W_OK) != 0)
+    number = errno;
+  return number == ENOSPC || number == EDQUOT ? SQLITE_FULL : number == EROFS ? SQLITE_READONLY : code;
+}
+
 gboolean berth_store_sql_fail(BerthStore *store, GError **error) {
-  int code = sqlite3_errcode(store->db) & 0xff;
+  int code = code_of(store);
   for (gsize i = 0; i < G_N_ELEMENTS(complaints); i++)
     if (complaints[i].code == code) {
       g_set_error(error, BERTH_ERROR, complaints[i].error, "%s: %s", store->path, complaints[i].message);

@@ -11,6 +11,7 @@ struct BerthStore {
   sqlite3 *db;      /* NULL: there was no file yet when it was last looked for */
   gint64 schema;    /* of the open file */
   gboolean writing; /* a write is open */
+  gboolean frozen;  /* opened on a disk that cannot be written */
 };
 
 struct BerthStoreWrite {

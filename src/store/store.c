@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -79,15 +80,11 @@ static gint64 read_schema(BerthStore *store, GError **error) {
 static void disconnect(BerthStore *store) {
   sqlite3_close_v2(store->db);
   store->db = NULL;
+  store->frozen = FALSE;
 }
 
-/* Opens the file. @flags: SQLITE_OPEN_CREATE or 0. */
-static gboolean connect_file(BerthStore *store, int flags, GError **error) {
-  /* SQLite would let everybody read it, and definitions have passwords. Why this fails, SQLite will say. */
-  int made = (flags & SQLITE_OPEN_CREATE) != 0 ? open(store->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
-  if (made >= 0)
-    close(made);
-  if (sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READWRITE | flags, NULL) != SQLITE_OK) {
+static gboolean open_db(BerthStore *store, const char *name, int flags, GError **error) {
+  if (sqlite3_open_v2(name, &store->db, flags, NULL) != SQLITE_OK) {
     berth_store_sql_fail(store, error);
     disconnect(store);
     return FALSE;
@@ -100,6 +97,41 @@ static gboolean connect_file(BerthStore *store, int flags, GError **error) {
   return TRUE;
 }
 
+static gboolean connect_file(BerthStore *store, GError **error) {
+  /* SQLite would let everybody read it, and definitions have passwords. Why this fails, SQLite will say. */
+  int made = open(store->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (made >= 0)
+    close(made);
+  return open_db(store, store->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, error);
+}
+
+/*
+ * To read a WAL file SQLite makes files beside it, which a full or read-only disk has no room for. As long as nothing is in the
+ * WAL, what is in the file is all there is; and nobody else has it open, for then these files would be there.
+ */
+static gboolean connect_frozen(BerthStore *store) {
+  static const char *const beside[] = {"-wal", "-journal"};
+  for (gsize i = 0; i < G_N_ELEMENTS(beside); i++) {
+    struct stat file;
+    g_autofree char *path = g_strconcat(store->path, beside[i], NULL);
+    if (stat(path, &file) == 0 && file.st_size > 0)
+      return FALSE;
+  }
+  g_autofree char *uri = g_filename_to_uri(store->path, NULL, NULL);
+  g_autofree char *name = uri != NULL ? g_strconcat(uri, "?immutable=1", NULL) : NULL;
+  store->frozen = name != NULL && open_db(store, name, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
+  return store->frozen;
+}
+
+static gboolean connect_to_read(BerthStore *store, GError **error) {
+  g_autoptr(GError) failure = NULL;
+  if (open_db(store, store->path, SQLITE_OPEN_READWRITE, &failure) ||
+      (g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_FAILED) && connect_frozen(store)))
+    return TRUE;
+  g_propagate_error(error, g_steal_pointer(&failure));
+  return FALSE;
+}
+
 gboolean berth_store_sql_readable(BerthStore *store, GError **error) {
   if (store->db == NULL) {
     if (access(store->path, F_OK) != 0) {
@@ -107,7 +139,7 @@ gboolean berth_store_sql_readable(BerthStore *store, GError **error) {
         g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: %s", store->path, g_strerror(errno));
       return FALSE;
     }
-    if (!connect_file(store, 0, error))
+    if (!connect_to_read(store, error))
       return FALSE;
   }
   if (store->writing)
@@ -172,7 +204,7 @@ static gboolean make_file(BerthStore *store, GError **error) {
     return FALSE;
   }
   g_autofree char *parent = g_path_get_dirname(store->dir);
-  if (!connect_file(store, SQLITE_OPEN_CREATE, error))
+  if (!connect_file(store, error))
     return FALSE;
   sync_folder(store->dir);
   sync_folder(parent);
@@ -201,6 +233,8 @@ static void roll_back(BerthStore *store) {
 
 BerthStoreWrite *berth_store_write_begin(BerthStore *store, GError **error) {
   g_return_val_if_fail(!store->writing, NULL);
+  if (store->frozen)
+    disconnect(store);
   if ((store->db == NULL && !make_file(store, error)) || !turn_to_wal(store, error))
     return NULL;
   if (!berth_store_sql_run(store, "BEGIN IMMEDIATE", error))

@@ -4,8 +4,9 @@
  * which counts until the file is WAL) in one file, "berth.db" in the state folder; nothing outside this folder of the source sees
  * SQL.
  *
- * A store that does not exist reads as an empty one; the first write makes it. Times are ISO 8601 UTC and given by the caller.
- * Errors of every function: FAILED (I/O, disk full, damaged), BUSY (another process writes for more than ten seconds), NEWER.
+ * A store that does not exist reads as an empty one; the first write makes it. One on a full or read-only disk can be read. Times
+ * are ISO 8601 UTC and given by the caller. Errors of every function: FAILED (I/O, disk full, damaged), BUSY (another process
+ * writes for more than ten seconds), NEWER.
  */
 #pragma once
 
