@@ -66,12 +66,10 @@ def refused(machine):
         check((verified(world), peripherals(world)) == before, "a refused device left something")
 
 
-def scsi_one_by_one(machine):
+def scsi_one_by_one(machine, controllers):
     """Four SCSI disks plugged one by one are where they are after a cold start, and where a definition with all has them."""
     names = ["sda", "sdb", "sdi", "sdj"]
     with World() as world, World() as other:
-        # What is added on q35 must be PCI Express: no bridge for conventional devices can come while the guest runs.
-        controllers = [scsi()] if machine == "q35" else []
         start(world, machine, controllers)
         for name in names:
             attach(world, disk(world, name), "--live", "--config")
@@ -338,11 +336,20 @@ def bridge():
     check(again.returncode == 0 and "ok 1" in again.stdout, again.stdout)
 
 
+# On q35 no bridge for conventional devices can come while the guest runs.
+BRIDGE = "<controller type='pci' model='pcie-to-pci-bridge'/>"
+LSI = "<controller type='scsi' index='0' model='lsilogic'/>"
+SCSI = {"pc": {"no controller": [], "lsilogic": [LSI], "virtio-scsi": [scsi()]},
+        "q35": {"lsilogic": [BRIDGE, LSI], "virtio-scsi": [scsi()]}}
+
+
 def tests():
     for machine in ("pc", "q35"):
         yield "%s: a device of every kind is plugged" % machine, every_kind, (machine,)
         yield "%s: what cannot be plugged is refused" % machine, refused, (machine,)
-        yield "%s: SCSI disks plugged one by one are where a definition has them" % machine, scsi_one_by_one, (machine,)
+        for model, controllers in SCSI[machine].items():
+            yield ("%s: SCSI disks plugged one by one are where a definition has them (%s)" % (machine, model), scsi_one_by_one,
+                   (machine, controllers))
         yield "%s: what a device needs is where the definition has it" % machine, needed_beside_kept, (machine,)
     yield "devices that need no guest go at once", unplug_without_guest, ()
     yield "a silent guest", silent_guest, ()

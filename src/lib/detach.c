@@ -140,13 +140,23 @@ static gboolean await(Berth *berth, const BerthStoreGuest *guest, const char *id
   return FALSE;
 }
 
+static gboolean gone(BerthLibLive *live, const char *id, GError **error) {
+  g_autoptr(GError) failure = NULL;
+  if (berth_lib_live_gone(live->berth, live->control, live->guest->uuid, id, &failure))
+    return TRUE;
+  if (berth_qmp_unsure(live->control) && berth_lib_live_sure(live))
+    return berth_lib_live_gone(live->berth, live->control, live->guest->uuid, id, error);
+  g_propagate_error(error, g_steal_pointer(&failure));
+  return FALSE;
+}
+
 static gboolean detach_live(BerthLibLive *live, const char *id, const char *name, guint timeout_ms, BerthLibConfig *config,
                             GError **error) {
   if (!request(live, id, config, error))
     return FALSE;
   BerthUnplug said = berth_guest_await_unplug(live->control, id, MIN(timeout_ms, AT_ONCE_MS));
   if (said == BERTH_UNPLUG_DONE)
-    return berth_lib_live_gone(live->berth, live->control, live->guest->uuid, id, error);
+    return gone(live, id, error);
   if (said == BERTH_UNPLUG_REFUSED) {
     berth_lib_live_note(live->berth, live->guest->uuid, &live->guest->run, id, NULL, NULL, NULL, NULL, NULL);
     return refused(live->guest->name, name, error);

@@ -159,6 +159,11 @@ static gboolean has_gone(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *gue
   if (plan == NULL)
     return FALSE;
   drop_back_ends(berth, qmp, guest, plan, change->device);
+  /* The change stays on record, so that somebody comes back for the back ends. */
+  if (berth_qmp_broken(qmp) != NULL) {
+    g_propagate_error(error, g_error_copy(berth_qmp_broken(qmp)));
+    return FALSE;
+  }
   return finish(berth, guest, change, error);
 }
 
