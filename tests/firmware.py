@@ -58,6 +58,12 @@ def life_of(text, path_of):
         world.berth("start", "guest", "--paused")
         check(read(path).endswith(b"mine"), "a start has made it anew")
         world.berth("destroy", "guest")
+        world.berth("start", "guest", "--paused", "--reset-nvram")
+        check(not read(path).endswith(b"mine") and os.stat(path).st_mode & 0o077 == 0, "--reset-nvram has not made it anew")
+        world.berth("destroy", "guest")
+        with open(path, "r+b") as out:
+            out.seek(-4, 2)
+            out.write(b"mine")
         answer = world.run("undefine", "guest")
         check(answer.returncode == 2 and "--keep-nvram" in answer.stderr and path in answer.stderr, answer.stderr)
         check(len(world.guests()) == 1, "it was undefined all the same")
@@ -93,6 +99,9 @@ def none_needs_none():
     """A guest without variables is undefined without a word about them."""
     with World() as world:
         world.berth("define", "-", text=domain("pc", []))
+        answer = world.run("start", "guest", "--paused", "--reset-nvram")
+        check(answer.returncode == 2 and "no UEFI variables" in answer.stderr, "%d: %s" % (answer.returncode, answer.stderr))
+        check(world.state("guest") == "shut off" and gone(world), "it was started all the same")
         world.berth("undefine", "guest")
 
 

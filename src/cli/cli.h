@@ -90,6 +90,7 @@ gboolean cli_print_lines(const char *name, const CliColumn *columns, const GPtrA
                          GError **error);
 #define CLI_INACTIVE_HELP "Of the definition, also if the guest runs"
 
+#define CLI_RESET_NVRAM_HELP "Its UEFI variables begin anew"
 #define CLI_QEMU_USER_HELP "Run QEMU as this user (USER or USER:GROUP)"
 
 /* The whole of a verb whose only word is a guest: "Domain 'NAME' DONE". */

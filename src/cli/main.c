@@ -34,7 +34,7 @@ const CliVerb cli_verbs[] = {
     {"history", DEFINITIONS, "GUEST", "Show the definitions of a guest: what came, what went", cli_cmd_history},
     {"forget", DEFINITIONS, "GUEST [DEVICE]", "Give away the place of a device that is gone", cli_cmd_forget},
     {"autostart", DEFINITIONS, "GUEST [--disable]", "Have systemd start a guest with the host", cli_cmd_autostart},
-    {"start", LIFE, "GUEST [--paused] [--force-boot] [--qemu-user USER]", "Start a guest", cli_cmd_start},
+    {"start", LIFE, "GUEST [--paused] [--force-boot] [--reset-nvram] [--qemu-user USER]", "Start a guest", cli_cmd_start},
     {"run", LIFE, "GUEST [--paused] [--qemu-user USER] [--restore FILE | --incoming URI] [--xml FILE]",
      "Start a guest and stay with it until it ends", cli_cmd_run},
     {"adopt", LIFE, "GUEST", "Stay with a running guest that has lost its supervisor", cli_cmd_adopt},

@@ -46,6 +46,24 @@ static gboolean make_file(const BerthQemuFile *file, GError **error) {
   return bytes != NULL && berth_base_file_make_dir(folder, error) && berth_base_file_write(file->path, bytes, 0600, error);
 }
 
+gboolean berth_guest_renew_files(const BerthQemu *qemu, GError **error) {
+  gboolean any = FALSE;
+  for (guint i = 0; i < qemu->files->len; i++) {
+    const BerthQemuFile *file = g_ptr_array_index(qemu->files, i);
+    if (file->from == NULL)
+      continue;
+    any = TRUE;
+    if (!g_file_test(file->path, G_FILE_TEST_EXISTS))
+      continue; /* start makes it */
+    g_autoptr(GBytes) bytes = berth_base_file_read(file->from, MAX_COPY, error);
+    if (bytes == NULL || !berth_base_file_write(file->path, bytes, 0600, error))
+      return FALSE;
+  }
+  if (!any)
+    g_set_error_literal(error, BERTH_ERROR, BERTH_ERROR_USAGE, "it has no UEFI variables that a template is known of");
+  return any;
+}
+
 /* ---- helpers ---- */
 
 char *berth_guest_find_helper(const char *name) {

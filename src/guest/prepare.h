@@ -21,4 +21,6 @@ GPtrArray *berth_guest_missing(const BerthQemu *qemu);
 GPtrArray *berth_guest_prepare(const BerthQemu *qemu, int log, guint timeout_ms, GError **error);
 /* The absolute path of a program that is in PATH or where QEMU's helpers are; NULL: there is none. (transfer full) */
 char *berth_guest_find_helper(const char *name);
+/* Makes the files anew that are copies and kept; each is as it was or as its template. Errors: USAGE (there are none), FAILED … */
+gboolean berth_guest_renew_files(const BerthQemu *qemu, GError **error);
 void berth_guest_end_helpers(GPtrArray *helpers);

@@ -220,6 +220,13 @@ static void forget_guest(Berth *berth, const Rise *rise) {
     berth_store_write_commit(g_steal_pointer(&write), NULL);
 }
 
+static gboolean renew(const Rise *rise, guint flags, GError **error) {
+  if ((flags & BERTH_RUN_RESET_NVRAM) == 0 || berth_guest_renew_files(rise->qemu, error))
+    return TRUE;
+  g_prefix_error(error, "guest '%s': ", rise->guest->name);
+  return FALSE;
+}
+
 static gboolean rise_up(Berth *berth, Rise *rise, const char *guest, guint flags, gboolean detached, GError **error) {
   g_autoptr(BerthLock) lock = NULL;
   rise->guest = lock_guest(berth, rise, guest, &lock, error);
@@ -233,7 +240,7 @@ static gboolean rise_up(Berth *berth, Rise *rise, const char *guest, guint flags
   if (!berth_lib_settle(berth, rise->guest, NULL, NULL, error))
     return FALSE;
   gboolean paused = (flags & BERTH_RUN_PAUSED) != 0;
-  if (prepare(berth, rise, detached, error) && launch(berth, rise, error) && verify(rise, error) &&
+  if (prepare(berth, rise, detached, error) && renew(rise, flags, error) && launch(berth, rise, error) && verify(rise, error) &&
       berth_guest_tell(rise->events, rise->qemu, error) &&
       (rise->arrival == NULL || rise->arrival->load(rise->arrival, rise->events, rise->process, rise->run.run_dir, error)) &&
       record_run(berth, rise, paused, error) &&

@@ -149,6 +149,8 @@ gboolean berth_start(Berth *berth, const char *guest, guint flags, GError **erro
     g_ptr_array_add(words, (gpointer) "--paused");
   if ((flags & BERTH_RUN_FORCE_BOOT) != 0)
     g_ptr_array_add(words, (gpointer) "--force-boot");
+  if ((flags & BERTH_RUN_RESET_NVRAM) != 0)
+    g_ptr_array_add(words, (gpointer) "--reset-nvram");
   g_ptr_array_add(words, NULL);
   return found != NULL && berth_lib_supervisor_start(berth, found, (const char *const *)words->pdata, error);
 }
