@@ -104,6 +104,11 @@ def unplug_without_guest():
         check(world.run("detach-device-alias", "guest", "scsi0-0-0-1").returncode == 3, "a device went twice")
         check(world.run("detach-device", "guest", "-", text=sdb).returncode == 3, "a device went twice")
         check(world.run("detach-device-alias", "guest", "scsi0").returncode == 5, "a controller went from under its disk")
+        attach(world, scsi(7), "--config")
+        several = world.run("detach-device", "guest", "-", "--config", text="<controller type='scsi' model='virtio-scsi'/>")
+        check(several.returncode == 2 and "2 devices" in several.stderr, "%d: %s" % (several.returncode, several.stderr))
+        attach(world, "<controller type='scsi' model='lsilogic'/>", "--config")
+        detach(world, "<controller type='scsi' model='lsilogic'/>", "--config")
 
 
 def silent_guest():

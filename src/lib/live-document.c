@@ -268,7 +268,9 @@ static gboolean by_kind(const BerthDevice *device, const BerthDevice *wanted) {
 gboolean berth_lib_live_contradict(const BerthDevice *device, const BerthDevice *wanted) {
   for (guint c = BERTH_KEY_MAC; c < BERTH_N_MATCHED_KEYS; c++) {
     const char *one = berth_model_device_key(wanted, c), *other = berth_model_device_key(device, c);
-    if (!berth_model_key_class_weak(c) && one != NULL && other != NULL && !g_str_equal(one, other))
+    /* Whoever writes no index means any. */
+    gboolean said = c != BERTH_KEY_CONTROLLER || wanted->index >= 0;
+    if (!berth_model_key_class_weak(c) && said && one != NULL && other != NULL && !g_str_equal(one, other))
       return TRUE;
   }
   return FALSE;
