@@ -166,7 +166,7 @@ static gboolean needs_own_tap(BerthBuild *build, const BerthDevice *device) {
   static const char *const switched[] = {"bridge", "network", "ethernet", NULL};
   const char *type = berth_model_device_get(device, "@type");
   gboolean own = FALSE;
-  if (!g_strv_contains(switched, type != NULL ? type : ""))
+  if (type == NULL || !g_strv_contains(switched, type))
     return FALSE;
   for (guint i = 0; i < G_N_ELEMENTS(taps); i++) {
     const BerthXmlNode *node = berth_xml_node_child(device->node, taps[i].element);
