@@ -85,9 +85,9 @@ static guint numa_cells(const BerthInventory *inventory) {
 
 /* QEMU's other bridges have no such property. */
 static gboolean check_reserve(const BerthAssignment *assignment, const BerthDevice *controller, GError **error) {
-  return berth_model_device_get(controller, "target/@busReserve") == NULL ||
-         berth_model_device_is(controller, "@model", "pcie-root-port") ||
-         berth_model_device_is(controller, "@model", "pci-bridge") ||
+  const char *model = berth_model_device_get(controller, "@model");
+  return berth_model_device_get(controller, "target/@busReserve") == NULL || model == NULL ||
+         g_str_has_suffix(model, "-root-port") || g_str_equal(model, "pci-bridge") ||
          berth_assign_refuse(assignment, controller, BERTH_ERROR_BAD_INPUT, error,
                              "only a pcie-root-port and a pci-bridge keep bus numbers free (target/@busReserve)");
 }
