@@ -21,6 +21,8 @@ HARMLESS = ["late", "events first", "twice"]
 HARMFUL = ["garbage", "not utf-8", "no id", "not an object", "wrong type", "nothing in it", "neither", "refusal", "half", "closed",
            "closed after", "dies"]
 SLOW_ONES = ["never", "swallowed", "wrong id", "huge"]  # they end with a time limit
+# An answer that says that it was done, although it was not: a request that stands is right.
+BELIEVED = {("device_del", "wrong type"), ("device_del", "nothing in it")}
 LIMIT = 90 if SLOW else 60
 SAMPLE = 5
 
@@ -168,7 +170,8 @@ def every_lie(verb):
         world.berth(*words)
         commands = world.commands()
         check(commands, "it asks QEMU nothing")
-        lies = [(m, c, lie) for m, c in commands for lie in HARMLESS + HARMFUL + (SLOW_ONES if SLOW else [])]
+        lies = [(m, c, lie) for m, c in commands for lie in HARMLESS + HARMFUL + (SLOW_ONES if SLOW else [])
+                if (c, lie) not in BELIEVED]
         if not SLOW:
             lies = chance.sample(lies, min(SAMPLE, len(lies)))
         failed = []
