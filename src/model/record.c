@@ -380,6 +380,11 @@ static gboolean read_values(const Reader *reader, JsonNode *node, BerthRecordEnt
       return bad(reader, error, "'values' has a bad path");
     if (!read_text(reader, value, path, &set.value, error))
       return FALSE;
+    if (strcmp(path, "@index") == 0 && !g_ascii_string_to_unsigned(set.value, 10, 0, G_MAXINT32, NULL, NULL)) {
+      bad(reader, error, "'@index' is '%s', which is no number", set.value);
+      g_free(set.value);
+      return FALSE;
+    }
     set.path = g_strdup(path);
     g_array_append_val(entry->sets, set);
   }
