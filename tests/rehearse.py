@@ -207,11 +207,43 @@ def what_cannot_be_is_named():
         check_clean(world)
 
 
+MMIO = "<address type='virtio-mmio'/>"
+WITHOUT_PCI = {
+    "microvm": """
+    <disk type='file' device='disk'><source file='/nowhere/a'/><target dev='vda' bus='virtio'/>%(a)s</disk>
+    <disk type='file' device='disk'><source file='/nowhere/b'/><target dev='sda' bus='scsi'/></disk>
+    <controller type='scsi' index='0' model='virtio-scsi'>%(a)s</controller><controller type='virtio-serial' index='0'>%(a)s</controller>
+    <channel type='null'><target type='virtio' name='x'/></channel>
+    <interface type='bridge'><mac address='52:54:00:00:00:01'/><source bridge='nowhere0'/><model type='virtio'/>%(a)s</interface>
+    <rng model='virtio'><backend model='random'>/dev/urandom</backend>%(a)s</rng><input type='tablet' bus='virtio'>%(a)s</input>
+    <memballoon model='virtio'>%(a)s</memballoon><serial type='pty'/>""" % {"a": MMIO},
+    "isapc": """
+    <disk type='file' device='floppy'><source file='/nowhere/f'/><target dev='fda' bus='fdc'/></disk>
+    <serial type='pty'/><parallel type='pty'/><sound model='sb16'/>""",
+}
+
+
+def devices_without_pci(machine):
+    """Their transports are the machine's own, or its ISA bus: QEMU takes all of them, and drives are where recorded."""
+    text = domain(machine, WITHOUT_PCI[machine]).replace("<cpu mode='host-passthrough'/>", "").replace("type='kvm'", "type='qemu'")
+    if machine == "isapc":
+        text = text.replace("<features><acpi/></features>", "")
+    with World() as world:
+        rows = rehearsed(world, "-", text=text)
+        states = {row["device"] + " " + row["kind"]: row["state"] for row in rows}
+        drive = "disk scsi" if machine == "microvm" else "disk fdc"
+        check(states[drive] == "ok", "the %s is %r" % (drive, states[drive]))
+        check(not set(states.values()) - {"ok", ""}, "states: %s" % states)
+        check_clean(world)
+
+
 def tests():
     for machine in ("pc", "q35"):
         yield "%s: neither files nor networks need to be there" % machine, nothing_needs_to_be_there, (machine,)
         yield "%s: the host's devices have placeholders" % machine, the_hosts_devices_have_placeholders, (machine,)
         yield "%s: a moved device is told" % machine, a_moved_device_is_told, (machine,)
+    for machine in ("microvm", "isapc"):
+        yield "%s: devices without PCI" % machine, devices_without_pci, (machine,)
     yield "more memory than the host has", more_memory_than_the_host_has, ()
     yield "a thousand devices", a_thousand_devices, ("pc",)
     if SLOW:

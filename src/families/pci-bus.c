@@ -140,6 +140,14 @@ void berth_families_pci_fail(const BerthPci *pci, const BerthDevice *device, int
   berth_xml_error(error, code, pci->assignment->inventory->document, device->node, "%s %s", name, what);
 }
 
+void berth_families_pci_fail_without(const BerthPci *pci, const BerthDevice *device, GError **error) {
+  gboolean virtio =
+      device != NULL && device->kind != NULL && device->kind->driver != NULL && g_str_has_prefix(device->kind->driver, "virtio-");
+  g_autofree char *what = g_strconcat("wants a PCI address, but this machine has no PCI bus",
+                                      virtio ? "; on microvm it can have <address type='virtio-mmio'/>" : NULL, NULL);
+  berth_families_pci_fail(pci, device, BERTH_ERROR_BAD_INPUT, what, error);
+}
+
 void berth_families_pci_no_bus(const BerthPci *pci, const BerthDevice *device, guint flags, GError **error) {
   if (error == NULL)
     return;
@@ -274,7 +282,7 @@ static gboolean check_range(const BerthPci *pci, const BerthDevice *device, guin
 gboolean berth_families_pci_reserve(BerthPci *pci, BerthDevice *device, guint flags, gboolean written, BerthAddress *address,
                                     GError **error) {
   if (pci->buses->len == 0) {
-    berth_families_pci_fail(pci, device, BERTH_ERROR_BAD_INPUT, "wants a PCI address, but this machine has no PCI bus", error);
+    berth_families_pci_fail_without(pci, device, error);
     return FALSE;
   }
   if (address->value[BERTH_PCI_DOMAIN] != 0) {

@@ -126,3 +126,5 @@ gboolean berth_families_pci_reserve(BerthPci *pci, BerthDevice *device, guint fl
 
 /* Sets @error to "FILE:LINE: DEVICE WHAT"; @device NULL: the machine. */
 void berth_families_pci_fail(const BerthPci *pci, const BerthDevice *device, int code, const char *what, GError **error);
+/* The same for a machine that has no PCI bus at all. */
+void berth_families_pci_fail_without(const BerthPci *pci, const BerthDevice *device, GError **error);

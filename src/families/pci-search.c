@@ -309,7 +309,7 @@ static gboolean find(BerthPci *pci, BerthDevice *device, guint flags, gint funct
 gboolean berth_families_pci_search(BerthPci *pci, BerthDevice *device, guint flags, gint function, BerthAddress *address,
                                    GError **error) {
   if (pci->buses->len == 0) {
-    berth_families_pci_fail(pci, device, BERTH_ERROR_BAD_INPUT, "wants a PCI address, but this machine has no PCI bus", error);
+    berth_families_pci_fail_without(pci, device, error);
     return FALSE;
   }
   BerthAddress found = {0};
