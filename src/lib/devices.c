@@ -3,7 +3,9 @@
 
 #include "families/families.h"
 
+/* A guest that computes keeps QEMU busy: each device is asked for. */
 #define READ_BACK_MS 30000
+#define READ_BACK_DEVICE_MS 50
 
 static void set_text(char **member, const char *value) {
   g_free(*member);
@@ -64,7 +66,9 @@ static GPtrArray *running_rows(Berth *berth, const BerthStoreGuest *guest, gbool
   g_auto(BerthLibLive) live = {0};
   if (!berth_lib_live_open(&live, berth, guest->uuid, error))
     return NULL;
-  g_autoptr(GPtrArray) places = berth_guest_read_back(live.control, live.plan->inventory, berth_families, READ_BACK_MS, error);
+  g_autoptr(GPtrArray) places =
+      berth_guest_read_back(live.control, live.plan->inventory, berth_families,
+                            READ_BACK_MS + READ_BACK_DEVICE_MS * live.plan->inventory->devices->len, error);
   if (places == NULL)
     return NULL;
   g_autoptr(GPtrArray) rows = berth_lib_rows_of(live.plan, places, NULL);

@@ -488,7 +488,11 @@ BerthRecord *berth_record_parse(const char *json, gssize length, const char *fil
   g_autoptr(JsonParser) parser = json_parser_new_immutable();
   g_autoptr(GError) cause = NULL;
   if (!json_parser_load_from_data(parser, json, (gssize)size, &cause)) {
-    bad(&reader, error, "not JSON: %s", cause->message);
+    /* It quotes what it found. */
+    g_autofree char *text = g_utf8_make_valid(cause->message, -1);
+    for (char *c = text; *c != '\0'; c++)
+      *c = g_ascii_iscntrl(*c) ? ' ' : *c;
+    bad(&reader, error, "not JSON: %s", text);
     return NULL;
   }
   JsonNode *root = json_parser_get_root(parser);
