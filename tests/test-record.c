@@ -149,6 +149,7 @@ static const struct {
     {DEVICE(",\"values\":{\"mac/@address\":1}"), "is not a string"},
     {DEVICE(",\"values\":{\"a\\u0001\":\"x\"}"), "bad path"},
     {DEVICE(",\"values\":{\":@model\":\"x\"}"), "bad path"},
+    {DEVICE(",\"values\":{\"alias/@name\":\"x\"}"), "bad path"},
     {DEVICE(",\"values\":{\"@index\":\"&0\"}"), "no number"},
     {DEVICE(",\"values\":{\"model/\":\"x\"}"), "bad path"},
     {DEVICE(",\"values\":{\"@model/name\":\"x\"}"), "bad path"},

@@ -50,8 +50,16 @@ static gboolean is_left_out(const BerthDevice *device) {
          berth_model_device_is(device, "@type", "pci");
 }
 
+/* ACPI names functions of PCI slots. */
+static gboolean check_acpi_index(const BerthAssignment *assignment, const BerthDevice *device, GError **error) {
+  return berth_model_device_get(device, "acpi/@index") == NULL || device->address.type == BERTH_ADDRESS_PCI ||
+         berth_assign_refuse(assignment, device, BERTH_ERROR_BAD_INPUT, error, "only a PCI device can have an <acpi index>");
+}
+
 gboolean berth_assign_check_address(const BerthAssignment *assignment, const BerthDevice *device, GError **error) {
   BerthAddressType type = device->written.type;
+  if (!check_acpi_index(assignment, device, error))
+    return FALSE;
   /* An address that is gone by now said nothing about the guest. */
   if (type == BERTH_ADDRESS_NONE || device->address.type == BERTH_ADDRESS_NONE || is_left_out(device))
     return TRUE;

@@ -22,7 +22,8 @@ static void remember_node(BerthRecordEntry *entry, const BerthDevice *device, co
     remember_value(entry, path, berth_model_device_get(device, path));
   }
   for (const BerthXmlNode *child = node->first; child != NULL; child = child->next) {
-    if (strcmp(child->name, "address") == 0 || strcmp(child->name, "alias") == 0)
+    /* Its own place and name are remembered otherwise. */
+    if (*prefix == '\0' && (strcmp(child->name, "address") == 0 || strcmp(child->name, "alias") == 0))
       continue;
     g_autofree char *path = g_strconcat(prefix, child->name, NULL);
     g_autofree char *below = g_strconcat(path, "/", NULL);

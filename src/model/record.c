@@ -352,8 +352,15 @@ static gboolean read_keys(const Reader *reader, JsonNode *node, GPtrArray *keys,
   return TRUE;
 }
 
-/* Names of elements, then perhaps that of an attribute: "model/@name". They are written into documents. */
+/* Names of elements, then perhaps that of an attribute: "model/@name". They are written into documents. An address and an alias are
+ * no values. */
 static gboolean is_path(const char *path) {
+  static const char *const apart[] = {"address", "alias"};
+  for (gsize i = 0; i < G_N_ELEMENTS(apart); i++) {
+    gsize length = strlen(apart[i]);
+    if (strncmp(path, apart[i], length) == 0 && (path[length] == '\0' || path[length] == '/'))
+      return FALSE;
+  }
   for (;;) {
     gboolean attribute = *path == '@';
     path += attribute;
