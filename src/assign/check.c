@@ -83,15 +83,6 @@ static guint numa_cells(const BerthInventory *inventory) {
   return n;
 }
 
-/* QEMU's other bridges have no such property. */
-static gboolean check_reserve(const BerthAssignment *assignment, const BerthDevice *controller, GError **error) {
-  const char *model = berth_model_device_get(controller, "@model");
-  return berth_model_device_get(controller, "target/@busReserve") == NULL || model == NULL ||
-         g_str_has_suffix(model, "-root-port") || g_str_equal(model, "pci-bridge") ||
-         berth_assign_refuse(assignment, controller, BERTH_ERROR_BAD_INPUT, error,
-                             "only a pcie-root-port and a pci-bridge keep bus numbers free (target/@busReserve)");
-}
-
 static gboolean check_numa_node(const BerthAssignment *assignment, const BerthDevice *controller, GError **error) {
   if (berth_model_device_get(controller, "target/node") == NULL)
     return TRUE;
@@ -133,7 +124,7 @@ static gboolean check_pci_controller(const BerthAssignment *assignment, const Be
     return berth_assign_refuse(assignment, controller, BERTH_ERROR_UNSUPPORTED, error, "machine '%s' has no PCI",
                                assignment->inventory->machine);
   return check_root(assignment, controller, error) && check_expander(assignment, controller, error) &&
-         check_numa_node(assignment, controller, error) && check_reserve(assignment, controller, error);
+         check_numa_node(assignment, controller, error);
 }
 
 /* The models that a written controller may have are those of the kinds table; a type without model needs no row of its own. */

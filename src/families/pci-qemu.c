@@ -4,6 +4,7 @@
 #include <berth/error.h>
 
 #include "facts/facts.h"
+#include "families/places.h"
 #include "families/rows.h"
 
 /* QEMU's name of the bus that controller @number provides (addressing §9.3); NULL: there is no such controller. */
@@ -76,8 +77,20 @@ static guint64 lowest_bus_nr(const GPtrArray *controllers) {
   return lowest;
 }
 
+/* QEMU's other bridges have no such property. */
+static gboolean check_reserve(const BerthAssignment *assignment, const BerthDevice *device, GError **error) {
+  if (berth_model_device_get(device, "target/@busReserve") == NULL || berth_model_device_is(device, "@model", "pcie-root-port") ||
+      berth_model_device_is(device, "@model", "pci-bridge"))
+    return TRUE;
+  berth_families_error(error, BERTH_ERROR_BAD_INPUT, assignment->inventory, device,
+                       "only a pcie-root-port and a pci-bridge keep bus numbers free (target/@busReserve)");
+  return FALSE;
+}
+
 static gboolean set_options(const BerthAssignment *assignment, const GPtrArray *controllers, BerthDevice *device, GError **error) {
   const BerthPciModel *model = berth_families_pci_model_of(device);
+  if (!check_reserve(assignment, device, error))
+    return FALSE;
   guint64 slot = device->address.value[BERTH_PCI_SLOT];
   const char *driver = model->driver;
   if (model->options & BERTH_PCI_PORT && !berth_facts_has_device(assignment->facts, driver))
