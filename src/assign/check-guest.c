@@ -73,11 +73,13 @@ static gboolean check_uefi(const BerthAssignment *assignment, const BerthXmlNode
 
 /* QEMU draws by OpenGL on one display; egl-headless draws for others, which only some can take. */
 static gboolean check_displays(const BerthAssignment *assignment, G_GNUC_UNUSED const BerthXmlNode *domain, GError **error) {
-  const BerthDevice *graphics, *egl = NULL, *gl = NULL, *window = NULL;
+  const BerthDevice *graphics, *egl = NULL, *gl = NULL, *server = NULL, *window = NULL;
   for (guint i = 0; (graphics = berth_model_inventory_walk(assignment->inventory, BERTH_GRAPHICS, &i)) != NULL;) {
     if (berth_model_device_is(graphics, "@type", "egl-headless"))
       egl = graphics;
-    else if (!berth_model_device_is(graphics, "@type", "vnc") && !berth_model_device_is(graphics, "@type", "spice"))
+    else if (berth_model_device_is(graphics, "@type", "vnc") || berth_model_device_is(graphics, "@type", "spice"))
+      server = graphics;
+    else
       window = graphics;
     if (berth_model_device_is(graphics, "@type", "spice") && berth_model_device_is(graphics, "gl/@enable", "yes"))
       gl = graphics;
@@ -85,7 +87,7 @@ static gboolean check_displays(const BerthAssignment *assignment, G_GNUC_UNUSED 
   if (egl != NULL && gl != NULL)
     return berth_assign_refuse_pair(assignment, egl, gl, "draws by OpenGL, which only one display can, and this does the same",
                                     error);
-  if (egl != NULL && window != NULL)
+  if (egl != NULL && server == NULL && window != NULL)
     return berth_assign_refuse(assignment, egl, BERTH_ERROR_BAD_INPUT, error, "egl-headless draws for vnc or spice only");
   return TRUE;
 }
