@@ -14,7 +14,7 @@ help:
 	@echo 'make test         all tests, in a plain and in an ASan+UBSan build'
 	@echo 'make conformance  compare with the addresses that libvirt gives (needs ../shared/conformance)'
 	@echo 'make rehearsal    start QEMU with each of those guests (about a minute), and see where it has the devices'
-	@echo 'make bench        the engine beside bare libxml2, as ratios'
+	@echo 'make bench        the engine beside bare libxml2, guests beside virsh and QEMU alone'
 	@echo 'make fuzz         each fuzz target for $(FUZZ_SECONDS) s (FUZZ_SECONDS=N), with clang, ASan and UBSan'
 	@echo 'make check        format, clang-tidy, cppcheck, layers, sizes'
 	@echo 'make install      below PREFIX ($(PREFIX)), DESTDIR honoured'
@@ -52,6 +52,7 @@ rehearsal: build
 
 bench: build
 	$(BUILD)/bench-engine
+	python3 bench/live.py $(BUILD)/berth
 
 # Known inputs are in tests/fuzz/seeds; what a run finds is kept in build-fuzz/corpus, and what fails in build-fuzz.
 $(FUZZ)/build.ninja:

@@ -220,31 +220,6 @@ static void ask_strangers(const Reading *reading, GArray *questions, GPtrArray *
   }
 }
 
-/* Everything is asked at once and answered in order: two round trips, however many devices there are. */
-static gboolean ask_places(const Reading *reading, GPtrArray *with_id, GError **error) {
-  g_autoptr(GArray) questions = g_array_new(FALSE, FALSE, sizeof(Question));
-  g_autoptr(GPtrArray) properties = all_properties(reading);
-  g_autoptr(GHashTable) asked = g_hash_table_new(NULL, NULL);
-  for (guint i = 0; i < with_id->len; i++)
-    ask(reading, questions, with_id->pdata[i], "parent_bus");
-  ask_strangers(reading, questions, with_id, properties);
-  for (guint i = 0; i < reading->inventory->devices->len; i++) {
-    const BerthDevice *device = reading->inventory->devices->pdata[i];
-    const BerthFamily *family = readable_family(reading, device);
-    Found *found = family != NULL && device->id != NULL ? g_hash_table_lookup(reading->by_id, device->id) : NULL;
-    if (found == NULL || !g_hash_table_add(asked, found))
-      continue;
-    for (guint p = 0; family->read_back[p] != NULL; p++)
-      ask(reading, questions, found, family->read_back[p]);
-  }
-  for (guint i = 0; i < reading->anonymous->len; i++) {
-    ask(reading, questions, reading->anonymous->pdata[i], "parent_bus");
-    for (guint p = 0; p < properties->len; p++)
-      ask(reading, questions, reading->anonymous->pdata[i], properties->pdata[p]);
-  }
-  return take_answers(reading, questions, error);
-}
-
 /* Expander buses are in the list, too, and may come first. (transfer none) */
 static JsonObject *root_bus(JsonArray *buses) {
   for (guint i = 0; i < json_array_get_length(buses); i++) {
@@ -255,10 +230,9 @@ static JsonObject *root_bus(JsonArray *buses) {
   return NULL;
 }
 
-/* What is on the root bus without an id. A machine without PCI refuses the question. */
-static gboolean ask_root_bus(const Reading *reading, GError **error) {
+/* What is on the root bus without an id. A machine without PCI refuses the question @id, which is on its way. */
+static gboolean take_root_bus(const Reading *reading, guint64 id, GError **error) {
   g_autoptr(GError) failure = NULL;
-  guint64 id = berth_qmp_send(reading->qmp, "query-pci", NULL);
   g_autoptr(JsonNode) answer = receive(reading, id, &failure);
   if (failure != NULL) {
     g_propagate_error(error, g_steal_pointer(&failure));
@@ -282,6 +256,32 @@ static gboolean ask_root_bus(const Reading *reading, GError **error) {
       g_hash_table_add(reading->own, GINT_TO_POINTER(slot * 8 + function));
   }
   return TRUE;
+}
+
+/* Everything is asked at once and answered in order: two round trips, however many devices there are. */
+static gboolean ask_places(const Reading *reading, GPtrArray *with_id, GError **error) {
+  g_autoptr(GArray) questions = g_array_new(FALSE, FALSE, sizeof(Question));
+  g_autoptr(GPtrArray) properties = all_properties(reading);
+  g_autoptr(GHashTable) asked = g_hash_table_new(NULL, NULL);
+  for (guint i = 0; i < with_id->len; i++)
+    ask(reading, questions, with_id->pdata[i], "parent_bus");
+  ask_strangers(reading, questions, with_id, properties);
+  for (guint i = 0; i < reading->inventory->devices->len; i++) {
+    const BerthDevice *device = reading->inventory->devices->pdata[i];
+    const BerthFamily *family = readable_family(reading, device);
+    Found *found = family != NULL && device->id != NULL ? g_hash_table_lookup(reading->by_id, device->id) : NULL;
+    if (found == NULL || !g_hash_table_add(asked, found))
+      continue;
+    for (guint p = 0; family->read_back[p] != NULL; p++)
+      ask(reading, questions, found, family->read_back[p]);
+  }
+  for (guint i = 0; i < reading->anonymous->len; i++) {
+    ask(reading, questions, reading->anonymous->pdata[i], "parent_bus");
+    for (guint p = 0; p < properties->len; p++)
+      ask(reading, questions, reading->anonymous->pdata[i], properties->pdata[p]);
+  }
+  guint64 pci = berth_qmp_send(reading->qmp, "query-pci", NULL);
+  return take_answers(reading, questions, error) && take_root_bus(reading, pci, error);
 }
 
 /* What -device added without an id is not the machine's own. QEMU tells slot and function as one number. */
@@ -452,7 +452,7 @@ GPtrArray *berth_guest_read_back(BerthQmp *qmp, const BerthInventory *inventory,
   reading.by_id = g_hash_table_new(g_str_hash, g_str_equal);
   for (guint i = 0; i < with_id->len; i++)
     g_hash_table_insert(reading.by_id, ((Found *)with_id->pdata[i])->name, with_id->pdata[i]);
-  if (!ask_places(&reading, with_id, error) || !ask_root_bus(&reading, error))
+  if (!ask_places(&reading, with_id, error))
     return NULL;
   disown_anonymous(&reading);
   compare(&reading);

@@ -240,7 +240,10 @@ static gboolean resolve(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *gues
     return ask_again(berth, qmp, guest, change, error);
   if (reset || g_str_equal(change->state, BERTH_STORE_REFUSED))
     return berth_lib_live_note(berth, guest->uuid, &guest->run, change->device, NULL, NULL, NULL, NULL, error);
-  return TRUE;
+  /* Who has recorded the request may have been killed before QEMU heard of it. QEMU refuses one that it has heard of. */
+  if (!berth_guest_unplug(qmp, change->device, NULL))
+    return TRUE;
+  return berth_guest_has_device(qmp, change->device, &there, error) && (there || has_gone(berth, qmp, guest, change, error));
 }
 
 gboolean berth_lib_live_resolve(Berth *berth, BerthQmp *qmp, const char *uuid, gboolean reset, GError **error) {

@@ -10,6 +10,8 @@
 
 #define BUSY_MS 10000
 #define STEP_US 10000ul
+/* A command is over once its changes are in the log; who writes the log's 200th page moves them into the database. */
+#define LOG_PAGES "200"
 
 /* Step N takes a store from schema N to N + 1. Steps that were released never change. */
 static const char *const migrations[] = {
@@ -90,7 +92,11 @@ static gboolean open_db(BerthStore *store, const char *name, int flags, GError *
     return FALSE;
   }
   sqlite3_busy_timeout(store->db, BUSY_MS);
-  if (read_schema(store, error) < 0 || !berth_store_sql_run(store, "PRAGMA foreign_keys = ON; PRAGMA synchronous = EXTRA", error)) {
+  sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+  if (read_schema(store, error) < 0 || !berth_store_sql_run(store,
+                                                            "PRAGMA foreign_keys = ON; PRAGMA synchronous = EXTRA;"
+                                                            " PRAGMA wal_autocheckpoint = " LOG_PAGES,
+                                                            error)) {
     disconnect(store);
     return FALSE;
   }
