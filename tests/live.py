@@ -316,7 +316,7 @@ def real_guest(machine):
         check(hot == cold, "hot %s\ncold %s" % (hot, cold))
 
 
-BRIDGE = "a NIC joins a bridge while the guest runs"
+JOINS = "a NIC joins a bridge while the guest runs"
 
 
 def bridge():
@@ -337,7 +337,7 @@ def bridge():
             ["unshare", "-nm", "sh", "-c", prepare], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode != 0:
         raise Skip("no network namespace, bridge or /dev/net/tun here")
     again = subprocess.run(["unshare", "-nm", "sh", "-c", prepare + " && exec \"$@\"", "sh", sys.executable] + sys.argv,
-                           env=dict(os.environ, BERTH_BRIDGE="1", BERTH_TEST_ONLY=BRIDGE), stdout=subprocess.PIPE, text=True, timeout=120)
+                           env=dict(os.environ, BERTH_BRIDGE="1", BERTH_TEST_ONLY=JOINS), stdout=subprocess.PIPE, text=True, timeout=120)
     check(again.returncode == 0 and "ok 1" in again.stdout, again.stdout)
 
 
@@ -361,7 +361,7 @@ def tests():
     yield "live, config, current, persistent", scopes, ()
     yield "a device of the running guest alone ends with it", live_only_ends, ()
     yield "no free port is an error that helps", no_room, ()
-    yield BRIDGE, bridge, ()
+    yield JOINS, bridge, ()
     yield "8 processes at once", many_at_once, (8,)
     yield "devices without a supervisor", without_supervisor, ()
     for number in range(4):

@@ -8,6 +8,7 @@
 #include "kinds/kinds.h"
 
 #define CONNECT_MS 10000
+#define AT_ONCE_MS 300
 
 static gboolean same_run(const BerthStoreGuest *guest, const BerthStoreRun *run) {
   return guest->run.pid == run->pid && guest->run.start_time == run->start_time && guest->run.pid != 0;
@@ -205,8 +206,15 @@ static gboolean never_came(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *g
 static gboolean ask_again(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *guest, const BerthStoreChange *change,
                           GError **error) {
   g_auto(Half) half = {0};
+  gboolean there = TRUE;
   half_init(&half, berth, guest, change);
   berth_guest_unplug(qmp, change->device, NULL);
+  /* What needs no guest goes at once. */
+  berth_guest_await_unplug(qmp, change->device, AT_ONCE_MS);
+  if (!berth_guest_has_device(qmp, change->device, &there, error))
+    return FALSE;
+  if (!there)
+    return has_gone(berth, qmp, guest, change, error);
   return berth_lib_live_note(berth, guest->uuid, &guest->run, change->device, BERTH_STORE_UNPLUGGING, NULL,
                              half.wanted ? berth_lib_config_change : NULL, &half.config, error);
 }
