@@ -11,6 +11,7 @@
 
 #include "base/env.h"
 #include "guest/control.h"
+#include "guest/files.h"
 #include "guest/launch.h"
 #include "guest/probe.h"
 #include "guest/readback.h"
@@ -301,6 +302,46 @@ static void assert_mode(const char *path, guint mode) {
   struct stat file;
   g_assert_cmpint(lstat(path, &file), ==, 0);
   g_assert_cmphex(file.st_mode & 0777, ==, mode);
+}
+
+/* Each file once; what is written, and what QEMU would make; neither sockets, nor sources of randomness, nor the network. */
+static void test_files(World *world, gconstpointer data) {
+  static const struct {
+    BerthQemuForm form;
+    const char *props;
+  } objects[] = {
+      {BERTH_QEMU_BLOCKDEV, "{'driver': 'file', 'filename': '/cd', 'read-only': true}"},
+      {BERTH_QEMU_BLOCKDEV, "{'driver': 'qcow2', 'file': {'driver': 'file', 'filename': '/disk'},"
+                            " 'backing': {'driver': 'raw', 'file': {'driver': 'file', 'filename': '/base'}}}"},
+      {BERTH_QEMU_BLOCKDEV, "{'driver': 'https', 'url': 'https://x/y'}"},
+      {BERTH_QEMU_CHARDEV, "{'id': 'a', 'backend': {'type': 'file', 'data': {'out': '/log', 'logfile': '/cd'}}}"},
+      {BERTH_QEMU_CHARDEV, "{'id': 'b', 'backend': {'type': 'socket', 'data': {'addr': {'data': {'path': '/sock'}}}}}"},
+      {BERTH_QEMU_OBJECT, "{'qom-type': 'rng-random', 'id': 'r', 'filename': '/dev/urandom'}"},
+      {BERTH_QEMU_DEVICE, "{'driver': 'x', 'hostbus': 1, 'hostaddr': 12}"},
+  };
+  static const struct {
+    const char *path;
+    gboolean write, make;
+  } expected[] = {{"/kernel", FALSE, FALSE}, {"/cd", TRUE, TRUE},  {"/disk", TRUE, FALSE},
+                  {"/base", FALSE, FALSE},   {"/log", TRUE, TRUE}, {"/dev/bus/usb/001/012", TRUE, FALSE}};
+  g_autoptr(BerthQemu) qemu = berth_model_qemu_new("qemu");
+  berth_model_qemu_option(qemu, "-kernel", "/kernel");
+  for (gsize i = 0; i < G_N_ELEMENTS(objects); i++) {
+    g_autofree char *json = g_strdelimit(g_strdup(objects[i].props), "'", '"');
+    g_autoptr(JsonNode) node = json_from_string(json, NULL);
+    JsonObject *props = berth_model_qemu_add(qemu, objects[i].form);
+    g_autoptr(GList) members = json_object_get_members(json_node_get_object(node));
+    for (GList *m = members; m != NULL; m = m->next)
+      json_object_set_member(props, m->data, json_object_dup_member(json_node_get_object(node), m->data));
+  }
+  g_autoptr(GPtrArray) files = berth_guest_files(qemu);
+  g_assert_cmpuint(files->len, ==, G_N_ELEMENTS(expected));
+  for (guint i = 0; i < files->len; i++) {
+    const BerthGuestFile *file = g_ptr_array_index(files, i);
+    g_assert_cmpstr(file->path, ==, expected[i].path);
+    g_assert_cmpint(file->write, ==, expected[i].write);
+    g_assert_cmpint(file->make, ==, expected[i].make);
+  }
 }
 
 static void test_arguments(World *world, gconstpointer data) {
@@ -623,6 +664,7 @@ int main(int argc, char **argv) {
     g_autofree char *path = g_strconcat("/guest/probe/bad/", bad_probes[i].name, NULL);
     g_test_add(path, World, &bad_probes[i], world_set_up, test_bad_probe, world_tear_down);
   }
+  ADD("/guest/files/each-once", test_files);
   ADD("/guest/launch/arguments", test_arguments);
   ADD("/guest/launch/real", test_launch_real);
   ADD("/guest/launch/unknown-machine", test_launch_unknown_machine);
