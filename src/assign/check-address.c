@@ -52,7 +52,8 @@ static gboolean is_left_out(const BerthDevice *device) {
 
 /* ACPI names functions of PCI slots. */
 static gboolean check_acpi_index(const BerthAssignment *assignment, const BerthDevice *device, GError **error) {
-  return berth_model_device_get(device, "acpi/@index") == NULL || device->address.type == BERTH_ADDRESS_PCI ||
+  gboolean none = device->address.type == BERTH_ADDRESS_NONE; /* libvirt lets that be */
+  return berth_model_device_get(device, "acpi/@index") == NULL || none || device->address.type == BERTH_ADDRESS_PCI ||
          berth_assign_refuse(assignment, device, BERTH_ERROR_BAD_INPUT, error, "only a PCI device can have an <acpi index>");
 }
 
