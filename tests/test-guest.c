@@ -596,6 +596,43 @@ static void test_missing_and_extra(World *world, gconstpointer data) {
   g_assert_cmpuint(places->len, ==, 7);
 }
 
+/* One device alone, as after it was plugged: index @i of @inventory is "@state" there, at @actual. */
+static void assert_one(BerthQmp *qmp, const BerthInventory *inventory, guint i, const char *id, const char *state,
+                       const char *actual) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GPtrArray) places = g_ptr_array_new_with_free_func((GDestroyNotify)berth_guest_place_free);
+  BerthPlace *place = berth_guest_read_back_one(qmp, inventory, i, toy_families, LONG_MS, &error);
+  g_assert_no_error(error);
+  g_assert_cmpint(place->device, ==, (int)i);
+  g_ptr_array_add(places, place);
+  assert_place(places, 0, id, state, actual);
+}
+
+static void test_one_alone(World *world, gconstpointer data) {
+  (void)data;
+  g_autofree char *binary = real_qemu();
+  if (binary == NULL)
+    return;
+  g_autoptr(GError) error = NULL;
+  g_autoptr(BerthQmp) events = NULL;
+  g_autoptr(BerthInventory) inventory = q35_inventory();
+  add_device(inventory, "absent", 0, 9, 0);
+  add_device(inventory, "pci.1", 0, 2, 0);
+  ((BerthDevice *)inventory->devices->pdata[7])->address = (BerthAddress){.type = BERTH_ADDRESS_DRIVE};
+  g_autoptr(BerthQemu) qemu = q35_guest(binary, "0x4", "pci.1", "0x0");
+  g_autoptr(BerthProcess) process = launch_real(world, qemu, &events);
+  assert_one(events, inventory, 0, "net0", "moved", "pci 0000:00:04.0");
+  assert_one(events, inventory, 1, "pci.1", "ok", "pci 0000:00:02.0");
+  assert_one(events, inventory, 2, "net1", "ok", "pci 0000:01:00.0");
+  assert_one(events, inventory, 6, "absent", "missing", "");
+  assert_one(events, inventory, 7, "pci.1", "builtin", ""); /* the address is of a family that is not read back */
+  g_assert_true(berth_guest_quit(events, &error));
+  g_assert_true(berth_host_process_wait(process, LONG_MS, &error));
+  g_assert_null(berth_guest_read_back_one(events, inventory, 0, toy_families, SHORT_MS, &error));
+  g_assert_error(error, BERTH_ERROR, BERTH_ERROR_FAILED);
+  berth_guest_clean(world->run_dir);
+}
+
 static void test_part_is_not_extra(World *world, gconstpointer data) {
   (void)data;
   g_autofree char *binary = real_qemu();
@@ -680,6 +717,7 @@ int main(int argc, char **argv) {
   ADD("/guest/read-back/moved-behind-a-bridge", test_moved_behind_bridge);
   ADD("/guest/read-back/missing-and-extra", test_missing_and_extra);
   ADD("/guest/read-back/part-of-a-device-is-not-extra", test_part_is_not_extra);
+  ADD("/guest/read-back/one-alone", test_one_alone);
   ADD("/guest/read-back/machine-without-pci", test_machine_without_pci);
   ADD("/guest/read-back/time-limit-and-death", test_dies_while_read);
   return g_test_run();

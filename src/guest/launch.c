@@ -149,8 +149,11 @@ static gboolean check_socket_path(const char *run_dir, GError **error) {
 static gboolean prepare_run_dir(const char *run_dir, gboolean *made, GError **error) {
   struct stat folder;
   *made = !g_file_test(run_dir, G_FILE_TEST_EXISTS);
-  if (!check_socket_path(run_dir, error) || !berth_base_file_make_dir(run_dir, error))
+  g_autofree char *above = g_path_get_dirname(run_dir);
+  if (!check_socket_path(run_dir, error) || !berth_base_file_make_dir(above, error))
     return FALSE;
+  /* Not durably: after a crash of the host nothing in it means anything. */
+  (void)!g_mkdir(run_dir, 0700);
   if (lstat(run_dir, &folder) != 0 || !S_ISDIR(folder.st_mode) || (folder.st_uid != geteuid() && geteuid() != 0) ||
       chmod(run_dir, 0700) != 0) {
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: is not a folder of this user", run_dir);

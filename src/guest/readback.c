@@ -112,11 +112,23 @@ static JsonObject *object_element(JsonArray *array, guint i) {
   return JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
 }
 
-/* The children of the container @path, as Found in QEMU's order. (transfer container full) */
-static GPtrArray *list_children(const Reading *reading, const char *path, GError **error) {
+static Found *found_new(const char *container, const char *name) {
+  Found *found = g_new0(Found, 1);
+  found->name = g_strdup(name);
+  found->path = g_strconcat(container, "/", name, NULL);
+  found->values = json_object_new();
+  return found;
+}
+
+static guint64 send_list(const Reading *reading, const char *path) {
   g_autoptr(JsonObject) args = json_object_new();
   json_object_set_string_member(args, "path", path);
-  g_autoptr(JsonNode) answer = berth_qmp_execute(reading->qmp, "qom-list", args, time_left(reading), error);
+  return berth_qmp_send(reading->qmp, "qom-list", args);
+}
+
+/* The children of the container @path, as Found in QEMU's order; the question @id is on its way. (transfer container full) */
+static GPtrArray *take_children(const Reading *reading, guint64 id, const char *path, GError **error) {
+  g_autoptr(JsonNode) answer = berth_qmp_receive(reading->qmp, id, time_left(reading), error);
   if (answer == NULL)
     return NULL;
   if (!JSON_NODE_HOLDS_ARRAY(answer)) {
@@ -129,15 +141,18 @@ static GPtrArray *list_children(const Reading *reading, const char *path, GError
     JsonObject *property = object_element(array, i);
     const char *type = property != NULL ? string_member(property, "type") : NULL;
     const char *name = property != NULL ? string_member(property, "name") : NULL;
-    if (name == NULL || type == NULL || !g_str_has_prefix(type, "child<"))
-      continue;
-    Found *found = g_new0(Found, 1);
-    found->name = g_strdup(name);
-    found->path = g_strconcat(path, "/", name, NULL);
-    found->values = json_object_new();
-    g_ptr_array_add(children, found);
+    if (name != NULL && type != NULL && g_str_has_prefix(type, "child<"))
+      g_ptr_array_add(children, found_new(path, name));
   }
   return children;
+}
+
+/* Both answers are taken, also behind a failure. */
+static gboolean list_devices(Reading *reading, GPtrArray **with_id, GError **error) {
+  guint64 named = send_list(reading, PERIPHERAL), anonymous = send_list(reading, ANONYMOUS);
+  *with_id = take_children(reading, named, PERIPHERAL, error);
+  reading->anonymous = take_children(reading, anonymous, ANONYMOUS, *with_id != NULL ? error : NULL);
+  return *with_id != NULL && reading->anonymous != NULL;
 }
 
 /* A question that is on its way. */
@@ -258,7 +273,7 @@ static gboolean take_root_bus(const Reading *reading, guint64 id, GError **error
   return TRUE;
 }
 
-/* Everything is asked at once and answered in order: two round trips, however many devices there are. */
+/* Everything is asked at once and answered in order: with the lists two round trips, however many devices there are. */
 static gboolean ask_places(const Reading *reading, GPtrArray *with_id, GError **error) {
   g_autoptr(GArray) questions = g_array_new(FALSE, FALSE, sizeof(Question));
   g_autoptr(GPtrArray) properties = all_properties(reading);
@@ -310,11 +325,16 @@ static BerthAddress locate(const Reading *reading, const BerthDevice *device, co
   return actual;
 }
 
-static BerthPlace *add_place(const Reading *reading, int device, const char *id, BerthPlaceState state) {
+static BerthPlace *place_new(int device, const char *id, BerthPlaceState state) {
   BerthPlace *place = g_new0(BerthPlace, 1);
   place->device = device;
   place->id = g_strdup(id != NULL ? id : "");
   place->state = state;
+  return place;
+}
+
+static BerthPlace *add_place(const Reading *reading, int device, const char *id, BerthPlaceState state) {
+  BerthPlace *place = place_new(device, id, state);
   g_ptr_array_add(reading->places, place);
   return place;
 }
@@ -446,8 +466,8 @@ GPtrArray *berth_guest_read_back(BerthQmp *qmp, const BerthInventory *inventory,
   reading.until = g_get_monotonic_time() + (gint64)timeout_ms * 1000;
   reading.own = g_hash_table_new(NULL, NULL);
   reading.places = g_ptr_array_new_with_free_func((GDestroyNotify)berth_guest_place_free);
-  g_autoptr(GPtrArray) with_id = list_children(&reading, PERIPHERAL, error);
-  if (with_id == NULL || (reading.anonymous = list_children(&reading, ANONYMOUS, error)) == NULL)
+  g_autoptr(GPtrArray) with_id = NULL;
+  if (!list_devices(&reading, &with_id, error))
     return NULL;
   reading.by_id = g_hash_table_new(g_str_hash, g_str_equal);
   for (guint i = 0; i < with_id->len; i++)
@@ -458,4 +478,29 @@ GPtrArray *berth_guest_read_back(BerthQmp *qmp, const BerthInventory *inventory,
   compare(&reading);
   find_extra(&reading, with_id);
   return g_steal_pointer(&reading.places);
+}
+
+BerthPlace *berth_guest_read_back_one(BerthQmp *qmp, const BerthInventory *inventory, guint index, const BerthFamily *families,
+                                      guint timeout_ms, GError **error) {
+  const BerthDevice *device = inventory->devices->pdata[index];
+  g_auto(Reading) reading = {.qmp = qmp, .inventory = inventory, .families = families};
+  reading.until = g_get_monotonic_time() + (gint64)timeout_ms * 1000;
+  const BerthFamily *family = readable_family(&reading, device);
+  if (family == NULL)
+    return place_new((int)index, device->id, BERTH_PLACE_BUILTIN);
+  g_autoptr(GArray) questions = g_array_new(FALSE, FALSE, sizeof(Question));
+  g_autoptr(GPtrArray) owner = g_ptr_array_new_with_free_func(found_free);
+  Found *found = found_new(PERIPHERAL, device->id);
+  g_ptr_array_add(owner, found);
+  ask(&reading, questions, found, "parent_bus");
+  for (guint p = 0; family->read_back[p] != NULL; p++)
+    ask(&reading, questions, found, family->read_back[p]);
+  if (!take_answers(&reading, questions, error))
+    return NULL;
+  BerthPlace *place = place_new((int)index, device->id, BERTH_PLACE_MISSING);
+  if (found->gone)
+    return place;
+  BerthAddress actual = locate(&reading, device, found);
+  claim(place, found, &actual, berth_model_address_equal(&actual, &device->address) ? BERTH_PLACE_OK : BERTH_PLACE_MOVED);
+  return place;
 }

@@ -24,6 +24,7 @@ typedef struct {
   BerthPlaceState state;
 } BerthPlace;
 void berth_guest_place_free(BerthPlace *place);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthPlace, berth_guest_place_free)
 
 /* "ok", "moved", "missing", "extra", "builtin". */
 const char *berth_guest_place_state_name(BerthPlaceState state);
@@ -37,3 +38,10 @@ gboolean berth_guest_places_drift(const GPtrArray *places);
  */
 GPtrArray *berth_guest_read_back(BerthQmp *qmp, const BerthInventory *inventory, const BerthFamily *families, guint timeout_ms,
                                  GError **error);
+
+/*
+ * The place of the device @index of @inventory alone, which has an id: OK, MOVED or MISSING; BUILTIN if its address cannot be read
+ * back. (transfer full) Errors: as berth_guest_read_back().
+ */
+BerthPlace *berth_guest_read_back_one(BerthQmp *qmp, const BerthInventory *inventory, guint index, const BerthFamily *families,
+                                      guint timeout_ms, GError **error);

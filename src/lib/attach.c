@@ -109,23 +109,22 @@ static gboolean check_place(const BerthLibLive *live, const BerthPlan *plan, con
 /* QEMU has it where it was told? */
 static gboolean verify(const Coming *coming, GError **error) {
   const BerthLibLive *live = coming->live;
-  g_autoptr(GPtrArray) places = berth_guest_read_back(live->control, coming->plan->inventory, berth_families, READ_BACK_MS, error);
-  if (places == NULL)
-    return FALSE;
-  for (guint i = 0; i < places->len; i++) {
-    const BerthPlace *place = g_ptr_array_index(places, i);
-    if (place->device < 0 || g_ptr_array_index(coming->plan->inventory->devices, place->device) != coming->device)
-      continue;
-    if (place->state == BERTH_PLACE_OK)
-      return TRUE;
-    g_autofree char *name = berth_model_device_name(coming->device);
-    g_autofree char *wanted = berth_model_address_to_string(&coming->device->address);
-    g_set_error(error, BERTH_ERROR, BERTH_ERROR_DRIFT, "guest '%s': %s was to be at %s, QEMU has it %s%s", live->guest->name, name,
-                wanted, place->state == BERTH_PLACE_MISSING ? "not at all" : "on ",
-                place->state == BERTH_PLACE_MISSING ? "" : place->bus);
-    return FALSE;
-  }
-  return TRUE;
+  BerthInventory *inventory = coming->plan->inventory;
+  guint index = 0;
+  if (!g_ptr_array_find(inventory->devices, coming->device, &index))
+    return TRUE;
+  g_autoptr(BerthPlace) place = berth_guest_read_back_one(live->control, inventory, index, berth_families, READ_BACK_MS, error);
+  if (place == NULL || place->state == BERTH_PLACE_OK || place->state == BERTH_PLACE_BUILTIN)
+    return place != NULL;
+  g_autofree char *name = berth_model_device_name(coming->device);
+  g_autofree char *wanted = berth_model_address_to_string(&coming->device->address);
+  gboolean missing = place->state == BERTH_PLACE_MISSING;
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_DRIFT, "guest '%s': %s was to be at %s, QEMU has it %s%s", live->guest->name, name,
+              wanted, missing ? "not at all" : "on ",
+              missing              ? ""
+              : place->bus != NULL ? place->bus
+                                   : "no bus");
+  return FALSE;
 }
 
 /* <os><boot dev> is about the devices that were there when firmware looked; QEMU takes each number once. */

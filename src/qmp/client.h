@@ -28,8 +28,8 @@ typedef struct BerthQmp BerthQmp;
  */
 BerthQmp *berth_qmp_connect(const char *path, guint timeout_ms, GError **error);
 
-/* The same on a stream that is already there (a reference is taken); both directions must be pollable. @name is what messages
- * call the other side, e.g. "QEMU". */
+/* The same on a socket connection that is already there (a reference is taken). @name is what messages call
+ * the other side, e.g. "QEMU". */
 BerthQmp *berth_qmp_new(GIOStream *stream, const char *name, guint timeout_ms, GError **error);
 
 /* Closes the connection and drops what is queued. May be called from within a callback. Accepts NULL. */
