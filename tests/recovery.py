@@ -58,7 +58,8 @@ def kill(*pids):
 
 
 def nothing_left(world):
-    check(gone(world) and not supervisors(world), "left running: %s %s" % (qemus(world), supervisors(world)))
+    check(gone(world), "left running: %s" % qemus(world))
+    wait_for(lambda: not supervisors(world), 10, "the end of the supervisor")
     left = [name for _, _, names in os.walk(os.path.join(world.state_folder, "run")) for name in names if not name.endswith(".lock")]
     check(not left, "left: %s" % left)
 

@@ -98,7 +98,7 @@ static void print_help(void) {
     if (!g_str_equal(group, verb->group))
       cli_print("\n%s\n", verb->group);
     group = verb->group;
-    cli_print("  %-10s %s\n", verb->name, verb->help);
+    cli_print("  %-19s %s\n", verb->name, verb->help);
   }
   cli_print("\n'berth VERB --help' shows a verb's options. Exit status: 0 done, 1 failed, 2 usage, 3 not found,\n"
             "4 bad input, 5 conflict, busy or drift.\n");
