@@ -117,6 +117,7 @@ static const struct {
     {"ports='16'", "ports='17'", "controller virtio-serial 0: changed ports: 16 -> 17"},
     {"ports='8'", "ports='9'", "controller usb 0: changed ports: 8 -> 9"},
     {"qemu-xhci' ports='8'", "nec-xhci' ports='8'", "controller usb 0: changed model: usb/qemu-xhci -> usb/nec-xhci"},
+    {"chassisNr='1'", "chassisNr='1' memReserve='2'", "controller pci 1: changed reserved memory space:  -> 2"},
     {"chassisNr='1'", "chassisNr='1' busReserve='2'", "controller pci 1: changed reserved bus numbers:  -> 2"},
     {"chassisNr='1'", "chassisNr='7'", "controller pci 1: changed chassis: 1 -> 7"},
     {"<mac address='52:54:00:00:00:0b'/>", "<mac address='52:54:00:00:00:0b'/><acpi index='3'/>",

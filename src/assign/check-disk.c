@@ -10,8 +10,8 @@ static gboolean check_bus(const BerthAssignment *assignment, const BerthDevice *
   if (floppy != g_str_equal(bus, "fdc"))
     return berth_assign_refuse(assignment, disk, BERTH_ERROR_BAD_INPUT, error, "bus %s is not for a %s", bus,
                                floppy ? "floppy; fdc is" : "disk or CD; it is for floppies");
-  if (removable && g_str_equal(bus, "virtio"))
-    return berth_assign_refuse(assignment, disk, BERTH_ERROR_BAD_INPUT, error, "virtio has no %s; use sata, scsi, ide or usb",
+  if (removable && (g_str_equal(bus, "virtio") || g_str_equal(bus, "sd")))
+    return berth_assign_refuse(assignment, disk, BERTH_ERROR_BAD_INPUT, error, "%s has no %s; use sata, scsi, ide or usb", bus,
                                device);
   return TRUE;
 }

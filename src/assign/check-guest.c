@@ -71,15 +71,13 @@ static gboolean check_uefi(const BerthAssignment *assignment, const BerthXmlNode
   return refuse_node(assignment, pflash ? loader : os, error, "UEFI needs <features><acpi/></features>");
 }
 
-/* QEMU draws by OpenGL on one display; egl-headless draws for others, which only some can take. */
+/* QEMU draws by OpenGL on one display; egl-headless draws for others: vnc and spice, beside which there may be no window. */
 static gboolean check_displays(const BerthAssignment *assignment, G_GNUC_UNUSED const BerthXmlNode *domain, GError **error) {
-  const BerthDevice *graphics, *egl = NULL, *gl = NULL, *server = NULL, *window = NULL;
+  const BerthDevice *graphics, *egl = NULL, *gl = NULL, *window = NULL;
   for (guint i = 0; (graphics = berth_model_inventory_walk(assignment->inventory, BERTH_GRAPHICS, &i)) != NULL;) {
     if (berth_model_device_is(graphics, "@type", "egl-headless"))
       egl = graphics;
-    else if (berth_model_device_is(graphics, "@type", "vnc") || berth_model_device_is(graphics, "@type", "spice"))
-      server = graphics;
-    else
+    else if (!berth_model_device_is(graphics, "@type", "vnc") && !berth_model_device_is(graphics, "@type", "spice"))
       window = graphics;
     if (berth_model_device_is(graphics, "@type", "spice") && berth_model_device_is(graphics, "gl/@enable", "yes"))
       gl = graphics;
@@ -87,8 +85,10 @@ static gboolean check_displays(const BerthAssignment *assignment, G_GNUC_UNUSED 
   if (egl != NULL && gl != NULL)
     return berth_assign_refuse_pair(assignment, egl, gl, "draws by OpenGL, which only one display can, and this does the same",
                                     error);
-  if (egl != NULL && server == NULL && window != NULL)
-    return berth_assign_refuse(assignment, egl, BERTH_ERROR_BAD_INPUT, error, "egl-headless draws for vnc or spice only");
+  if (egl != NULL && window != NULL)
+    return berth_assign_refuse(assignment, egl, BERTH_ERROR_BAD_INPUT, error,
+                               "egl-headless draws for vnc and spice only; leave out the graphics of type %s",
+                               berth_model_device_get(window, "@type"));
   return TRUE;
 }
 

@@ -97,11 +97,8 @@ static gboolean check_numa_node(const BerthAssignment *assignment, const BerthDe
 static const struct {
   const char *path;
   guint64 min, max;
-} pci_numbers[] = {{"target/@chassisNr", 1, 255},
-                   {"target/@chassis", 0, 255},
-                   {"target/@port", 0, 255},
-                   {"target/@busNr", 1, 254},
-                   {"target/@busReserve", 1, 254}};
+} pci_numbers[] = {{"target/@chassisNr", 1, 255}, {"target/@chassis", 0, 255},    {"target/@port", 0, 255},
+                   {"target/@busNr", 1, 254},     {"target/@busReserve", 1, 254}, {"target/@memReserve", 1, G_MAXINT64 / 1024}};
 
 static gboolean check_pci_controller(const BerthAssignment *assignment, const BerthDevice *controller, GError **error) {
   if (berth_model_device_get(controller, "@model") == NULL)

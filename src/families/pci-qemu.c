@@ -77,14 +77,21 @@ static guint64 lowest_bus_nr(const GPtrArray *controllers) {
   return lowest;
 }
 
-/* QEMU's other bridges have no such property. */
+/* QEMU's other bridges have no such properties. */
 static gboolean check_reserve(const BerthAssignment *assignment, const BerthDevice *device, GError **error) {
-  if (berth_model_device_get(device, "target/@busReserve") == NULL || berth_model_device_is(device, "@model", "pcie-root-port") ||
-      berth_model_device_is(device, "@model", "pci-bridge"))
+  static const struct {
+    const char *path, *what;
+  } rows[] = {{"target/@busReserve", "bus numbers"}, {"target/@memReserve", "memory space"}};
+  if (berth_model_device_is(device, "@model", "pcie-root-port") || berth_model_device_is(device, "@model", "pci-bridge"))
     return TRUE;
-  berth_families_error(error, BERTH_ERROR_BAD_INPUT, assignment->inventory, device,
-                       "only a pcie-root-port and a pci-bridge keep bus numbers free (target/@busReserve)");
-  return FALSE;
+  for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+    if (berth_model_device_get(device, rows[i].path) != NULL) {
+      berth_families_error(error, BERTH_ERROR_BAD_INPUT, assignment->inventory, device,
+                           "only a pcie-root-port and a pci-bridge keep %s free (%s)", rows[i].what, rows[i].path);
+      return FALSE;
+    }
+  }
+  return TRUE;
 }
 
 static gboolean set_options(const BerthAssignment *assignment, const GPtrArray *controllers, BerthDevice *device, GError **error) {

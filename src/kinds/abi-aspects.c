@@ -80,6 +80,7 @@ static const BerthAbiAspect controller[] = {
     {"target/@port", "port", BERTH_ABI_NUMBER},
     {"target/@busNr", "bus number", BERTH_ABI_NUMBER},
     {"target/@busReserve", "reserved bus numbers", BERTH_ABI_NUMBER},
+    {"target/@memReserve", "reserved memory space", BERTH_ABI_NUMBER},
     {"target/@hotplug", "hotplug", BERTH_ABI_SWITCH, "on"},
     {"master/@startport", "first port", BERTH_ABI_NUMBER},
     {"pcihole64", "64-bit hole", BERTH_ABI_SIZE},

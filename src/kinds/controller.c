@@ -2,10 +2,15 @@
 #include "kinds/build.h"
 
 static const BerthMap pci_map[] = {
-    {"target/@chassisNr", "chassis_nr", BERTH_MAP_NUMBER},   {"target/@port", "port", BERTH_MAP_NUMBER},
-    {"target/@chassis", "chassis", BERTH_MAP_NUMBER},        {"target/@busNr", "bus_nr", BERTH_MAP_NUMBER},
-    {"target/@busReserve", "bus-reserve", BERTH_MAP_NUMBER}, {"target/@hotplug", "hotplug", BERTH_MAP_SWITCH},
-    {"target/node", "numa_node", BERTH_MAP_NUMBER},          {NULL},
+    {"target/@chassisNr", "chassis_nr", BERTH_MAP_NUMBER},
+    {"target/@port", "port", BERTH_MAP_NUMBER},
+    {"target/@chassis", "chassis", BERTH_MAP_NUMBER},
+    {"target/@busNr", "bus_nr", BERTH_MAP_NUMBER},
+    {"target/@busReserve", "bus-reserve", BERTH_MAP_NUMBER},
+    {"target/@memReserve", "mem-reserve", BERTH_MAP_KIB},
+    {"target/@hotplug", "hotplug", BERTH_MAP_SWITCH},
+    {"target/node", "numa_node", BERTH_MAP_NUMBER},
+    {NULL},
 };
 
 /* Root ports come in two makes; every other model has just one. */

@@ -22,7 +22,7 @@ const BerthUnderstood berth_kinds_understood_devices[] = {
     {"devices/controller", "type index model ports vectors"},
     {"devices/controller/driver", "queues cmd_per_lun max_sectors ioeventfd iothread" BERTH_UNDERSTOOD_VIRTIO},
     {"devices/controller/model", "name"},
-    {"devices/controller/target", "chassisNr chassis port busNr busReserve hotplug"},
+    {"devices/controller/target", "chassisNr chassis port busNr busReserve memReserve hotplug"},
     {"devices/controller/master", "startport"},
     {"devices/controller/pcihole64", "unit"},
     {"devices/graphics",
