@@ -167,6 +167,24 @@ static const BadStart bad_starts[] = {
      "QEMU: not today"},
 };
 
+/* Reading ahead is asked for where it is offered, and only there. */
+static void test_capabilities(void) {
+  static const struct {
+    const char *greeting, *heard;
+  } cases[] = {
+      {GREETING, "{\"execute\":\"qmp_capabilities\",\"id\":0}"},
+      {"{\"QMP\": {\"capabilities\": [7, \"other\", \"oob\"]}}\n", "\"arguments\":{\"enable\":[\"oob\"]}"},
+      {"{\"QMP\": {\"capabilities\": [\"other\"]}}\n", "{\"execute\":\"qmp_capabilities\",\"id\":0}"},
+      {"{\"QMP\": {\"capabilities\": {\"oob\": 1}}}\n", "{\"execute\":\"qmp_capabilities\",\"id\":0}"},
+  };
+  for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+    const Step steps[] = {{SAY, cases[i].greeting}, {HEAR, cases[i].heard}, {SAY, "{\"return\": {}, \"id\": 0}\n"}, {END}};
+    Peer peer;
+    berth_qmp_free(client_ready(&peer, steps));
+    peer_end(&peer);
+  }
+}
+
 static void test_bad_start(gconstpointer data) {
   const BadStart *bad = data;
   Peer peer;
@@ -487,6 +505,7 @@ int main(int argc, char **argv) {
   }
   g_test_add_func("/qmp/start/no-socket", test_no_socket);
   g_test_add_func("/qmp/start/busy-socket", test_busy_socket);
+  g_test_add_func("/qmp/start/capabilities", test_capabilities);
   g_test_add_func("/qmp/command/is-answered", test_command);
   g_test_add_func("/qmp/command/refusals-have-codes", test_refusals);
   g_test_add_func("/qmp/command/events-come-before-the-reply", test_events_before_reply);
