@@ -76,6 +76,9 @@ static void test_packed(void) {
   g_autoptr(Guest) guest = assigned("q35", "1000*vnet");
   check_sound(guest);
   g_assert_true(noted(guest, "functions 1 to 7"));
+  g_assert_true(noted(guest, "it has 1000 on PCI, and QEMU has memory sections for about 450"));
+  g_autoptr(Guest) fewer = assigned("q35", "450*vnet");
+  g_assert_false(noted(fewer, "will not enumerate"));
   check_beyond("q35", "2000*vnet", "pcie-switch-upstream-port", 1);
   g_autoptr(Guest) usual = assigned("q35", "1000*vnet sata"); /* that has a function of slot 1f */
   check_sound(usual);

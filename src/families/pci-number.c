@@ -227,16 +227,28 @@ static void G_GNUC_PRINTF(2, 3) note(const BerthAssignment *assignment, const ch
 /* The I/O space of a pc ends there: each bridge gets 4 KiB of it for what is behind (measured: SeaBIOS stops at the 12th). */
 #define MANY_BRIDGES 11
 
+/* Measured with 1,000 virtio NICs on q35 and QEMU 7.2: it has 4,096 sections of memory, and aborts as firmware switches on the
+ * 479th NIC. */
+#define MANY_DEVICES 450
+
 static void note_many(const BerthAssignment *assignment, const Tree *after) {
-  guint n = 0;
+  guint bridges = 0, devices = 0;
   for (guint i = 0; i < after->bridges->len; i++) {
     const BerthPciModel *model = g_array_index(after->bridges, Bridge, i).model;
-    n += model->bridge && (model->accepts & BERTH_PCI_CONVENTIONAL);
+    bridges += model->bridge && (model->accepts & BERTH_PCI_CONVENTIONAL);
   }
-  if (n > MANY_BRIDGES)
+  for (guint i = 0; i < assignment->inventory->devices->len; i++) {
+    const BerthDevice *device = assignment->inventory->devices->pdata[i];
+    devices += usable(&device->address) && berth_families_pci_model_of(device) == NULL;
+  }
+  if (bridges > MANY_BRIDGES)
     note(assignment,
-         "firmware will not enumerate all of this guest's devices: it has %u PCI bridges, and I/O space is for about %u", n,
+         "firmware will not enumerate all of this guest's devices: it has %u PCI bridges, and I/O space is for about %u", bridges,
          MANY_BRIDGES);
+  if (devices > MANY_DEVICES)
+    note(assignment,
+         "firmware will not enumerate all of this guest's devices: it has %u on PCI, and QEMU has memory sections for about %u",
+         devices, MANY_DEVICES);
 }
 
 static void note_unseen_devices(const BerthAssignment *assignment, const Tree *after) {
