@@ -39,13 +39,19 @@ static gboolean take(const Words *words, CliChange *change, GError **error) {
 gboolean cli_parse_change(Cli *cli, GStrv words, guint options, const GOptionEntry *more, guint min, guint max, CliChange *change,
                           GError **error) {
   Words told = {.timeout = TIMEOUT_S};
+  gboolean ask = (options & CLI_CHANGE_ASK) != 0;
   const struct {
     guint option; /* 0: all have it */
     GOptionEntry entry;
   } all[] = {
-      {0, {"live", 0, 0, G_OPTION_ARG_NONE, &told.live, "Change the running guest", NULL}},
-      {0, {"config", 0, 0, G_OPTION_ARG_NONE, &told.config, "Change the definition, for the next start", NULL}},
-      {0, {"current", 0, 0, G_OPTION_ARG_NONE, &told.current, "Change the guest if it runs, else its definition (default)", NULL}},
+      {0, {"live", 0, 0, G_OPTION_ARG_NONE, &told.live, ask ? "Of the running guest" : "Change the running guest", NULL}},
+      {0,
+       {"config", 0, 0, G_OPTION_ARG_NONE, &told.config,
+        ask ? "Of the definition, for the next start" : "Change the definition, for the next start", NULL}},
+      {0,
+       {"current", 0, 0, G_OPTION_ARG_NONE, &told.current,
+        ask ? "Of the guest if it runs, else of its definition" : "Change the guest if it runs, else its definition (default)",
+        NULL}},
       {CLI_CHANGE_PERSISTENT,
        {"persistent", 0, 0, G_OPTION_ARG_NONE, &told.persistent, "Change the definition, and the guest if it runs", NULL}},
       {CLI_CHANGE_TIMEOUT,

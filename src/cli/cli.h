@@ -109,8 +109,13 @@ typedef struct {
 } CliChange;
 void cli_change_clear(CliChange *change);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CliChange, cli_change_clear)
-/* Options that only some of them have. */
-typedef enum { CLI_CHANGE_TIMEOUT = 1 << 0, CLI_CHANGE_DRY_RUN = 1 << 1, CLI_CHANGE_PERSISTENT = 1 << 2 } CliChangeOptions;
+/* Options that only some of them have; ASK: the verb only tells, and the help says so. */
+typedef enum {
+  CLI_CHANGE_TIMEOUT = 1 << 0,
+  CLI_CHANGE_DRY_RUN = 1 << 1,
+  CLI_CHANGE_PERSISTENT = 1 << 2,
+  CLI_CHANGE_ASK = 1 << 3
+} CliChangeOptions;
 /* Takes --live, --config, --current, those of @options and @more (ends with an empty one; NULL: none) and @min to @max words.
  * Errors: USAGE. */
 gboolean cli_parse_change(Cli *cli, GStrv words, guint options, const GOptionEntry *more, guint min, guint max, CliChange *change,

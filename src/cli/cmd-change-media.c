@@ -29,7 +29,10 @@ gboolean cli_cmd_change_media(Cli *cli, GStrv words, GError **error) {
   g_auto(CliChange) change = {0};
   if (!cli_parse_change(cli, words, 0, more, 2, 3, &change, error) || !action_of(&wish, change.words[2], &action, error))
     return FALSE;
-  const char *guest = change.words[0], *drive = change.words[1], *source = change.words[2];
+  const char *guest = change.words[0], *drive = change.words[1], *word = change.words[2];
+  /* QEMU, and every later start, may be in another folder. */
+  g_autofree char *path = word != NULL && g_file_test(word, G_FILE_TEST_EXISTS) ? g_canonicalize_filename(word, NULL) : NULL;
+  const char *source = path != NULL ? path : word;
   guint flags = change.flags | (wish.force ? BERTH_CHANGE_FORCE : 0);
   g_autoptr(Berth) berth = cli_open(cli, error);
   if (berth == NULL || !berth_change_media(berth, guest, drive, source, action, flags, error))

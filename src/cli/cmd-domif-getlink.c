@@ -4,7 +4,7 @@
 gboolean cli_cmd_domif_getlink(Cli *cli, GStrv words, GError **error) {
   gboolean up = FALSE;
   g_auto(CliChange) change = {0};
-  if (!cli_parse_change(cli, words, 0, NULL, 2, 2, &change, error))
+  if (!cli_parse_change(cli, words, CLI_CHANGE_ASK, NULL, 2, 2, &change, error))
     return FALSE;
   g_autoptr(Berth) berth = cli_open(cli, error);
   if (berth == NULL || !berth_get_link(berth, change.words[0], change.words[1], change.flags, &up, error))

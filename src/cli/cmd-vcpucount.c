@@ -26,7 +26,7 @@ gboolean cli_cmd_vcpucount(Cli *cli, GStrv words, GError **error) {
                                {"active", 0, 0, G_OPTION_ARG_NONE, &active, "How many are on", NULL},
                                {0}};
   g_auto(CliChange) change = {0};
-  if (!cli_parse_change(cli, words, 0, more, 1, 1, &change, error))
+  if (!cli_parse_change(cli, words, CLI_CHANGE_ASK, more, 1, 1, &change, error))
     return FALSE;
   g_autoptr(Berth) berth = cli_open(cli, error);
   if (berth == NULL)

@@ -16,22 +16,24 @@
 #define HOST "This host"
 
 const CliVerb cli_verbs[] = {
-    {"address", STATELESS, "FILE [--record R | --previous OLD.xml] [--embed] [--os ID] [--output OUT]",
+    {"address", STATELESS,
+     "FILE [--record R | --previous OLD.xml] [--embed] [--allow-move] [--pcie-ports N] [--os ID] [--output OUT]",
      "Give every device of a domain an address, and write the domain", cli_cmd_address},
-    {"plan", STATELESS, "FILE [--record R | --previous OLD.xml] [--os ID]", "Show where every device goes, and why", cli_cmd_plan},
+    {"plan", STATELESS, "FILE [--record R | --previous OLD.xml] [--allow-move] [--pcie-ports N] [--os ID] [--json]",
+     "Show where every device goes, and why", cli_cmd_plan},
     {"command", STATELESS, "FILE|GUEST [--format shell|argv|json] [--os ID]", "Print the QEMU command line of a domain or guest",
      cli_cmd_command},
     {"diff", STATELESS, "FILE|GUEST FILE|GUEST [--json]", "Show what a guest sees differently with one or the other", cli_cmd_diff},
     {"explain", STATELESS, "FILE|GUEST [DEVICE] [--json]", "Tell why each device is where it is, and since when", cli_cmd_explain},
     {"rehearse", STATELESS, "FILE|GUEST [--json] [--timeout SECONDS]", "Start QEMU with the hardware alone, and see where it is",
      cli_cmd_rehearse},
-    {"define", DEFINITIONS, "FILE | --revision N GUEST [--dry-run] [--allow-move] [--pcie-ports N] [--os ID]",
+    {"define", DEFINITIONS, "FILE | --revision N GUEST [--dry-run [--json]] [--allow-move] [--pcie-ports N] [--os ID]",
      "Record a guest, or a new definition of it", cli_cmd_define},
     {"undefine", DEFINITIONS, "GUEST [--nvram | --keep-nvram]", "Forget a guest with all that was recorded", cli_cmd_undefine},
     {"list", DEFINITIONS, "[--all|--inactive] [--state-running] [--name|--uuid] …", "List guests: those that run, or all",
      cli_cmd_list},
     {"dumpxml", DEFINITIONS, "GUEST [--revision N | --live]", "Print a guest's definition, with addresses", cli_cmd_dumpxml},
-    {"history", DEFINITIONS, "GUEST", "Show the definitions of a guest: what came, what went", cli_cmd_history},
+    {"history", DEFINITIONS, "GUEST [--json]", "Show the definitions of a guest: what came, what went", cli_cmd_history},
     {"forget", DEFINITIONS, "GUEST [DEVICE]", "Give away the place of a device that is gone", cli_cmd_forget},
     {"autostart", DEFINITIONS, "GUEST [--disable]", "Have systemd start a guest with the host", cli_cmd_autostart},
     {"start", LIFE, "GUEST [--paused] [--force-boot] [--reset-nvram] [--qemu-user USER]", "Start a guest", cli_cmd_start},
@@ -47,17 +49,18 @@ const CliVerb cli_verbs[] = {
     {"console", LIFE, "GUEST [--devname ALIAS] [--force]", "Talk to a guest over its console", cli_cmd_console},
     {"ttyconsole", LIFE, "GUEST", "Print the terminal that a guest's console is", cli_cmd_ttyconsole},
     {"domstate", LIFE, "GUEST [--reason]", "Tell whether a guest runs", cli_cmd_domstate},
-    {"dominfo", LIFE, "GUEST", "Tell what is known about a guest", cli_cmd_dominfo},
-    {"domiflist", LIFE, "GUEST [--inactive]", "List a guest's network cards", cli_cmd_domiflist},
-    {"domblklist", LIFE, "GUEST [--inactive] [--details]", "List a guest's disks", cli_cmd_domblklist},
+    {"dominfo", LIFE, "GUEST [--json]", "Tell what is known about a guest", cli_cmd_dominfo},
+    {"domiflist", LIFE, "GUEST [--inactive] [--json]", "List a guest's network cards", cli_cmd_domiflist},
+    {"domblklist", LIFE, "GUEST [--inactive] [--details] [--json]", "List a guest's disks", cli_cmd_domblklist},
     {"domid", LIFE, "GUEST", "Print the process id of a guest's QEMU", cli_cmd_domid},
     {"domname", LIFE, "GUEST", "Print a guest's name", cli_cmd_domname},
     {"domuuid", LIFE, "GUEST", "Print a guest's uuid", cli_cmd_domuuid},
-    {"domdisplay", LIFE, "GUEST [--all]", "Print where a guest's display is", cli_cmd_domdisplay},
+    {"domdisplay", LIFE, "GUEST [--all] [--json]", "Print where a guest's display is", cli_cmd_domdisplay},
     {"vncdisplay", LIFE, "GUEST", "Print the number of a guest's VNC display", cli_cmd_vncdisplay},
     {"save", LIFE, "GUEST FILE [--bypass-cache] [--running | --paused] [--verbose]", "Write a guest's state to a file, and end it",
      cli_cmd_save},
-    {"restore", LIFE, "FILE [--xml FILE] [--bypass-cache] [--running | --paused]", "Let a saved guest go on", cli_cmd_restore},
+    {"restore", LIFE, "FILE [--xml FILE] [--bypass-cache] [--running | --paused] [--qemu-user USER]", "Let a saved guest go on",
+     cli_cmd_restore},
     {"save-image-dumpxml", LIFE, "FILE", "Print the hardware of a saved guest", cli_cmd_save_image_dumpxml},
     {"managedsave", LIFE, "GUEST [--bypass-cache] [--running | --paused] [--verbose]", "Save a guest for its next start",
      cli_cmd_managedsave},
@@ -74,31 +77,34 @@ const CliVerb cli_verbs[] = {
      cli_cmd_update_device},
     {"change-media", LIFE, "GUEST DRIVE [SOURCE] [--eject | --insert | --update] [--live] [--config] [--current] [--force]",
      "Change what is in a cdrom or floppy drive", cli_cmd_change_media},
-    {"domif-setlink", LIFE, "GUEST INTERFACE up|down [--live] [--config] [--current]", "Plug a network cable in, or pull it",
-     cli_cmd_domif_setlink},
+    {"domif-setlink", LIFE, "GUEST INTERFACE up|down [--live] [--config] [--current] [--persistent]",
+     "Plug a network cable in, or pull it", cli_cmd_domif_setlink},
     {"domif-getlink", LIFE, "GUEST INTERFACE [--live] [--config] [--current]", "Tell whether a network cable is plugged in",
      cli_cmd_domif_getlink},
-    {"setvcpus", LIFE, "GUEST COUNT [--live] [--config] [--current] [--maximum] [--timeout SECONDS]",
+    {"setvcpus", LIFE, "GUEST COUNT [--live] [--config] [--current] [--persistent] [--maximum] [--timeout SECONDS]",
      "Change how many vCPUs a guest has", cli_cmd_setvcpus},
-    {"vcpucount", LIFE, "GUEST [--live] [--config] [--current] [--maximum] [--active]", "Tell how many vCPUs a guest has",
+    {"vcpucount", LIFE, "GUEST [--live] [--config] [--current] [--maximum | --active]", "Tell how many vCPUs a guest has",
      cli_cmd_vcpucount},
     {"update", LIFE, "GUEST FILE [--dry-run] [--force] [--timeout SECONDS] [--json]", "Make a guest as a new definition says",
      cli_cmd_update},
-    {"devices", LIFE, "GUEST", "List a guest's devices: where recorded, where QEMU has them", cli_cmd_devices},
-    {"verify", LIFE, "GUEST", "Compare a running guest with its record", cli_cmd_verify},
+    {"devices", LIFE, "GUEST [--json]", "List a guest's devices: where recorded, where QEMU has them", cli_cmd_devices},
+    {"verify", LIFE, "GUEST [--json]", "Compare a running guest with its record", cli_cmd_verify},
     {"doctor", HOST, "[GUEST] [--json]", "Tell what is wrong, and what can still be plugged in", cli_cmd_doctor},
-    {"machines", HOST, "[--qemu BIN]", "List QEMU's machine types, and what aliases stand for", cli_cmd_machines},
+    {"machines", HOST, "[--qemu BIN] [--json]", "List QEMU's machine types, and what aliases stand for", cli_cmd_machines},
     {0},
 };
 
 static void print_help(void) {
   const char *group = "";
+  int width = 0;
+  for (const CliVerb *verb = cli_verbs; verb->name != NULL; verb++)
+    width = MAX(width, (int)strlen(verb->name));
   cli_print("Usage: berth [--state DIR] [--qemu BIN] VERB …\n\nEvery device of a QEMU guest gets an address once, and keeps it.\n");
   for (const CliVerb *verb = cli_verbs; verb->name != NULL; verb++) {
     if (!g_str_equal(group, verb->group))
       cli_print("\n%s\n", verb->group);
     group = verb->group;
-    cli_print("  %-19s %s\n", verb->name, verb->help);
+    cli_print("  %-*s %s\n", width, verb->name, verb->help);
   }
   cli_print("\n'berth VERB --help' shows a verb's options. Exit status: 0 done, 1 failed, 2 usage, 3 not found,\n"
             "4 bad input, 5 conflict, busy or drift.\n");
@@ -130,7 +136,7 @@ static gboolean unknown_verb(const char *word, GError **error) {
   guint least = 4;
   for (const CliVerb *verb = cli_verbs; verb->name != NULL; verb++) {
     guint d = distance(word, verb->name);
-    if (d < least && d < strlen(verb->name)) {
+    if (d < least && d * 3 <= strlen(verb->name)) {
       least = d;
       nearest = verb->name;
     }
