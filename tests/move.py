@@ -82,6 +82,24 @@ def round_trip(machine):
         world.berth("destroy", "guest")
 
 
+def vcpus_that_came():
+    """Virtio devices have as many queues as there were vCPUs from the start; these stay those."""
+    with World() as world:
+        path = os.path.join(world.folder, "vda.img")
+        with open(path, "wb") as image:
+            image.truncate(1 << 20)
+        start(world, "q35", ["<disk type='file'><source file='%s'/><target dev='vda' bus='virtio'/></disk>" % path],
+              "  <vcpu current='1'>3</vcpu>\n")
+        world.berth("setvcpus", "guest", "2")
+        world.berth("restore", saved(world))
+        check(world.berth("vcpucount", "guest", "--live", "--active").split() == ["2"], "the vCPU that came is not there")
+        verified(world)
+        world.berth("setvcpus", "guest", "3")
+        world.berth("managedsave", "guest")
+        world.berth("start", "guest")
+        verified(world)
+
+
 def can_bypass(folder):
     """Whether the file system there knows direct I/O."""
     try:
@@ -487,6 +505,7 @@ def tests():
         yield "%s: a restored guest has every device where it was" % machine, round_trip, (machine,)
     for machine in ("pc", "q35") if SLOW else ("pc",):
         yield "%s: a real guest goes on after save and restore" % machine, real_guest, (machine,)
+    yield "vCPUs that came stay after a restore", vcpus_that_came, ()
     yield "files that are no saved guests", bad_files, ()
     yield "no space: the guest runs on", no_space, ()
     yield "save killed and interrupted", killed, ()

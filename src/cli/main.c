@@ -136,7 +136,7 @@ static gboolean unknown_verb(const char *word, GError **error) {
   guint least = 4;
   for (const CliVerb *verb = cli_verbs; verb->name != NULL; verb++) {
     guint d = distance(word, verb->name);
-    if (d < least && d * 3 <= strlen(verb->name)) {
+    if (d < least && (size_t)d * 3 <= strlen(verb->name)) {
       least = d;
       nearest = verb->name;
     }

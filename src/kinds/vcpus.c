@@ -60,23 +60,27 @@ static const BerthXmlNode *vcpu_of(const BerthBuild *build, guint64 id) {
   return NULL;
 }
 
-/* QEMU starts with the first vCPUs on. Where others are, the ones that stay for ever come first, and the rest are devices.
- * (transfer full): the ids of those, in the order in which they are plugged; *@first: how many are not. */
+/* What the document does not say of a vCPU follows from its number; of one that is on, that it stays (libvirt: domain format,
+ * vcpus). */
+static gboolean is_on(const BerthBuild *build, guint64 id, guint64 now) {
+  const BerthXmlNode *vcpu = vcpu_of(build, id);
+  return vcpu != NULL ? berth_kinds_is_on(berth_xml_node_get(vcpu, "@enabled")) : id < now;
+}
+
+static gboolean stays(const BerthBuild *build, guint64 id, guint64 now) {
+  const BerthXmlNode *vcpu = vcpu_of(build, id);
+  const char *pluggable = vcpu != NULL ? berth_xml_node_get(vcpu, "@hotpluggable") : NULL;
+  return is_on(build, id, now) && (pluggable == NULL || g_str_equal(pluggable, "no"));
+}
+
+/* QEMU starts with the first vCPUs, which stay for ever; others that are on are devices. (transfer full): the ids of those, in the
+ * order in which they are plugged; *@first: how many are not. */
 static GArray *plugged_vcpus(const BerthBuild *build, guint64 all, guint64 now, guint64 *first) {
   GArray *ids = g_array_new(FALSE, FALSE, sizeof(guint64));
-  gboolean in_order = TRUE;
-  for (guint64 id = 0; id < all; id++) {
-    const BerthXmlNode *vcpu = vcpu_of(build, id);
-    in_order = in_order && (vcpu == NULL || berth_kinds_is_on(berth_xml_node_get(vcpu, "@enabled")) == (id < now));
-  }
-  *first = now;
-  if (in_order)
-    return ids;
-  for (*first = 0; g_strcmp0(berth_xml_node_get(vcpu_of(build, *first), "@hotpluggable"), "no") == 0;)
+  for (*first = 1; *first < all && stays(build, *first, now);)
     ++*first;
-  *first = MAX(*first, 1);
   for (guint64 id = *first; id < all; id++) {
-    if (berth_kinds_is_on(berth_xml_node_get(vcpu_of(build, id), "@enabled")))
+    if (is_on(build, id, now))
       g_array_append_val(ids, id);
   }
   return ids;

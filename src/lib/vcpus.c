@@ -16,6 +16,7 @@
 typedef struct {
   guint current; /* 0: all */
   guint most;
+  gboolean runs; /* the document is of what runs, which began with those that it has */
 } Count;
 
 static Count count_of(const BerthXmlDocument *document) {
@@ -23,6 +24,21 @@ static Count count_of(const BerthXmlDocument *document) {
   Count count = {.most = most != NULL ? (guint)g_ascii_strtoull(most, NULL, 10) : 1};
   count.current = current != NULL ? (guint)g_ascii_strtoull(current, NULL, 10) : count.most;
   return count;
+}
+
+/* From now on the document tells those that came apart from those that were there from the start: a guest that is saved must go on
+ * with as many from the start, for virtio devices have queues for these. */
+static void write_out(BerthXmlEdits *edits, const BerthXmlNode *domain, Count before, guint current) {
+  BerthXmlDraft *vcpus = berth_xml_draft_new(edits, "vcpus");
+  for (guint id = 0; id < before.most; id++) {
+    g_autofree char *number = g_strdup_printf("%u", id);
+    BerthXmlDraft *vcpu = berth_xml_draft_new(edits, "vcpu");
+    berth_xml_draft_set(vcpu, "@id", number);
+    berth_xml_draft_set(vcpu, "@enabled", id < current ? "yes" : "no");
+    berth_xml_draft_set(vcpu, "@hotpluggable", id < before.current ? "no" : "yes");
+    berth_xml_draft_add(vcpus, vcpu);
+  }
+  berth_xml_edits_add(edits, domain, berth_xml_node_child(domain, "vcpu"), vcpus);
 }
 
 /* @document with so many vCPUs; @data: Count, of which 0 is left as it is. */
@@ -45,7 +61,10 @@ static GBytes *edited(GBytes *document, const char *what, gconstpointer data, GE
     berth_xml_edits_set(edits, parsed->root, "vcpu", limit);
   if (current != most || berth_xml_node_get(parsed->root, "vcpu/@current") != NULL)
     berth_xml_edits_set(edits, parsed->root, "vcpu/@current", number);
-  const BerthXmlNode *vcpu = berth_xml_node_child(berth_xml_node_child(parsed->root, "vcpus"), "vcpu");
+  const BerthXmlNode *vcpus = berth_xml_node_child(parsed->root, "vcpus");
+  if (wanted->runs && vcpus == NULL)
+    write_out(edits, parsed->root, count, current);
+  const BerthXmlNode *vcpu = berth_xml_node_child(vcpus, "vcpu");
   for (; vcpu != NULL; vcpu = berth_xml_node_next(vcpu, "vcpu")) {
     const char *id = berth_xml_node_get(vcpu, "@id");
     berth_xml_edits_set(edits, vcpu, "@enabled", id != NULL && g_ascii_strtoull(id, NULL, 10) < current ? "yes" : "no");
@@ -69,7 +88,7 @@ gboolean berth_lib_vcpus_settle(Berth *berth, BerthQmp *qmp, const char *uuid, g
   g_autoptr(GPtrArray) cpus = berth_guest_cpus(qmp, error);
   if (cpus == NULL)
     return FALSE;
-  const Count now = {.current = berth_guest_cpus_there(cpus)};
+  const Count now = {.current = berth_guest_cpus_there(cpus), .runs = TRUE};
   if (now.current == count.current || now.current == 0 || now.current > count.most || (now.current > count.current && !risen))
     return TRUE;
   g_autoptr(BerthStoreWrite) write = berth_store_write_begin(berth->store, error);
