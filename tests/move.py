@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 
-from world import (GUEST, SLOW, Skip, World, ask, attach, channel, check, detach, disk, domain, machine_domain, nic, peripherals,
+from world import (GUEST, SLOW, Failed, Skip, World, ask, attach, channel, check, detach, disk, domain, machine_domain, nic, peripherals,
                    places, qemus, rng, scsi, start, tap, usb, usb_disk, verified, wait_for)
 
 COUNT = 'i=0; while :; do echo COUNT $i; i=$((i+1)); sleep 0.2; done'
@@ -193,8 +193,21 @@ def no_space():
         saved(world)
 
 
+def settled(world):
+    """What QEMU's state is, or "gone"; None while it is neither: whoever was killed may have told it to quit."""
+    if not qemus(world):
+        return "gone"
+    try:
+        status = ask(world, {"execute": "query-status"})["status"]
+        if status == "postmigrate":
+            ask(world, {"execute": "cont"})
+    except (Failed, OSError, TypeError, ValueError):
+        return None
+    return status if status in ("running", "postmigrate") else None
+
+
 def killed():
-    """save killed with -9 or interrupted: the guest runs on."""
+    """save killed with -9 or interrupted: the guest runs on, or is saved."""
     with World() as world:
         world.berth("define", "-", text=domain("pc", [nic(0)]))
         world.berth("start", "guest")
@@ -204,14 +217,11 @@ def killed():
             time.sleep(0.02 + 0.015 * number)
             job.send_signal(signals)
             _, errors = job.communicate(timeout=30)
-            if job.returncode == 0 or not qemus(world):
+            status = wait_for(lambda: settled(world), 10, "QEMU runs on, or has ended")
+            check(status != "postmigrate" or signals == signal.SIGKILL, "it was left paused by signal %d: %s" % (signals, errors))
+            if status == "gone":
                 check(os.path.exists(path), "neither guest nor file: %s" % errors)
-                os.unlink(path) if qemus(world) else world.berth("restore", path)
-                continue
-            wait_for(lambda: ask(world, {"execute": "query-status"})["status"] in ("running", "postmigrate"), 10, "QEMU runs on")
-            if ask(world, {"execute": "query-status"})["status"] == "postmigrate":
-                check(signals == signal.SIGKILL, "it was left paused by signal %d: %s" % (signals, errors))
-                ask(world, {"execute": "cont"})
+                world.berth("restore", path)
             if os.path.exists(path):
                 os.unlink(path)
         verified(world)
