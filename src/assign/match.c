@@ -143,6 +143,30 @@ static void group_entries(BerthRecall *recall, GHashTable *groups, const GPtrArr
   }
 }
 
+/* Whether the PCI bus @bus is a port that was added for the bridge in it: a device that was written there is one bus further on. */
+static gboolean port_added(const BerthRecord *record, guint64 bus) {
+  for (guint i = 0; i < record->entries->len; i++) {
+    const BerthRecordEntry *entry = g_ptr_array_index(record->entries, i);
+    const BerthAddress *address = &entry->address;
+    const char *index = entry->origin == BERTH_ORIGIN_GROWN ? berth_model_record_entry_get(entry, "@index") : NULL;
+    if (index != NULL && address->type == BERTH_ADDRESS_PCI && address->value[BERTH_PCI_BUS] == bus &&
+        address->value[BERTH_PCI_SLOT] == 0 && g_ascii_strtoull(index, NULL, 10) == bus + 1)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+/* The entry that is recorded where @device is written, or where it was put then (addressing §3.7). */
+static BerthRecordEntry *entry_at(const BerthRecall *recall, GHashTable *places, const BerthDevice *device) {
+  BerthAddress place = device->written;
+  BerthRecordEntry *entry = place.given != 0 ? g_hash_table_lookup(places, &place) : NULL;
+  if (entry != NULL || place.type != BERTH_ADDRESS_PCI || place.value[BERTH_PCI_SLOT] == 0)
+    return entry;
+  place.value[BERTH_PCI_BUS]++;
+  entry = g_hash_table_lookup(places, &place);
+  return entry != NULL && port_added(recall->record, device->written.value[BERTH_PCI_BUS]) ? entry : NULL;
+}
+
 /* Of several that share a key, a device that is written at the recorded place of an entry is that one. */
 static void pair_placed(BerthRecall *recall, const GPtrArray *devices, const GPtrArray *entries, gboolean weak) {
   g_autoptr(GHashTable) places = g_hash_table_new(place_hash, place_equal);
@@ -153,7 +177,7 @@ static void pair_placed(BerthRecall *recall, const GPtrArray *devices, const GPt
   }
   for (guint d = 0; d < devices->len; d++) {
     BerthDevice *device = g_ptr_array_index(devices, d);
-    BerthRecordEntry *entry = device->written.given != 0 ? g_hash_table_lookup(places, &device->written) : NULL;
+    BerthRecordEntry *entry = entry_at(recall, places, device);
     if (entry != NULL && unmatched_entry(recall, entry))
       pair(recall, device, entry, weak);
   }
