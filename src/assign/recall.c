@@ -105,12 +105,12 @@ static gboolean is_open(const BerthDevice *device) {
   if (form->fields[0].name == NULL)
     return FALSE;
   for (guint i = 0; form->fields[i].name != NULL; i++)
-    if (g_str_equal(form->fields[i].name, "port") && device->address.value[i] == 0)
+    if (form->fields[i].choose && device->address.value[i] == 0)
       return TRUE;
   return device->address.given == 0;
 }
 
-/* Whether @address keeps to the part that is written; virtio-serial controllers have one bus, whichever is written. */
+/* Whether @address keeps to the part that is written. */
 static gboolean keeps_to_written(const BerthDevice *device, const BerthAddress *address) {
   if (device->address.type == BERTH_ADDRESS_NONE || device->rule == BERTH_RULE_TARGET)
     return TRUE;
@@ -119,7 +119,7 @@ static gboolean keeps_to_written(const BerthDevice *device, const BerthAddress *
   const BerthAddressForm *form = berth_model_address_form(address->type);
   for (guint i = 0; form->fields[i].name != NULL; i++)
     if ((device->address.given & (1u << i)) != 0 && device->address.value[i] != 0 &&
-        device->address.value[i] != address->value[i] && !(address->type == BERTH_ADDRESS_VIRTIO_SERIAL && i == BERTH_VSERIAL_BUS))
+        device->address.value[i] != address->value[i] && !form->fields[i].sole)
       return FALSE;
   return TRUE;
 }

@@ -50,37 +50,38 @@ static void add_vcpu(BerthBuild *build, const Shape *shape, guint64 id) {
   json_object_set_int_member(props, "thread-id", (gint64)(id % shape->threads));
 }
 
-static const BerthXmlNode *vcpu_of(const BerthBuild *build, guint64 id) {
-  const BerthXmlNode *vcpu = berth_xml_node_child(berth_xml_node_child(build->document->root, "vcpus"), "vcpu");
-  for (; vcpu != NULL; vcpu = berth_xml_node_next(vcpu, "vcpu")) {
-    const char *written = berth_xml_node_get(vcpu, "@id");
-    if (written != NULL && g_ascii_strtoull(written, NULL, 10) == id)
-      return vcpu;
-  }
-  return NULL;
-}
+typedef struct {
+  gboolean written, on, stays;
+} Vcpu;
 
 /* What the document does not say of a vCPU follows from its number; of one that is on, that it stays (libvirt: domain format,
- * vcpus). */
-static gboolean is_on(const BerthBuild *build, guint64 id, guint64 now) {
-  const BerthXmlNode *vcpu = vcpu_of(build, id);
-  return vcpu != NULL ? berth_kinds_is_on(berth_xml_node_get(vcpu, "@enabled")) : id < now;
-}
-
-static gboolean stays(const BerthBuild *build, guint64 id, guint64 now) {
-  const BerthXmlNode *vcpu = vcpu_of(build, id);
-  const char *pluggable = vcpu != NULL ? berth_xml_node_get(vcpu, "@hotpluggable") : NULL;
-  return is_on(build, id, now) && (pluggable == NULL || g_str_equal(pluggable, "no"));
+ * vcpus). (transfer full) */
+static Vcpu *list_vcpus(const BerthBuild *build, guint64 all, guint64 now) {
+  Vcpu *vcpus = g_new0(Vcpu, all);
+  for (guint64 id = 0; id < now; id++)
+    vcpus[id].on = vcpus[id].stays = TRUE;
+  const BerthXmlNode *node = berth_xml_node_child(berth_xml_node_child(build->document->root, "vcpus"), "vcpu");
+  for (; node != NULL; node = berth_xml_node_next(node, "vcpu")) {
+    const char *id = berth_xml_node_get(node, "@id"), *pluggable = berth_xml_node_get(node, "@hotpluggable");
+    Vcpu *vcpu = id != NULL && g_ascii_strtoull(id, NULL, 10) < all ? &vcpus[g_ascii_strtoull(id, NULL, 10)] : NULL;
+    if (vcpu == NULL || vcpu->written)
+      continue;
+    vcpu->written = TRUE;
+    vcpu->on = berth_kinds_is_on(berth_xml_node_get(node, "@enabled"));
+    vcpu->stays = vcpu->on && (pluggable == NULL || g_str_equal(pluggable, "no"));
+  }
+  return vcpus;
 }
 
 /* QEMU starts with the first vCPUs, which stay for ever; others that are on are devices. (transfer full): the ids of those, in the
  * order in which they are plugged; *@first: how many are not. */
 static GArray *plugged_vcpus(const BerthBuild *build, guint64 all, guint64 now, guint64 *first) {
   GArray *ids = g_array_new(FALSE, FALSE, sizeof(guint64));
-  for (*first = 1; *first < all && stays(build, *first, now);)
+  g_autofree Vcpu *vcpus = list_vcpus(build, all, now);
+  for (*first = 1; *first < all && vcpus[*first].stays;)
     ++*first;
   for (guint64 id = *first; id < all; id++) {
-    if (is_on(build, id, now))
+    if (vcpus[id].on)
       g_array_append_val(ids, id);
   }
   return ids;
@@ -138,7 +139,7 @@ gboolean berth_kinds_build_vcpus(BerthBuild *build, GError **error) {
                     "<vcpu>: more are on than there are");
     return FALSE;
   }
-  guint64 first = now;
+  guint64 first = 0;
   g_autoptr(GArray) plugged = plugged_vcpus(build, vcpus, now, &first);
   g_autofree char *on = g_strdup_printf("%" G_GUINT64_FORMAT, first);
   JsonObject *props = berth_model_qemu_option(build->qemu, "-smp", on);

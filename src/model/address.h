@@ -26,7 +26,7 @@ typedef enum {
 typedef enum {
   BERTH_FIELD_NUMBER, /* any C base in, @base out, zero-padded to @width */
   BERTH_FIELD_SWITCH, /* on|off, 1|0 */
-  BERTH_FIELD_PORT,   /* "1.2.3": up to four levels of 1..255, packed first level highest; 0 is "choose one" */
+  BERTH_FIELD_PORT,   /* "1.2.3": up to four levels of 1..255, packed first level highest */
 } BerthFieldForm;
 
 typedef struct {
@@ -35,6 +35,8 @@ typedef struct {
   guint8 base, width; /* how it is printed: 10 or 16; at least this many digits */
   gboolean optional;  /* printed only when given; does not take part in equality when absent on either side */
   guint64 max;
+  gboolean choose; /* 0 is "choose one" */
+  gboolean sole;   /* there is only one, whichever is written */
 } BerthAddressField;
 
 #define BERTH_ADDRESS_MAX_FIELDS 5
