@@ -117,11 +117,21 @@ def helper_pids(world):
     return found
 
 
+def luks_image(path):
+    """Encrypted with "pass". qemu-img measures how fast this CPU is, and fails where the clock of CPU time is too coarse for it."""
+    for _ in range(10):
+        made = subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "--object", "secret,id=s,data=pass", "-o",
+                               "encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10", path, "1M"], stderr=subprocess.PIPE, text=True)
+        if "accurate CPU usage" not in made.stderr:
+            check(made.returncode == 0, "qemu-img: %s" % made.stderr)
+            return
+    raise Skip("qemu-img cannot encrypt here: " + made.stderr.strip())
+
+
 def a_secret_is_read_from_its_file():
     with World() as world:
         image = os.path.join(world.folder, "luks.qcow2")
-        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "--object", "secret,id=s,data=pass", "-o",
-                        "encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10", image, "1M"], check=True)
+        luks_image(image)
         encrypted = ("<disk type='file'><driver type='qcow2'/><source file='%s'><encryption format='luks'><secret type='passphrase' "
                      "usage='a/b'/></encryption></source><target dev='vda'/></disk>" % image)
         answer = world.run("define", "-", text=domain("q35", [encrypted]))

@@ -44,6 +44,13 @@ static void test_random_guests(void) {
   g_assert_cmpuint(planned * 10, >=, rounds < 100 ? 0 : rounds * 8);
 }
 
+/* Seeds that found something, each of which is mended. */
+static void test_known_seeds(void) {
+  static const guint32 known[] = {20887, 430419, 5000457, 5001658, 10040996};
+  for (guint i = 0; i < G_N_ELEMENTS(known); i++)
+    g_assert_true(live(known[i]));
+}
+
 static void test_large_guest(void) {
   guint32 seed = from_environment("BERTH_TEST_SEED", FIRST_SEED);
   g_autoptr(GRand) rand = g_rand_new_with_seed(seed);
@@ -59,6 +66,7 @@ static void test_large_guest(void) {
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/random/guests-of-every-kind-hold", test_random_guests);
+  g_test_add_func("/random/what-once-failed-holds", test_known_seeds);
   g_test_add_func("/random/a-guest-of-1000-devices-holds", test_large_guest);
   return g_test_run();
 }

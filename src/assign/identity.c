@@ -44,8 +44,8 @@ static const KeySource sources[] = {
 /* What a network key is read from: the first that is there. */
 static const char *const networks[] = {"source/@network", "source/@bridge", "source/@dev"};
 
-/* Children that are a device's place or its keys: not its content, so that gaining one does not change it. */
-static const char *const not_content[] = {"address", "alias", "mac", "serial", "wwn", NULL};
+/* What is a device's place, its keys or its rank: not its content, so that gaining one does not change it. */
+static const char *const not_content[] = {"address", "alias", "mac", "serial", "wwn", "model/@primary", NULL};
 
 static void add_key(BerthDevice *device, guint key_class, char *value) {
   BerthKey key = {key_class, g_strconcat(berth_model_key_class_name(key_class), "=", value, NULL)};
@@ -94,7 +94,7 @@ static int compare_lines(gconstpointer a, gconstpointer b) {
   return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Whether @path is, or is below, a child that is not content. */
+/* Whether @path is, or is below, what is not content. */
 static gboolean is_content(const char *path) {
   for (guint i = 0; not_content[i] != NULL; i++) {
     gsize length = strlen(not_content[i]);
@@ -114,7 +114,8 @@ static void add_line(GPtrArray *lines, const char *path, const char *value) {
 static void add_node(GPtrArray *lines, const BerthXmlNode *node, const char *prefix) {
   for (guint i = 0; i < node->n_attributes; i++) {
     g_autofree char *path = g_strconcat(prefix, "@", node->attributes[i].name, NULL);
-    add_line(lines, path, node->attributes[i].value);
+    if (is_content(path))
+      add_line(lines, path, node->attributes[i].value);
   }
   for (const BerthXmlNode *child = node->first; child != NULL; child = child->next) {
     g_autofree char *path = g_strconcat(prefix, child->name, NULL);

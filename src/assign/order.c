@@ -127,20 +127,32 @@ static gint64 recorded_index(const BerthAssignment *assignment, const BerthDevic
   return -1;
 }
 
+static void set_index(BerthDevice *controller, gint64 index) {
+  g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, index);
+  controller->index = index;
+  berth_model_device_set(controller, "@index", text);
+}
+
+/* Before anything else takes the indexes that the record has. */
+static void recall_indexes(const BerthAssignment *assignment) {
+  BerthDevice *controller;
+  for (guint i = 0; (controller = berth_model_inventory_walk(assignment->inventory, BERTH_CONTROLLER, &i)) != NULL;) {
+    gint64 index = controller->index < 0 ? recorded_index(assignment, controller) : -1;
+    if (index >= 0)
+      set_index(controller, index);
+  }
+}
+
 /* Missing indexes, in list order (addressing §1.3). */
-static void fill_indexes(const BerthAssignment *assignment) {
-  BerthInventory *inventory = assignment->inventory;
+static void fill_indexes(BerthInventory *inventory) {
   gboolean again = FALSE;
   BerthDevice *controller;
   for (guint i = 0; (controller = berth_model_inventory_walk(inventory, BERTH_CONTROLLER, &i)) != NULL;) {
     if (controller->index >= 0)
       continue;
     const BerthDevice *before = usb_before(inventory, controller);
-    gint64 index = recorded_index(assignment, controller);
-    index = index >= 0 ? index : group_index(inventory, controller, before);
-    controller->index = index >= 0 ? index : lowest_index(inventory, berth_model_device_get(controller, "@type"));
-    g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, controller->index);
-    berth_model_device_set(controller, "@index", text);
+    gint64 index = group_index(inventory, controller, before);
+    set_index(controller, index >= 0 ? index : lowest_index(inventory, berth_model_device_get(controller, "@type")));
     again = again || before != NULL;
   }
   if (again)
@@ -205,8 +217,9 @@ gboolean berth_assign_order(BerthAssignment *assignment, GError **error) {
   order_disks(written, disks);
   for (gsize i = 0; i < n; i++)
     insert_any(inventory, written[i]);
+  recall_indexes(assignment);
   if (!add_hostdev_controllers(assignment, error))
     return FALSE;
-  fill_indexes(assignment);
+  fill_indexes(assignment->inventory);
   return TRUE;
 }
