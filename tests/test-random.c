@@ -46,7 +46,7 @@ static void test_random_guests(void) {
 
 /* Seeds that found something, each of which is mended. */
 static void test_known_seeds(void) {
-  static const guint32 known[] = {20887, 430419, 5000457, 5001658, 10040996};
+  static const guint32 known[] = {20887, 430419, 5000457, 5001658, 10040996, 10445524};
   for (guint i = 0; i < G_N_ELEMENTS(known); i++)
     g_assert_true(live(known[i]));
 }

@@ -108,23 +108,11 @@ static void fill_usb_controller(BerthAssignment *assignment, BerthDevice *contro
   }
 }
 
-/* What the record has for a controller that says no model: the default may have changed since, with QEMU or with other controllers.
- */
-static const char *recorded_model(const BerthAssignment *assignment, const BerthDevice *controller) {
-  g_autofree char *key =
-      g_strdup_printf("controller=%s:%" G_GINT64_FORMAT, berth_model_device_get(controller, "@type"), controller->index);
-  for (guint i = 0; assignment->record != NULL && i < assignment->record->entries->len; i++) {
-    const BerthRecordEntry *entry = assignment->record->entries->pdata[i];
-    if (entry->gone == NULL && g_ptr_array_find_with_equal_func(entry->keys, key, g_str_equal, NULL))
-      return berth_model_record_entry_get(entry, "@model");
-  }
-  return NULL;
-}
-
 static gboolean fill_controller(BerthAssignment *assignment, BerthDevice *controller, G_GNUC_UNUSED GError **error) {
   const char *type = berth_model_device_get(controller, "@type");
   if (lacks(controller, "@model") || berth_model_device_is(controller, "@model", "auto")) {
-    const char *recorded = recorded_model(assignment, controller);
+    /* The default may have changed since, with QEMU or with other controllers. */
+    const char *recorded = berth_assign_controller_recorded(assignment, controller, "@model");
     if (recorded != NULL)
       berth_model_device_set(controller, "@model", recorded);
   }

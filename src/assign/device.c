@@ -27,3 +27,14 @@ BerthDevice *berth_assign_controller_add(BerthAssignment *assignment, const char
   berth_model_inventory_insert(assignment->inventory, controller);
   return controller;
 }
+
+const char *berth_assign_controller_recorded(const BerthAssignment *assignment, const BerthDevice *controller, const char *path) {
+  g_autofree char *key =
+      g_strdup_printf("controller=%s:%" G_GINT64_FORMAT, berth_model_device_get(controller, "@type"), controller->index);
+  for (guint i = 0; assignment->record != NULL && i < assignment->record->entries->len; i++) {
+    const BerthRecordEntry *entry = assignment->record->entries->pdata[i];
+    if (entry->gone == NULL && g_ptr_array_find_with_equal_func(entry->keys, key, g_str_equal, NULL))
+      return berth_model_record_entry_get(entry, path);
+  }
+  return NULL;
+}

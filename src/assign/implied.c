@@ -128,10 +128,10 @@ gboolean berth_assign_controllers_up_to(BerthAssignment *assignment, const char 
 }
 
 /* An NVMe controller has a serial number, its disks (name spaces) have none: libvirt takes that of the first disk. One that is not
- * written follows its disks also when it comes back from the record. */
-static void set_nvme_serial(const BerthInventory *inventory, BerthDevice *controller) {
+ * written follows its disks also when it comes back from the record; without a disk it keeps what it had. */
+static void set_nvme_serial(const BerthAssignment *assignment, BerthDevice *controller) {
   const BerthDevice *disk;
-  for (guint i = 0; (disk = berth_model_inventory_walk(inventory, BERTH_DISK, &i)) != NULL;) {
+  for (guint i = 0; (disk = berth_model_inventory_walk(assignment->inventory, BERTH_DISK, &i)) != NULL;) {
     const char *serial = berth_model_device_get(disk, "serial");
     if (serial == NULL || !berth_model_device_is(disk, "target/@bus", "nvme") || disk->address.type != BERTH_ADDRESS_DRIVE ||
         disk->address.value[BERTH_DRIVE_CONTROLLER] != (guint64)controller->index)
@@ -139,6 +139,9 @@ static void set_nvme_serial(const BerthInventory *inventory, BerthDevice *contro
     berth_model_device_set(controller, "serial", serial);
     return;
   }
+  const char *recorded = berth_assign_controller_recorded(assignment, controller, "serial");
+  if (recorded != NULL)
+    berth_model_device_set(controller, "serial", recorded);
 }
 
 static void set_nvme_serials(const BerthAssignment *assignment) {
@@ -146,7 +149,7 @@ static void set_nvme_serials(const BerthAssignment *assignment) {
   for (guint i = 0; (controller = berth_model_inventory_walk(assignment->inventory, BERTH_CONTROLLER, &i)) != NULL;) {
     if (berth_model_device_is(controller, "@type", "nvme") &&
         (controller->node == NULL || berth_model_device_get(controller, "serial") == NULL))
-      set_nvme_serial(assignment->inventory, controller);
+      set_nvme_serial(assignment, controller);
   }
 }
 

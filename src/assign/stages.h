@@ -39,6 +39,8 @@ gboolean berth_assign_implied(BerthAssignment *assignment, GError **error);
 BerthDevice *berth_assign_device_new(BerthAssignment *assignment, BerthElementId element, ...) G_GNUC_NULL_TERMINATED;
 /* A new controller put where libvirt's list has it; @model may be NULL. (transfer none) */
 BerthDevice *berth_assign_controller_add(BerthAssignment *assignment, const char *type, const char *model, gint64 index);
+/* What the record has at @path of the controller of this type and index; NULL: nothing. (transfer none) */
+const char *berth_assign_controller_recorded(const BerthAssignment *assignment, const BerthDevice *controller, const char *path);
 /* implied.c: the controllers 0 … N that are missing, N being the one that the drive address of @device names (addressing §4.6), of
  * @model (NULL: the default, to be filled in later). */
 gboolean berth_assign_controllers_up_to(BerthAssignment *assignment, const char *type, const char *model, const BerthDevice *device,
