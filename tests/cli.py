@@ -610,6 +610,10 @@ def bus_numbers(world):
         for note in ("guest bus numbers shift: controller pci 1: 1 → 2", "will not see what is behind controller pci 4",
                      "will not see interface 52:54:00:00:00:02: nothing is at function 0"):
             check(note in run.stderr, "%s: not noted: %s; but: %s", words[0], note, run.stderr)
+    expander = "<controller type='pci' index='1' model='pci-expander-bus'><target busNr='%s'/></controller>"
+    world.ok("define", "-", text=domain(expander % 100, name="expander"))
+    run = world.run("define", "--dry-run", "-", text=domain(expander % 120, name="expander"))
+    check("guest bus numbers shift: controller pci 1: 101 → 121" in run.stderr, "a changed busNr is not noted: %s", run.stderr)
 
 
 def kept_ports(world):

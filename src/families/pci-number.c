@@ -165,11 +165,11 @@ static const char *path_of(Tree *tree, guint bus, guint depth) {
   return tree->path[bus];
 }
 
-static Options options_of(const BerthPciModel *model, const BerthDevice *controller) {
-  if (model == NULL || controller == NULL)
+static Options options_of(const BerthPciModel *model, const char *bus_nr, const char *reserve) {
+  if (model == NULL)
     return (Options){0};
-  return (Options){model->bridge ? 0 : (guint)berth_model_device_number(controller, "target/@busNr", 0),
-                   model->bridge ? (guint)MIN(berth_model_device_number(controller, "target/@busReserve", 0), LAST_NUMBER) : 0};
+  return (Options){model->bridge ? 0 : (guint)berth_model_number(bus_nr, 0),
+                   model->bridge ? (guint)MIN(berth_model_number(reserve, 0), LAST_NUMBER) : 0};
 }
 
 static void tree_of_inventory(Tree *tree, const BerthInventory *inventory) {
@@ -177,7 +177,9 @@ static void tree_of_inventory(Tree *tree, const BerthInventory *inventory) {
   for (guint i = 0; i < inventory->devices->len; i++) {
     const BerthDevice *device = inventory->devices->pdata[i];
     const BerthPciModel *model = berth_families_pci_model_of(device);
-    tree_add(tree, &device->address, model, device->index, options_of(model, device));
+    tree_add(
+        tree, &device->address, model, device->index,
+        options_of(model, berth_model_device_get(device, "target/@busNr"), berth_model_device_get(device, "target/@busReserve")));
   }
   tree_number(tree);
 }
@@ -201,8 +203,8 @@ void berth_families_pci_number(BerthInventory *inventory) {
   }
 }
 
-static void tree_of_record(Tree *tree, const BerthRecord *record, const BerthInventory *inventory) {
-  tree_init(tree, inventory->family);
+static void tree_of_record(Tree *tree, const BerthRecord *record, const BerthMachineFamily *family) {
+  tree_init(tree, family);
   for (guint i = 0; i < record->entries->len; i++) {
     const BerthRecordEntry *entry = record->entries->pdata[i];
     if (entry->gone != NULL)
@@ -211,8 +213,9 @@ static void tree_of_record(Tree *tree, const BerthRecord *record, const BerthInv
     const BerthPciModel *model = NULL;
     if (index > 0 && entry->kind != NULL && g_str_has_prefix(entry->kind, "pci/"))
       model = berth_families_pci_model(entry->kind + strlen("pci/"));
-    const BerthDevice *now = model != NULL ? berth_model_inventory_controller(inventory, "pci", index) : NULL;
-    tree_add(tree, &entry->address, model, index, options_of(model, now));
+    tree_add(tree, &entry->address, model, index,
+             options_of(model, berth_model_record_entry_get(entry, "target/@busNr"),
+                        berth_model_record_entry_get(entry, "target/@busReserve")));
   }
   tree_number(tree);
 }
@@ -315,7 +318,7 @@ static void note_reserves(const BerthAssignment *assignment, const Tree *after) 
 
 static void note_shifts(const BerthAssignment *assignment, const BerthRecord *record, const Tree *after) {
   g_auto(Tree) before = {0};
-  tree_of_record(&before, record, assignment->inventory);
+  tree_of_record(&before, record, assignment->inventory->family);
   g_autoptr(GString) shifts = g_string_new(NULL);
   for (guint i = 1; i < BERTH_PCI_MAX_BUSES; i++)
     if (before.number[i] != NO_NUMBER && after->number[i] != NO_NUMBER && before.number[i] != after->number[i])

@@ -70,8 +70,7 @@ gboolean berth_model_device_is(const BerthDevice *device, const char *path, cons
   return g_strcmp0(berth_model_device_get(device, path), value) == 0;
 }
 
-guint64 berth_model_device_number(const BerthDevice *device, const char *path, guint64 fallback) {
-  const char *text = berth_model_device_get(device, path);
+guint64 berth_model_number(const char *text, guint64 fallback) {
   char *end = NULL;
 
   if (text == NULL)
@@ -85,6 +84,10 @@ guint64 berth_model_device_number(const BerthDevice *device, const char *path, g
   while (end != text && g_ascii_isspace(*end))
     end++;
   return errno == 0 && end != text && *end == '\0' ? value : fallback;
+}
+
+guint64 berth_model_device_number(const BerthDevice *device, const char *path, guint64 fallback) {
+  return berth_model_number(berth_model_device_get(device, path), fallback);
 }
 
 /* What people call a device by, the best first. */

@@ -68,7 +68,9 @@ const char *berth_model_device_get(const BerthDevice *device, const char *path);
 void berth_model_device_set(BerthDevice *device, const char *path, const char *value);
 /* berth_model_device_get(), with g_strcmp0() == 0. */
 gboolean berth_model_device_is(const BerthDevice *device, const char *path, const char *value);
-/* An unsigned number in any C base; @fallback where there is none or it is malformed. */
+/* An unsigned number in any C base; @fallback where @text is NULL or malformed. */
+guint64 berth_model_number(const char *text, guint64 fallback);
+/* The same of the value at @path. */
 guint64 berth_model_device_number(const BerthDevice *device, const char *path, guint64 fallback);
 
 /* For messages: "disk 'vda'", "interface 52:54:00:…", "controller pci 3". (transfer full) */
