@@ -183,6 +183,7 @@ G_GNUC_UNUSED static Guest *guest_new(const char *machine, const char *line) {
     Word word = parse_word(words[i]);
     for (guint k = 0; k < word.count; k++, n++) {
       g_assert_cmpuint(n, <, 4096);
+      guest->nodes[n].file = guest->document.file;
       guest->nodes[n].line = n;
       BerthDevice *device = device_new(&word, &guest->nodes[n]);
       if (device->index < 0)

@@ -407,7 +407,7 @@ static void test_equal_names_are_refused(void) {
     g_auto(Run) run = run_with(bodies[i], &options);
     g_assert_error(run.error, BERTH_ERROR, BERTH_ERROR_BAD_INPUT);
     g_assert_true(g_str_has_prefix(run.error->message, "toy.xml:3: "));
-    g_assert_true(g_str_has_suffix(run.error->message, "in line 2"));
+    g_assert_true(g_str_has_suffix(run.error->message, "(line 2)"));
   }
 }
 

@@ -339,6 +339,46 @@ static void values_survive_escaping(void) {
   }
 }
 
+/* "name file:line", in document order. */
+static void tell(GString *out, const BerthXmlNode *node) {
+  g_string_append_printf(out, "%s%s %s:%u", out->len > 0 ? ", " : "", node->name, node->file, node->line);
+  for (const BerthXmlNode *child = node->first; child != NULL; child = child->next)
+    tell(out, child);
+}
+
+static void edited_documents_know_where_their_pieces_were_written(void) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(BerthXmlDocument) d = parse("<a>\n  <b/>\n  <c>\n    <d/></c>\n  <e/>\n</a>");
+  g_autoptr(GBytes) more = g_bytes_new_static("<!-- \n -->\n<x>\n\n<y/></x>", 24);
+  g_autoptr(BerthXmlDocument) other = berth_xml_document_parse(more, "more.xml", &error);
+  g_assert_no_error(error);
+  g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(d);
+  const BerthXmlNode *b = d->root->first, *c = b->next;
+  berth_xml_edits_add(edits, d->root, b, berth_xml_draft_of(edits, other->root, NULL));
+  berth_xml_edits_add_before(edits, b, berth_xml_draft_of(edits, other->root->first, NULL));
+  berth_xml_edits_replace(edits, c->first, berth_xml_draft_of(edits, other->root, NULL));
+  berth_xml_edits_set(edits, c->next, "made/@up", "1");
+  g_autoptr(BerthXmlDocument) edited = berth_xml_edits_document(edits, &error);
+  g_assert_no_error(error);
+  g_autoptr(GString) told = g_string_new(NULL);
+  tell(told, edited->root);
+  g_assert_cmpstr(told->str, ==,
+                  "a guest.xml:1, y more.xml:5, b guest.xml:2, x more.xml:3, y more.xml:5, c guest.xml:3, x more.xml:3, "
+                  "y more.xml:5, e guest.xml:5, made guest.xml:5");
+  g_assert_true(berth_xml_node_is_new(edited, edited->root->first));
+  g_assert_false(berth_xml_node_is_new(edited, edited->root->first->next));
+  /* … also when they are edited again, and when they stand alone. */
+  g_autoptr(BerthXmlEdits) again = berth_xml_edits_new(edited);
+  berth_xml_edits_replace(again, edited->root->first, NULL);
+  g_autoptr(BerthXmlDocument) twice = berth_xml_edits_document(again, &error);
+  g_assert_cmpuint(twice->root->first->line, ==, 2);
+  g_assert_cmpstr(twice->root->first->next->first->file, ==, "more.xml");
+  g_autoptr(BerthXmlDocument) alone = berth_xml_node_document(twice->root->first->next, "alone", &error);
+  g_assert_cmpstr(alone->file, ==, "alone");
+  g_assert_cmpstr(alone->root->first->file, ==, "more.xml");
+  g_assert_cmpuint(alone->root->first->line, ==, 5);
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/xml/document/pieces-are-where-they-stand", pieces_are_where_they_stand);
@@ -358,5 +398,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/xml/splice/edits-of-one-place-keep-their-order", edits_of_one_place_keep_their_order);
   g_test_add_func("/xml/splice/many-edits-are-quick", many_edits_are_quick);
   g_test_add_func("/xml/splice/values-survive-escaping", values_survive_escaping);
+  g_test_add_func("/xml/splice/edited-documents-know-where-their-pieces-were-written",
+                  edited_documents_know_where_their_pieces_were_written);
   return g_test_run();
 }

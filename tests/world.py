@@ -22,6 +22,9 @@ NICS = ["virtio", "e1000", "rtl8139", "e1000e", "virtio", "vmxnet3"]
 PORTS = ["<controller type='pci' model='pcie-root'/>"] + ["<controller type='pci' model='pcie-root-port'/>"] * 12
 
 
+FAILED, USAGE, NOT_FOUND, BAD_INPUT, CONFLICT = 1, 2, 3, 4, 5
+
+
 class Failed(Exception):
     pass
 
@@ -98,6 +101,18 @@ class World:
         answer = self.run(*words, text=text, qemu=qemu)
         check(answer.returncode == 0, "berth %s: exit status %d: %s" % (" ".join(words), answer.returncode, answer.stderr))
         return answer.stdout
+
+    def fails(self, status, says, *words, text=None, **more):
+        """One line that holds each of @says; the exit status; nothing on standard output."""
+        answer = self.run(*words, text=text, **more)
+        lines = [line for line in answer.stderr.splitlines() if not line.startswith("berth: note: ")]
+        check(answer.returncode == status, "exit status %d, not %d: %s" % (answer.returncode, status, answer.stderr[:300]))
+        check(len(lines) == 1 and lines[0].startswith("berth: "), "not one line: %r" % answer.stderr[:500])
+        check(len(lines[0]) < 1000, "a line of %d characters" % len(lines[0]))
+        for piece in [says] if isinstance(says, str) else says:
+            check(piece in lines[0], "%r is not in: %s" % (piece, lines[0]))
+        check(answer.stdout == "", "standard output: %r" % answer.stdout[:300])
+        return lines[0]
 
     def rows(self, *words, **more):
         return list(json.loads(self.berth(*words, "--json", **more)).values())[0]

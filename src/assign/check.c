@@ -17,10 +17,11 @@ gboolean berth_assign_refuse(const BerthAssignment *assignment, const BerthDevic
 
 gboolean berth_assign_refuse_pair(const BerthAssignment *assignment, const BerthDevice *device, const BerthDevice *other,
                                   const char *what, GError **error) {
-  g_autofree char *name = berth_model_device_name(other);
-  if (other->node == NULL)
-    return berth_assign_refuse(assignment, device, BERTH_ERROR_BAD_INPUT, error, "%s as %s", what, name);
-  return berth_assign_refuse(assignment, device, BERTH_ERROR_BAD_INPUT, error, "%s as %s (line %u)", what, name, other->node->line);
+  const BerthDevice *first = device, *second = other;
+  berth_model_inventory_new_first(assignment->inventory, &first, &second);
+  g_autofree char *name = berth_model_device_cite(device, first->node), *others = berth_model_device_cite(other, first->node);
+  berth_xml_error(error, BERTH_ERROR_BAD_INPUT, assignment->inventory->document, first->node, "%s: %s as %s", name, what, others);
+  return FALSE;
 }
 
 /* ---- before placing ---- */

@@ -243,9 +243,10 @@ static gboolean claim(GHashTable *claims, const BerthInventory *inventory, const
     g_hash_table_insert(claims, g_steal_pointer(&key), (gpointer)device);
     return TRUE;
   }
-  g_autofree char *name = berth_model_device_name(other);
-  berth_xml_error(error, BERTH_ERROR_BAD_INPUT, inventory->document, device->node, "%s '%s' is taken already by %s in line %u",
-                  what, text, name, other->node != NULL ? other->node->line : 0);
+  berth_model_inventory_new_first(inventory, &device, &other);
+  g_autofree char *name = berth_model_device_cite(other, device->node);
+  berth_xml_error(error, BERTH_ERROR_BAD_INPUT, inventory->document, device->node, "%s '%s' is taken already by %s", what, text,
+                  name);
   return FALSE;
 }
 

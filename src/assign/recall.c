@@ -291,11 +291,12 @@ static gboolean conflict(BerthRecall *recall, const BerthDevice *device, const B
     note(recall, "%s moves: its recorded place %s is taken by %s", name, place, other_name);
     return TRUE;
   }
-  g_autofree char *line = device->node != NULL ? g_strdup_printf("line %u", device->node->line) : g_strdup("kept from the record");
+  g_autofree char *where =
+      device->node != NULL ? berth_xml_node_where(device->node, other->node) : g_strdup("kept from the record");
   berth_xml_error(
       error, BERTH_ERROR_CONFLICT, recall->assignment->inventory->document, other->node,
       "%s takes %s, the recorded place of %s (%s), which has no address here; give that one an address, or allow it to move",
-      other_name, place, name, line);
+      other_name, place, name, where);
   return FALSE;
 }
 

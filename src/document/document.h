@@ -14,5 +14,8 @@ BerthInventory *berth_document_read(const BerthXmlDocument *document, const Bert
  * @embedded (NULL: none) in <metadata>. The very same bytes where nothing changes. (transfer full) */
 GBytes *berth_document_write(const BerthPlan *plan, const BerthRecord *embedded);
 
+/* The same without a record, parsed: its nodes know where they were written (xml/splice.h). (transfer full) */
+BerthXmlDocument *berth_document_rewrite(const BerthPlan *plan, GError **error);
+
 /* The record in the domain's <metadata>; NULL without error if there is none. */
 BerthRecord *berth_document_embedded(const BerthXmlDocument *document, GError **error);

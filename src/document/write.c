@@ -277,14 +277,26 @@ static void write_devices(BerthXmlEdits *edits, const BerthXmlDocument *document
     berth_xml_edits_add(edits, root, NULL, fresh);
 }
 
-GBytes *berth_document_write(const BerthPlan *plan, const BerthRecord *embedded) {
+static BerthXmlEdits *edits_of(const BerthPlan *plan, const BerthRecord *embedded) {
   const BerthInventory *inventory = plan->inventory;
   const BerthXmlDocument *document = inventory->document;
-  g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(document);
+  BerthXmlEdits *edits = berth_xml_edits_new(document);
 
   write_domain(edits, inventory->domain);
   if (embedded != NULL)
     write_record(edits, document, embedded);
   write_devices(edits, document, inventory->devices);
+  return edits;
+}
+
+GBytes *berth_document_write(const BerthPlan *plan, const BerthRecord *embedded) {
+  g_autoptr(BerthXmlEdits) edits = edits_of(plan, embedded);
+
   return berth_xml_edits_apply(edits);
+}
+
+BerthXmlDocument *berth_document_rewrite(const BerthPlan *plan, GError **error) {
+  g_autoptr(BerthXmlEdits) edits = edits_of(plan, NULL);
+
+  return berth_xml_edits_document(edits, error);
 }

@@ -21,9 +21,10 @@ gboolean berth_families_ccid_assign(BerthAssignment *assignment, GError **error)
   BerthDevice *card, *other = NULL;
   for (guint i = 0; (card = berth_model_inventory_walk(inventory, BERTH_SMARTCARD, &i)) != NULL; other = card) {
     if (other != NULL) {
-      g_autofree char *name = berth_model_device_name(other);
-      berth_families_error(error, BERTH_ERROR_BAD_INPUT, inventory, card, "QEMU has one smart card, and there is %s (line %u)",
-                           name, other->node != NULL ? other->node->line : 0);
+      const BerthDevice *first = card, *second = other;
+      berth_model_inventory_new_first(inventory, &first, &second);
+      g_autofree char *name = berth_model_device_cite(second, first->node);
+      berth_families_error(error, BERTH_ERROR_BAD_INPUT, inventory, first, "QEMU has one smart card, and there is %s", name);
       return FALSE;
     }
     if (card->address.type == BERTH_ADDRESS_NONE) {

@@ -29,10 +29,11 @@ static gboolean check_base(const Slots *slots, BerthDevice *device, GError **err
     g_hash_table_insert(slots->bases, base, device);
     return TRUE;
   }
-  g_autofree char *name = berth_model_device_name(other);
-  berth_families_error(error, BERTH_ERROR_BAD_INPUT, slots->assignment->inventory, device,
-                       "base 0x%" G_GINT64_MODIFIER "x is already taken by %s (line %u)", *base, name,
-                       other->node != NULL ? other->node->line : 0);
+  const BerthDevice *first = device;
+  berth_model_inventory_new_first(slots->assignment->inventory, &first, &other);
+  g_autofree char *name = berth_model_device_cite(other, first->node);
+  berth_families_error(error, BERTH_ERROR_BAD_INPUT, slots->assignment->inventory, first,
+                       "base 0x%" G_GINT64_MODIFIER "x is already taken by %s", *base, name);
   return FALSE;
 }
 

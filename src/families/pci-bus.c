@@ -248,9 +248,10 @@ static void clash(const BerthPci *pci, const BerthDevice *device, const BerthAdd
     device = owner;
     owner = NULL;
   }
-  g_autofree char *name = owner != NULL ? berth_model_device_name(owner) : g_strdup("the machine itself");
-  g_autofree char *line = owner != NULL && owner->node != NULL ? g_strdup_printf(" (line %u)", owner->node->line) : g_strdup("");
-  g_autofree char *what = g_strdup_printf("wants %s, which %s%s has; give it another address or none", place, name, line);
+  if (owner != NULL)
+    berth_model_inventory_new_first(pci->assignment->inventory, &device, &owner);
+  g_autofree char *name = owner != NULL ? berth_model_device_cite(owner, device->node) : g_strdup("the machine itself");
+  g_autofree char *what = g_strdup_printf("wants %s, which %s has; give it another address or none", place, name);
   berth_families_pci_fail(pci, device, BERTH_ERROR_BAD_INPUT, what, error);
 }
 

@@ -75,11 +75,11 @@ static void clash(const BerthPlaces *places, const BerthDevice *device, const Be
     later = other;
     earlier = device;
   }
+  berth_model_inventory_new_first(places->assignment->inventory, &later, &earlier);
   g_autofree char *place = berth_model_address_to_string(&device->address);
-  g_autofree char *name = berth_model_device_name(earlier);
-  g_autofree char *where = earlier->node != NULL ? g_strdup_printf("line %u", earlier->node->line) : g_strdup("added by berth");
+  g_autofree char *name = berth_model_device_cite(earlier, later->node);
   BerthError code = from_record(device) || from_record(other) ? BERTH_ERROR_CONFLICT : BERTH_ERROR_BAD_INPUT;
-  berth_families_error(error, code, places->assignment->inventory, later, "%s is already taken by %s (%s)", place, name, where);
+  berth_families_error(error, code, places->assignment->inventory, later, "%s is already taken by %s", place, name);
 }
 
 gboolean berth_families_places_claim(BerthPlaces *places, BerthDevice *device, GError **error) {

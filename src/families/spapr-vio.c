@@ -31,8 +31,10 @@ static gboolean reserve_written(BerthAssignment *assignment, GHashTable *used, G
       continue;
     const BerthDevice *other = g_hash_table_lookup(used, &device->address.value[REG]);
     if (other != NULL) {
-      g_autofree char *name = berth_model_device_name(other);
-      berth_families_error(error, BERTH_ERROR_BAD_INPUT, assignment->inventory, device, "its register is that of %s", name);
+      const BerthDevice *first = device;
+      berth_model_inventory_new_first(assignment->inventory, &first, &other);
+      g_autofree char *name = berth_model_device_cite(other, first->node);
+      berth_families_error(error, BERTH_ERROR_BAD_INPUT, assignment->inventory, first, "its register is that of %s", name);
       return FALSE;
     }
     g_hash_table_insert(used, &device->address.value[REG], device);

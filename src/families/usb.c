@@ -212,9 +212,10 @@ static gboolean build_buses(Usb *usb, GError **error) {
     gpointer key = GSIZE_TO_POINTER((gsize)controller->index);
     const BerthDevice *other = g_hash_table_lookup(seen, key);
     if (other != NULL) {
-      g_autofree char *name = berth_model_device_name(other);
-      berth_families_error(error, BERTH_ERROR_BAD_INPUT, inventory, controller, "its index is that of %s (line %u)", name,
-                           other->node != NULL ? other->node->line : 0);
+      const BerthDevice *first = controller;
+      berth_model_inventory_new_first(inventory, &first, &other);
+      g_autofree char *name = berth_model_device_cite(other, first->node);
+      berth_families_error(error, BERTH_ERROR_BAD_INPUT, inventory, first, "its index is that of %s", name);
       return FALSE;
     }
     g_hash_table_insert(seen, key, (gpointer)controller);

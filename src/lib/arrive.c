@@ -139,7 +139,7 @@ static gboolean take_xml(BerthLibArrival *arrival, Berth *berth, const BerthPlan
 /* The guest's own definition here. */
 static gboolean take_own(BerthLibArrival *arrival, const BerthPlan *was, const BerthStoreRevision *newest, const BerthFacts *facts,
                          const char *what, GError **error) {
-  g_autoptr(BerthPlan) now = berth_lib_plan_stored(arrival->name, newest->document, newest->record, facts, error);
+  g_autoptr(BerthPlan) now = berth_lib_plan_defined(arrival->name, newest->document, newest->record, facts, error);
   return now != NULL && take_hardware(arrival, was, now, newest->record, what, "the definition here", error);
 }
 
@@ -184,7 +184,8 @@ gboolean berth_lib_arrival_init(BerthLibArrival *arrival, Berth *berth, const Be
   arrival->revision = guest != NULL ? guest->revision : 0;
   g_autoptr(GBytes) document = g_bytes_new(manifest->document, strlen(manifest->document));
   g_autoptr(BerthRecord) record = berth_record_parse(manifest->record, -1, what, error);
-  g_autoptr(BerthPlan) was = record != NULL ? berth_lib_live_plan(what, document, record, NULL, NULL, error) : NULL;
+  BerthXmlDocument *parsed = record != NULL ? berth_xml_document_parse(document, what, error) : NULL;
+  g_autoptr(BerthPlan) was = berth_lib_live_plan(parsed, record, NULL, NULL, error);
   if (was == NULL)
     return FALSE;
   const BerthXmlNode *root = xml != NULL ? xml->root : was->inventory->document->root;

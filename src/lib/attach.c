@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lib/live.h"
 
+#include "document/document.h"
 #include "families/families.h"
 #include "guest/prepare.h"
 #include "kinds/kinds.h"
@@ -39,9 +40,10 @@ static BerthRecord *memory_of(const BerthLibLive *live, GError **error) {
 }
 
 static BerthPlan *plan_with(const BerthLibLive *live, GBytes *document, const BerthXmlDocument *fragment, GError **error) {
-  g_autoptr(GBytes) with = berth_lib_live_add(document, fragment->file, fragment->root, error);
-  g_autoptr(BerthRecord) record = with != NULL ? memory_of(live, error) : NULL;
-  return record != NULL ? berth_lib_live_plan(live->guest->name, with, record, live->facts, NULL, error) : NULL;
+  g_autofree char *file = berth_lib_live_file(live->guest->name);
+  g_autoptr(BerthRecord) record = memory_of(live, error);
+  BerthXmlDocument *with = record != NULL ? berth_lib_live_add(document, file, fragment->root, error) : NULL;
+  return berth_lib_live_plan(with, record, live->facts, NULL, error);
 }
 
 /* The device that has a node in the new plan and is not in the old one; *@other: the first that the plan added besides. */
@@ -279,6 +281,13 @@ static gboolean make_ready(Coming *coming, GPtrArray **rows, GError **error) {
   return FALSE;
 }
 
+/* The device with its place, as the definition takes it; it is still where its user wrote it. */
+static BerthXmlDocument *as_defined(const Coming *coming, GError **error) {
+  g_autoptr(BerthXmlDocument) document = berth_document_rewrite(coming->plan, error);
+  const BerthXmlNode *node = document != NULL ? berth_lib_live_node(document, coming->device->id) : NULL;
+  return node != NULL ? berth_lib_config_element(berth_xml_node_document(node, coming->fragment->file, error), error) : NULL;
+}
+
 static gboolean attach_live(BerthLibLive *live, const BerthXmlDocument *fragment, BerthLibConfig *config, gboolean dry,
                             GPtrArray **rows, GError **error) {
   g_auto(Coming) coming = {.live = live, .fragment = fragment, .dry = dry};
@@ -287,7 +296,7 @@ static gboolean attach_live(BerthLibLive *live, const BerthXmlDocument *fragment
   if (config == NULL)
     return plug(&coming, NULL, NULL, error);
   /* The definition gets the device with the place that it has while the guest runs. */
-  g_autoptr(BerthXmlDocument) placed = berth_lib_config_fragment(coming.xml, fragment->file, error);
+  g_autoptr(BerthXmlDocument) placed = as_defined(&coming, error);
   if (placed == NULL)
     return FALSE;
   config->add = placed;

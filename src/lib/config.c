@@ -7,8 +7,9 @@
 #include "xml/splice.h"
 
 /* The definition without the device that @config names, or with another in its place. */
-static GBytes *without(const BerthLibConfig *config, const BerthStoreRevision *newest, GError **error) {
-  g_autoptr(BerthPlan) plan = berth_lib_plan_stored(config->uuid, newest->document, newest->record, NULL, error);
+static BerthXmlDocument *without(const BerthLibConfig *config, const BerthStoreGuest *guest, const BerthStoreRevision *newest,
+                                 GError **error) {
+  g_autoptr(BerthPlan) plan = berth_lib_plan_defined(guest->name, newest->document, newest->record, NULL, error);
   if (plan == NULL)
     return NULL;
   const BerthDevice *device =
@@ -21,22 +22,23 @@ static GBytes *without(const BerthLibConfig *config, const BerthStoreRevision *n
   g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(plan->inventory->document);
   berth_xml_edits_replace(edits, device->node,
                           config->add != NULL ? berth_lib_update_draft(edits, config->add->root, device->node) : NULL);
-  return berth_xml_edits_apply(edits);
+  return berth_xml_edits_document(edits, error);
 }
 
-static GBytes *edited(const BerthLibConfig *config, const BerthStoreGuest *guest, const BerthStoreRevision *newest,
-                      GError **error) {
-  if (config->edit != NULL)
-    return config->edit(newest->document, guest->name, config->data, error);
-  return config->remove != NULL || config->alias != NULL
-             ? without(config, newest, error)
-             : berth_lib_live_add(newest->document, guest->name, config->add->root, error);
+static BerthXmlDocument *edited(const BerthLibConfig *config, const BerthStoreGuest *guest, const BerthStoreRevision *newest,
+                                GError **error) {
+  g_autofree char *file = berth_lib_defined_file(guest->name);
+  if (config->edit != NULL) {
+    g_autoptr(GBytes) bytes = config->edit(newest->document, guest->name, config->data, error);
+    return bytes != NULL ? berth_xml_document_parse(bytes, file, error) : NULL;
+  }
+  return config->remove != NULL || config->alias != NULL ? without(config, guest, newest, error)
+                                                         : berth_lib_live_add(newest->document, file, config->add->root, error);
 }
 
 static BerthPlan *plan_change(const BerthLibConfig *config, const BerthStoreGuest *guest, const BerthStoreRevision *newest,
                               const char *now, GError **error) {
-  g_autoptr(GBytes) changed = edited(config, guest, newest, error);
-  g_autoptr(BerthXmlDocument) document = changed != NULL ? berth_xml_document_parse(changed, guest->name, error) : NULL;
+  g_autoptr(BerthXmlDocument) document = edited(config, guest, newest, error);
   g_autoptr(BerthRecord) record = document != NULL ? berth_record_parse(newest->record, -1, guest->name, error) : NULL;
   if (record == NULL || (config->run != NULL && !berth_lib_live_reserve_run(record, config->run, error)))
     return NULL;
@@ -49,18 +51,19 @@ static BerthPlan *plan_change(const BerthLibConfig *config, const BerthStoreGues
   return plan;
 }
 
-BerthXmlDocument *berth_lib_config_fragment(GBytes *xml, const char *file, GError **error) {
-  g_autoptr(BerthXmlDocument) placed = berth_xml_document_parse(xml, file, error);
-  if (placed == NULL)
-    return NULL;
-  const BerthXmlNode *alias = berth_xml_node_child(placed->root, "alias");
+BerthXmlDocument *berth_lib_config_element(BerthXmlDocument *element, GError **error) {
+  g_autoptr(BerthXmlDocument) owned = element;
+  const BerthXmlNode *alias = owned != NULL ? berth_xml_node_child(owned->root, "alias") : NULL;
   const char *name = berth_xml_node_get(alias, "@name");
   if (alias == NULL || (name != NULL && g_str_has_prefix(name, "ua-")))
-    return g_steal_pointer(&placed);
-  g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(placed);
+    return g_steal_pointer(&owned);
+  g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(owned);
   berth_xml_edits_replace(edits, alias, NULL);
-  g_autoptr(GBytes) bytes = berth_xml_edits_apply(edits);
-  return berth_xml_document_parse(bytes, file, error);
+  return berth_xml_edits_document(edits, error);
+}
+
+BerthXmlDocument *berth_lib_config_fragment(GBytes *xml, const char *file, GError **error) {
+  return berth_lib_config_element(berth_xml_document_parse(xml, file, error), error);
 }
 
 gboolean berth_lib_config_change(BerthStoreWrite *write, gpointer data, GError **error) {
@@ -97,7 +100,7 @@ gboolean berth_lib_config_alone(BerthLibConfig *config, gboolean dry, GPtrArray 
   g_autoptr(BerthStoreGuest) guest = berth_store_guest(store, config->uuid, error);
   g_autoptr(BerthStoreRevision) newest = guest != NULL ? berth_store_revision(store, config->uuid, 0, error) : NULL;
   g_autoptr(BerthPlan) before =
-      newest != NULL ? berth_lib_plan_stored(guest->name, newest->document, newest->record, NULL, error) : NULL;
+      newest != NULL ? berth_lib_plan_defined(guest->name, newest->document, newest->record, NULL, error) : NULL;
   if (before == NULL)
     return FALSE;
   g_autoptr(BerthFacts) facts =

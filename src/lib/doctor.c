@@ -107,7 +107,7 @@ static void say_stale(const BerthStoreGuest *guest, GPtrArray *findings) {
 static gboolean examine_defined(Berth *berth, const BerthStoreGuest *guest, GPtrArray *findings, GError **error) {
   g_autoptr(BerthStoreRevision) newest = berth_store_revision(berth->store, guest->uuid, 0, error);
   g_autoptr(BerthPlan) plan =
-      newest != NULL ? berth_lib_plan_stored(guest->name, newest->document, newest->record, NULL, error) : NULL;
+      newest != NULL ? berth_lib_plan_defined(guest->name, newest->document, newest->record, NULL, error) : NULL;
   if (plan == NULL)
     return FALSE;
   const BerthLibRoom room = {.what = guest->name, .document = newest->document, .record = newest->record, .plan = plan};

@@ -42,6 +42,10 @@ GPtrArray *berth_lib_rows_of(const BerthPlan *plan, const GPtrArray *places, GHa
 /* stored.c: the plan of a stored document with its record, which it must reproduce to the byte. @facts may be NULL. The plan owns
  * the document. @what is what messages call it. Errors: FAILED when planning it again would change it. */
 BerthPlan *berth_lib_plan_stored(const char *what, GBytes *document, const char *record, const BerthFacts *facts, GError **error);
+/* The same for a definition of @guest: messages call it by the command that shows it. */
+BerthPlan *berth_lib_plan_defined(const char *guest, GBytes *document, const char *record, const BerthFacts *facts, GError **error);
+/* What they call it. (transfer full) */
+char *berth_lib_defined_file(const char *guest);
 /* Facts of the QEMU that a document asks for: the environment's binary, else @emulator, else the usual one. */
 BerthFacts *berth_lib_facts(const BerthEnv *env, const char *emulator, GError **error);
 /* Its absolute path. (transfer full) */

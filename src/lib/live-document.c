@@ -23,19 +23,29 @@ GBytes *berth_lib_live_document(const BerthPlan *plan) {
   return berth_xml_edits_apply(edits);
 }
 
-BerthPlan *berth_lib_live_plan(const char *what, GBytes *document, const BerthRecord *record, const BerthFacts *facts,
-                               const char *now, GError **error) {
-  g_autoptr(BerthXmlDocument) parsed = berth_xml_document_parse(document, what, error);
+BerthPlan *berth_lib_live_plan(BerthXmlDocument *document, const BerthRecord *record, const BerthFacts *facts, const char *now,
+                               GError **error) {
+  g_autoptr(BerthXmlDocument) owned = document;
   const BerthPlanOptions options = {.record = record, .facts = facts, .now = now, .running = TRUE};
-  BerthPlan *plan = parsed != NULL ? berth_lib_plan(parsed, &options, error) : NULL;
+  BerthPlan *plan = owned != NULL ? berth_lib_plan(owned, &options, error) : NULL;
   if (plan != NULL)
-    plan->document = g_steal_pointer(&parsed);
+    plan->document = g_steal_pointer(&owned);
   return plan;
+}
+
+char *berth_lib_live_file(const char *guest) {
+  return g_strconcat("dumpxml --live ", guest, NULL);
+}
+
+BerthXmlDocument *berth_lib_live_parse(const char *guest, GBytes *document, GError **error) {
+  g_autofree char *file = berth_lib_live_file(guest);
+  return berth_xml_document_parse(document, file, error);
 }
 
 BerthPlan *berth_lib_live_stored(const BerthStoreGuest *guest, const BerthFacts *facts, GError **error) {
   g_autoptr(BerthRecord) record = berth_record_parse(guest->run.record, -1, guest->name, error);
-  return record != NULL ? berth_lib_live_plan(guest->name, guest->run.document, record, facts, NULL, error) : NULL;
+  BerthXmlDocument *document = record != NULL ? berth_lib_live_parse(guest->name, guest->run.document, error) : NULL;
+  return berth_lib_live_plan(document, record, facts, NULL, error);
 }
 
 /* The last element called as @node. */
@@ -46,8 +56,8 @@ static const BerthXmlNode *last_like(const BerthXmlNode *devices, const char *na
   return last;
 }
 
-GBytes *berth_lib_live_add(GBytes *document, const char *what, const BerthXmlNode *node, GError **error) {
-  g_autoptr(BerthXmlDocument) parsed = berth_xml_document_parse(document, what, error);
+BerthXmlDocument *berth_lib_live_add(GBytes *document, const char *file, const BerthXmlNode *node, GError **error) {
+  g_autoptr(BerthXmlDocument) parsed = berth_xml_document_parse(document, file, error);
   if (parsed == NULL)
     return NULL;
   g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(parsed);
@@ -60,41 +70,42 @@ GBytes *berth_lib_live_add(GBytes *document, const char *what, const BerthXmlNod
     berth_xml_draft_add(holder, draft);
     berth_xml_edits_add(edits, parsed->root, NULL, holder);
   }
-  return berth_xml_edits_apply(edits);
+  return berth_xml_edits_document(edits, error);
 }
 
-static const BerthXmlNode *node_of(const BerthXmlDocument *document, const char *id) {
+const BerthXmlNode *berth_lib_live_node(const BerthXmlDocument *document, const char *id) {
   const BerthXmlNode *node = berth_xml_node_child(berth_xml_node_child(document->root, "devices"), NULL);
   while (node != NULL && g_strcmp0(berth_xml_node_get(node, "alias/@name"), id) != 0)
     node = berth_xml_node_next(node, NULL);
   return node;
 }
 
-GBytes *berth_lib_live_replace(GBytes *document, const char *what, const char *id, const BerthXmlNode *node, GError **error) {
-  g_autoptr(BerthXmlDocument) parsed = berth_xml_document_parse(document, what, error);
+BerthXmlDocument *berth_lib_live_replace(GBytes *document, const char *file, const char *id, const BerthXmlNode *node,
+                                         GError **error) {
+  g_autoptr(BerthXmlDocument) parsed = berth_xml_document_parse(document, file, error);
   if (parsed == NULL)
     return NULL;
   g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(parsed);
-  const BerthXmlNode *old = node_of(parsed, id);
+  const BerthXmlNode *old = berth_lib_live_node(parsed, id);
   if (old != NULL)
     berth_xml_edits_replace(edits, old, berth_xml_draft_of(edits, node, NULL));
-  return berth_xml_edits_apply(edits);
+  return berth_xml_edits_document(edits, error);
 }
 
-GBytes *berth_lib_live_remove(GBytes *document, const char *what, const char *id, GError **error) {
-  g_autoptr(BerthXmlDocument) parsed = berth_xml_document_parse(document, what, error);
+BerthXmlDocument *berth_lib_live_remove(GBytes *document, const char *file, const char *id, GError **error) {
+  g_autoptr(BerthXmlDocument) parsed = berth_xml_document_parse(document, file, error);
   if (parsed == NULL)
     return NULL;
   g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(parsed);
-  const BerthXmlNode *node = node_of(parsed, id);
+  const BerthXmlNode *node = berth_lib_live_node(parsed, id);
   if (node != NULL)
     berth_xml_edits_replace(edits, node, NULL);
-  return berth_xml_edits_apply(edits);
+  return berth_xml_edits_document(edits, error);
 }
 
 GBytes *berth_lib_live_element(GBytes *document, const char *id) {
   g_autoptr(BerthXmlDocument) parsed = berth_xml_document_parse(document, id, NULL);
-  const BerthXmlNode *node = parsed != NULL ? node_of(parsed, id) : NULL;
+  const BerthXmlNode *node = parsed != NULL ? berth_lib_live_node(parsed, id) : NULL;
   if (node == NULL)
     return NULL;
   gsize start = node->open.start, end = MAX(node->open.end, node->close.end);
@@ -226,9 +237,8 @@ static gboolean same(const BerthDevice *a, const BerthDevice *b) {
 /* The device of @fragment, with its keys, as far as they follow from what is written. */
 static BerthInventory *read_alone(const BerthXmlDocument *fragment, BerthXmlDocument **holder, GError **error) {
   GBytes *empty = g_bytes_new_static("<domain><devices/></domain>", strlen("<domain><devices/></domain>"));
-  g_autoptr(GBytes) bytes = berth_lib_live_add(empty, fragment->file, fragment->root, error);
+  *holder = berth_lib_live_add(empty, fragment->file, fragment->root, error);
   g_bytes_unref(empty);
-  *holder = bytes != NULL ? berth_xml_document_parse(bytes, fragment->file, error) : NULL;
   BerthInventory *alone = *holder != NULL ? berth_document_read(*holder, berth_kinds_elements, error) : NULL;
   if (alone != NULL)
     berth_assign_identity_refresh(alone);

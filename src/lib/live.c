@@ -37,12 +37,14 @@ static gboolean rewrite(Berth *berth, BerthStoreWrite *write, const BerthStoreGu
   if (xml != NULL && fragment == NULL)
     return FALSE;
   g_autoptr(GBytes) there = berth_lib_live_element(guest->run.document, id);
-  g_autoptr(GBytes) changed = xml == NULL     ? berth_lib_live_remove(guest->run.document, guest->name, id, error)
-                              : there == NULL ? berth_lib_live_add(guest->run.document, guest->name, fragment->root, error)
-                                              : berth_lib_live_replace(guest->run.document, guest->name, id, fragment->root, error);
-  g_autoptr(BerthRecord) record = changed != NULL ? berth_record_parse(guest->run.record, -1, guest->name, error) : NULL;
-  g_autofree char *now = berth_base_env_timestamp(berth->env);
-  g_autoptr(BerthPlan) plan = record != NULL ? berth_lib_live_plan(guest->name, changed, record, NULL, now, error) : NULL;
+  g_autofree char *file = berth_lib_live_file(guest->name), *now = berth_base_env_timestamp(berth->env);
+  g_autoptr(BerthRecord) record = berth_record_parse(guest->run.record, -1, guest->name, error);
+  if (record == NULL)
+    return FALSE;
+  BerthXmlDocument *changed = xml == NULL     ? berth_lib_live_remove(guest->run.document, file, id, error)
+                              : there == NULL ? berth_lib_live_add(guest->run.document, file, fragment->root, error)
+                                              : berth_lib_live_replace(guest->run.document, file, id, fragment->root, error);
+  g_autoptr(BerthPlan) plan = berth_lib_live_plan(changed, record, NULL, now, error);
   if (plan == NULL)
     return FALSE;
   g_autoptr(GBytes) document = berth_plan_document(plan);
@@ -195,8 +197,8 @@ gboolean berth_lib_live_refused(Berth *berth, const char *uuid, const BerthStore
 static gboolean never_came(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *guest, const BerthStoreChange *change,
                            GError **error) {
   g_autoptr(BerthXmlDocument) fragment = berth_xml_document_parse(change->xml, guest->name, NULL);
-  g_autoptr(GBytes) with = fragment != NULL ? berth_lib_live_add(guest->run.document, guest->name, fragment->root, NULL) : NULL;
-  g_autoptr(BerthPlan) plan = with != NULL ? berth_lib_live_plan(guest->name, with, NULL, NULL, NULL, NULL) : NULL;
+  BerthXmlDocument *with = fragment != NULL ? berth_lib_live_add(guest->run.document, guest->name, fragment->root, NULL) : NULL;
+  g_autoptr(BerthPlan) plan = berth_lib_live_plan(with, NULL, NULL, NULL, NULL);
   if (plan != NULL)
     drop_back_ends(berth, qmp, guest, plan, change->device);
   return berth_lib_live_note(berth, guest->uuid, &guest->run, change->device, NULL, NULL, NULL, NULL, error);

@@ -14,18 +14,27 @@
 
 /* The document that a guest runs with: @plan is of a stored definition, so that each device has a node. (transfer full) */
 GBytes *berth_lib_live_document(const BerthPlan *plan);
-/* The plan of a running guest's document; it owns the document. @record may be NULL. Errors: as berth_plan_new(). */
-BerthPlan *berth_lib_live_plan(const char *what, GBytes *document, const BerthRecord *record, const BerthFacts *facts,
-                               const char *now, GError **error);
+/* What messages call the document that @guest runs with: the command that shows it. (transfer full) */
+char *berth_lib_live_file(const char *guest);
+BerthXmlDocument *berth_lib_live_parse(const char *guest, GBytes *document, GError **error);
+/* The plan of a running guest's document; takes @document (NULL: an error was set already), also if it fails. @record may be NULL.
+ * Errors: as berth_plan_new(). */
+BerthPlan *berth_lib_live_plan(BerthXmlDocument *document, const BerthRecord *record, const BerthFacts *facts, const char *now,
+                               GError **error);
 /* The same of what the store has. */
 BerthPlan *berth_lib_live_stored(const BerthStoreGuest *guest, const BerthFacts *facts, GError **error);
 
 /* @document with the device @node at the end of its like; with @node in the place of the device that has the alias @id (a <vcpu>:
- * of the guest's own); without that device (the same bytes if there is none). (transfer full) Errors: BAD_INPUT. */
-GBytes *berth_lib_live_add(GBytes *document, const char *what, const BerthXmlNode *node, GError **error);
-GBytes *berth_lib_live_replace(GBytes *document, const char *what, const char *id, const BerthXmlNode *node, GError **error);
-GBytes *berth_lib_live_remove(GBytes *document, const char *what, const char *id, GError **error);
-/* The element that has the alias @id, as text of its own. NULL: there is none. (transfer full) */
+ * of the guest's own); without that device (the same bytes if there is none). @file is what messages call @document; what comes
+ * from
+ * @node keeps its own file and lines. (transfer full) Errors: BAD_INPUT. */
+BerthXmlDocument *berth_lib_live_add(GBytes *document, const char *file, const BerthXmlNode *node, GError **error);
+BerthXmlDocument *berth_lib_live_replace(GBytes *document, const char *file, const char *id, const BerthXmlNode *node,
+                                         GError **error);
+BerthXmlDocument *berth_lib_live_remove(GBytes *document, const char *file, const char *id, GError **error);
+/* The device that has the alias @id; NULL: there is none. */
+const BerthXmlNode *berth_lib_live_node(const BerthXmlDocument *document, const char *id);
+/* Its element, as text of its own. NULL: there is none. (transfer full) */
 GBytes *berth_lib_live_element(GBytes *document, const char *id);
 /* The QEMU objects of @device, one of @plan's. @facts may be NULL. (transfer full) Errors: as berth_kinds_build_device(). */
 BerthQemu *berth_lib_live_build(const Berth *berth, const BerthStoreGuest *guest, const BerthFacts *facts, const BerthPlan *plan,
@@ -138,7 +147,10 @@ typedef struct {
 } BerthLibConfig;
 /* Plans the change; with @write stores it as a new revision. Errors: as berth_define(), NOT_FOUND. */
 gboolean berth_lib_config_change(BerthStoreWrite *write, gpointer config, GError **error);
-/* The element @xml of a running guest as a definition takes it: without an alias that is not the user's own. (transfer full) */
+/* @element (taken; NULL: an error was set already) of a running guest as a definition takes it: without an alias that is not the
+ * user's own. (transfer full) */
+BerthXmlDocument *berth_lib_config_element(BerthXmlDocument *element, GError **error);
+/* The same of its bytes. */
 BerthXmlDocument *berth_lib_config_fragment(GBytes *xml, const char *file, GError **error);
 /* The same in a write of its own. */
 gboolean berth_lib_config_store(BerthLibConfig *config, GError **error);

@@ -53,7 +53,7 @@ static gboolean check_action(const Medium *medium, const BerthDevice *device, GE
   return FALSE;
 }
 
-static GBytes *with_medium(const BerthDevice *device, const BerthXmlDocument *element, gpointer data, GError **error) {
+static BerthXmlDocument *with_medium(const BerthDevice *device, const BerthXmlDocument *element, gpointer data, GError **error) {
   static const char *const old[] = {"source", "backingStore"};
   const Medium *medium = data;
   if (!check_action(medium, device, error))
@@ -73,7 +73,7 @@ static GBytes *with_medium(const BerthDevice *device, const BerthXmlDocument *el
     berth_xml_draft_set(source, block ? "@dev" : "@file", medium->source);
     berth_xml_edits_add(edits, element->root, NULL, source);
   }
-  return berth_xml_edits_apply(edits);
+  return berth_xml_edits_document(edits, error);
 }
 
 gboolean berth_change_media(Berth *berth, const char *guest, const char *drive, const char *source, BerthMediumAction action,
@@ -104,13 +104,12 @@ static const BerthDevice *find_interface(const BerthPlan *plan, gpointer data, G
   return NULL;
 }
 
-static GBytes *with_link(const BerthDevice *device, const BerthXmlDocument *element, gpointer data, GError **error) {
+static BerthXmlDocument *with_link(const BerthDevice *device, const BerthXmlDocument *element, gpointer data, GError **error) {
   const Link *link = data;
   (void)device;
-  (void)error;
   g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(element);
   berth_xml_edits_set(edits, element->root, "link/@state", link->up ? "up" : "down");
-  return berth_xml_edits_apply(edits);
+  return berth_xml_edits_document(edits, error);
 }
 
 gboolean berth_set_link(Berth *berth, const char *guest, const char *interface, gboolean up, guint flags, GError **error) {

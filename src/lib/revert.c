@@ -61,7 +61,7 @@ static gboolean make(Revert *revert, Berth *berth, gboolean allow_move, GError *
     g_propagate_error(error, g_steal_pointer(&none));
     return FALSE;
   }
-  revert->plan = berth_lib_plan_stored(name, revert->old->document, json, facts, error);
+  revert->plan = berth_lib_plan_defined(name, revert->old->document, json, facts, error);
   revert->changes = !g_bytes_equal(revert->old->document, revert->newest->document);
   return revert->plan != NULL;
 }

@@ -52,7 +52,7 @@ static char *probe_text(guint sort, guint number) {
 }
 
 /* @document with @n probes. */
-static GBytes *with_probes(GBytes *document, const char *what, guint sort, guint n) {
+static BerthXmlDocument *with_probes(GBytes *document, const char *what, guint sort, guint n) {
   g_autoptr(BerthXmlDocument) parsed = berth_xml_document_parse(document, what, NULL);
   const BerthXmlNode *devices = parsed != NULL ? berth_xml_node_child(parsed->root, "devices") : NULL;
   g_autoptr(GString) text = g_string_new("<probes>");
@@ -68,7 +68,7 @@ static GBytes *with_probes(GBytes *document, const char *what, guint sort, guint
   g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(parsed);
   for (const BerthXmlNode *node = berth_xml_node_child(list->root, NULL); node != NULL; node = berth_xml_node_next(node, NULL))
     berth_xml_edits_add(edits, devices, NULL, berth_xml_draft_of(edits, node, NULL));
-  return berth_xml_edits_apply(edits);
+  return berth_xml_edits_document(edits, NULL);
 }
 
 static gboolean is_pluggable(const BerthPlan *plan, const BerthDevice *device) {
@@ -81,9 +81,9 @@ static gboolean is_pluggable(const BerthPlan *plan, const BerthDevice *device) {
 
 /* Whether @n more find places that they can be plugged into, with the controllers that are there. */
 static gboolean fits(const BerthLibRoom *room, guint sort, guint n) {
-  g_autoptr(GBytes) document = with_probes(room->document, room->what, sort, n);
-  g_autoptr(BerthRecord) record = document != NULL ? berth_record_parse(room->record, -1, room->what, NULL) : NULL;
-  g_autoptr(BerthPlan) plan = record != NULL ? berth_lib_live_plan(room->what, document, record, room->facts, NULL, NULL) : NULL;
+  g_autoptr(BerthRecord) record = berth_record_parse(room->record, -1, room->what, NULL);
+  BerthXmlDocument *document = record != NULL ? with_probes(room->document, room->what, sort, n) : NULL;
+  g_autoptr(BerthPlan) plan = berth_lib_live_plan(document, record, room->facts, NULL, NULL);
   guint before = room->plan->inventory->devices->len;
   if (plan == NULL || plan->inventory->devices->len != before + n)
     return FALSE;

@@ -73,9 +73,10 @@ static BerthStoreRevision *revision_of(Berth *berth, const Rise *rise, GError **
 static BerthPlan *plan_of(const Rise *rise, const BerthFacts *facts, GError **error) {
   const char *name = rise->guest->name;
   if (rise->arrival == NULL)
-    return berth_lib_plan_stored(name, rise->revision->document, rise->revision->record, facts, error);
+    return berth_lib_plan_defined(name, rise->revision->document, rise->revision->record, facts, error);
   g_autoptr(BerthRecord) record = berth_record_parse(rise->revision->record, -1, name, error);
-  return record != NULL ? berth_lib_live_plan(name, rise->revision->document, record, facts, NULL, error) : NULL;
+  BerthXmlDocument *document = record != NULL ? berth_lib_live_parse(name, rise->revision->document, error) : NULL;
+  return berth_lib_live_plan(document, record, facts, NULL, error);
 }
 
 /* Plans the hardware again, as it is stored, and describes it to this QEMU. */

@@ -33,10 +33,20 @@ BerthPlan *berth_lib_plan_stored(const char *what, GBytes *document, const char 
   return NULL;
 }
 
+char *berth_lib_defined_file(const char *guest) {
+  return g_strconcat("dumpxml ", guest, NULL);
+}
+
+BerthPlan *berth_lib_plan_defined(const char *guest, GBytes *document, const char *record, const BerthFacts *facts,
+                                  GError **error) {
+  g_autofree char *file = berth_lib_defined_file(guest);
+  return berth_lib_plan_stored(file, document, record, facts, error);
+}
+
 BerthPlan *berth_plan_of_guest(Berth *berth, const char *guest, GError **error) {
   g_autoptr(BerthStoreGuest) found = berth_store_guest(berth->store, guest, error);
   g_autoptr(BerthStoreRevision) revision = found != NULL ? berth_store_revision(berth->store, found->uuid, 0, error) : NULL;
   if (revision == NULL)
     return NULL;
-  return berth_lib_plan_stored(found->name, revision->document, revision->record, NULL, error);
+  return berth_lib_plan_defined(found->name, revision->document, revision->record, NULL, error);
 }

@@ -27,10 +27,10 @@ BerthXmlDraft *berth_lib_update_draft(BerthXmlEdits *edits, const BerthXmlNode *
 }
 
 /* @fragment as the new version of the element @old. */
-static GBytes *merged(const BerthXmlDocument *fragment, const BerthXmlDocument *old) {
+static BerthXmlDocument *merged(const BerthXmlDocument *fragment, const BerthXmlDocument *old, GError **error) {
   g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(old);
   berth_xml_edits_replace(edits, old->root, berth_lib_update_draft(edits, fragment->root, old->root));
-  return berth_xml_edits_apply(edits);
+  return berth_xml_edits_document(edits, error);
 }
 
 /* ---- a running guest's device ---- */
@@ -51,12 +51,13 @@ static void versions_clear(Versions *versions) {
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Versions, versions_clear)
 
-static gboolean describe(const Berth *berth, Versions *versions, gsize which, const BerthStoreGuest *guest, GBytes *document,
-                         const BerthFacts *facts, const char *id, GError **error) {
-  g_autoptr(BerthRecord) record = berth_record_parse(guest->run.record, -1, guest->name, error);
+static gboolean describe(const Berth *berth, Versions *versions, gsize which, const BerthStoreGuest *guest,
+                         BerthXmlDocument *document, const BerthFacts *facts, const char *id, GError **error) {
+  g_autoptr(BerthXmlDocument) owned = document;
+  g_autoptr(BerthRecord) record = owned != NULL ? berth_record_parse(guest->run.record, -1, guest->name, error) : NULL;
   if (record == NULL)
     return FALSE;
-  BerthPlan *plan = berth_lib_live_plan(guest->name, document, record, facts, NULL, error);
+  BerthPlan *plan = berth_lib_live_plan(g_steal_pointer(&owned), record, facts, NULL, error);
   versions->plan[which] = plan;
   const BerthDevice *device = plan != NULL ? berth_lib_live_device(plan, id) : NULL;
   if (device == NULL) {
@@ -69,14 +70,13 @@ static gboolean describe(const Berth *berth, Versions *versions, gsize which, co
   return versions->objects[which] != NULL;
 }
 
-/* The device @id as it is, and as @xml has it. */
+/* The device @id as it is, and as @element has it. */
 static gboolean versions_init(const Berth *berth, Versions *versions, const BerthStoreGuest *guest, const BerthFacts *facts,
-                              const char *id, GBytes *xml, GError **error) {
-  g_autoptr(BerthXmlDocument) element = berth_xml_document_parse(xml, guest->name, error);
-  g_autoptr(GBytes) document =
-      element != NULL ? berth_lib_live_replace(guest->run.document, guest->name, id, element->root, error) : NULL;
-  if (document == NULL || !describe(berth, versions, 0, guest, guest->run.document, facts, id, error) ||
-      !describe(berth, versions, 1, guest, document, facts, id, error))
+                              const char *id, const BerthXmlDocument *element, GError **error) {
+  g_autofree char *file = berth_lib_live_file(guest->name);
+  if (!describe(berth, versions, 0, guest, berth_xml_document_parse(guest->run.document, file, error), facts, id, error) ||
+      !describe(berth, versions, 1, guest, berth_lib_live_replace(guest->run.document, file, id, element->root, error), facts, id,
+                error))
     return FALSE;
   g_autofree char *why =
       berth_kinds_changes(versions->device[0], versions->objects[0], versions->device[1], versions->objects[1], &versions->changes);
@@ -107,23 +107,25 @@ static gboolean apply(BerthQmp *qmp, const Versions *versions, gboolean force, G
 
 gboolean berth_lib_update_again(const Berth *berth, BerthQmp *qmp, const BerthStoreGuest *guest, const char *id, GBytes *xml) {
   g_auto(Versions) versions = {0};
-  return versions_init(berth, &versions, guest, NULL, id, xml, NULL) && apply(qmp, &versions, TRUE, NULL);
+  g_autoptr(BerthXmlDocument) element = berth_xml_document_parse(xml, guest->name, NULL);
+  return element != NULL && versions_init(berth, &versions, guest, NULL, id, element, NULL) && apply(qmp, &versions, TRUE, NULL);
 }
 
-gboolean berth_lib_update_check(const BerthLibLive *live, const char *id, GBytes *xml, gboolean *changes, GError **error) {
+gboolean berth_lib_update_check(const BerthLibLive *live, const char *id, const BerthXmlDocument *element, gboolean *changes,
+                                GError **error) {
   g_auto(Versions) versions = {0};
-  if (!versions_init(live->berth, &versions, live->guest, live->facts, id, xml, error))
+  if (!versions_init(live->berth, &versions, live->guest, live->facts, id, element, error))
     return FALSE;
   *changes = versions.changes != 0;
   return TRUE;
 }
 
 /* Recorded as changing, changed, recorded as changed. */
-gboolean berth_lib_update_running(BerthLibLive *live, const char *id, GBytes *xml, guint flags, BerthLibConfig *config,
-                                  GError **error) {
+gboolean berth_lib_update_running(BerthLibLive *live, const char *id, const BerthXmlDocument *element, guint flags,
+                                  BerthLibConfig *config, GError **error) {
   const BerthStoreGuest *guest = live->guest;
   g_auto(Versions) versions = {0};
-  if (!versions_init(live->berth, &versions, guest, live->facts, id, xml, error))
+  if (!versions_init(live->berth, &versions, guest, live->facts, id, element, error))
     return FALSE;
   if (config != NULL) {
     config->facts = live->facts;
@@ -134,7 +136,7 @@ gboolean berth_lib_update_running(BerthLibLive *live, const char *id, GBytes *xm
   if ((flags & BERTH_CHANGE_DRY_RUN) != 0)
     return TRUE;
   const char *state = config != NULL ? BERTH_STORE_UPDATING_BOTH : BERTH_STORE_UPDATING;
-  if (!berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, state, xml, NULL, NULL, error))
+  if (!berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, state, element->bytes, NULL, NULL, error))
     return FALSE;
   if (!berth_lib_owner_give_running(live->berth, guest, versions.objects[1], error) ||
       !apply(live->control, &versions, (flags & BERTH_CHANGE_FORCE) != 0, error)) {
@@ -142,8 +144,8 @@ gboolean berth_lib_update_running(BerthLibLive *live, const char *id, GBytes *xm
     berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, NULL, NULL, NULL, NULL, NULL);
     return FALSE;
   }
-  return berth_lib_live_commit(live->berth, guest->uuid, &guest->run, id, xml, config != NULL ? berth_lib_config_change : NULL,
-                               config, error);
+  return berth_lib_live_commit(live->berth, guest->uuid, &guest->run, id, element->bytes,
+                               config != NULL ? berth_lib_config_change : NULL, config, error);
 }
 
 /* ---- either, or both ---- */
@@ -155,18 +157,11 @@ static BerthXmlDocument *alone(const BerthDevice *device, const char *file, GErr
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_UNSUPPORTED, "%s: is not written in the definition", name);
     return NULL;
   }
-  g_autoptr(GBytes) empty = g_bytes_new_static("<device/>", strlen("<device/>"));
-  g_autoptr(BerthXmlDocument) holder = berth_xml_document_parse(empty, file, error);
-  if (holder == NULL)
-    return NULL;
-  g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(holder);
-  berth_xml_edits_replace(edits, holder->root, berth_xml_draft_of(edits, device->node, NULL));
-  g_autoptr(GBytes) bytes = berth_xml_edits_apply(edits);
-  return berth_xml_document_parse(bytes, file, error);
+  return berth_xml_node_document(device->node, file, error);
 }
 
 /* What the device of @plan is to become. *@id: (transfer full) */
-static GBytes *changed(const BerthPlan *plan, const BerthLibEdit *edit, char **id, GError **error) {
+static BerthXmlDocument *changed(const BerthPlan *plan, const BerthLibEdit *edit, char **id, GError **error) {
   const BerthDevice *device = edit->find(plan, edit->data, error);
   g_autoptr(BerthXmlDocument) element = device != NULL ? alone(device, edit->file, error) : NULL;
   if (element == NULL)
@@ -179,8 +174,7 @@ static GBytes *changed(const BerthPlan *plan, const BerthLibEdit *edit, char **i
 static gboolean config_of(BerthLibConfig *config, const BerthLibEdit *edit, BerthXmlDocument **document, GError **error) {
   g_autoptr(BerthPlan) plan = berth_plan_of_guest(config->berth, config->uuid, error);
   g_autofree char *id = NULL;
-  g_autoptr(GBytes) xml = plan != NULL ? changed(plan, edit, &id, error) : NULL;
-  *document = xml != NULL ? berth_xml_document_parse(xml, edit->file, error) : NULL;
+  *document = plan != NULL ? changed(plan, edit, &id, error) : NULL;
   config->add = *document;
   config->remove = *document;
   return *document != NULL;
@@ -192,11 +186,11 @@ static gboolean update_live(Berth *berth, const char *uuid, const BerthLibEdit *
   g_autofree char *id = NULL;
   if (!berth_lib_live_open(&live, berth, uuid, error))
     return FALSE;
-  g_autoptr(GBytes) xml = changed(live.plan, edit, &id, error);
-  if (xml == NULL)
+  g_autoptr(BerthXmlDocument) element = changed(live.plan, edit, &id, error);
+  if (element == NULL)
     return FALSE;
   g_ptr_array_add(*rows, berth_lib_row_new(live.plan, berth_lib_live_device(live.plan, id)));
-  return berth_lib_update_running(&live, id, xml, flags, config, error);
+  return berth_lib_update_running(&live, id, element, flags, config, error);
 }
 
 gboolean berth_lib_update(Berth *berth, const char *guest, const BerthLibEdit *edit, guint flags, GPtrArray **rows,
@@ -224,10 +218,9 @@ static const BerthDevice *find_like(const BerthPlan *plan, gpointer data, GError
   return berth_lib_live_find(plan, data, error);
 }
 
-static GBytes *as_written(const BerthDevice *device, const BerthXmlDocument *element, gpointer data, GError **error) {
+static BerthXmlDocument *as_written(const BerthDevice *device, const BerthXmlDocument *element, gpointer data, GError **error) {
   (void)device;
-  (void)error;
-  return merged(data, element);
+  return merged(data, element, error);
 }
 
 gboolean berth_update_device(Berth *berth, const char *guest, GBytes *xml, const char *file, guint flags, GPtrArray **rows,

@@ -4,8 +4,6 @@
 
 #include "lib/update.h"
 
-#include <string.h>
-
 #include "assign/remember.h"
 #include "kinds/abi.h"
 #include "xml/splice.h"
@@ -98,26 +96,24 @@ static Step *add(Update *update, const char *change, Act act, char *device, cons
 }
 
 /* The element of @device with its place; @old (may be NULL): the running guest's, whose alias it takes. */
-static GBytes *element_of(const BerthDevice *device, const BerthDevice *old) {
-  g_autoptr(GBytes) empty = g_bytes_new_static("<device/>", strlen("<device/>"));
-  g_autoptr(BerthXmlDocument) holder = berth_xml_document_parse(empty, "device", NULL);
+static BerthXmlDocument *element_of(const BerthDevice *device, const BerthDevice *old) {
+  g_autoptr(BerthXmlDocument) holder = berth_xml_node_document(device->node, "device", NULL);
   g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(holder);
-  berth_xml_edits_replace(edits, holder->root,
-                          old != NULL && old->node != NULL ? berth_lib_update_draft(edits, device->node, old->node)
-                                                           : berth_xml_draft_of(edits, device->node, NULL));
-  return berth_xml_edits_apply(edits);
+  if (old != NULL && old->node != NULL)
+    berth_xml_edits_replace(edits, holder->root, berth_lib_update_draft(edits, device->node, old->node));
+  return berth_xml_edits_document(edits, NULL);
 }
 
 /* A device that stays: is there anything about it to change? */
 static void consider(Update *update, const BerthLibLive *live, const BerthDevice *was, const BerthDevice *now) {
   if (was->node == NULL || now->node == NULL || was->id == NULL)
     return;
-  g_autoptr(GBytes) xml = element_of(now, was);
+  g_autoptr(BerthXmlDocument) element = element_of(now, was);
   g_autoptr(GError) why = NULL;
   gboolean changes = FALSE;
-  if (berth_lib_update_check(live, was->id, xml, &changes, &why) && !changes)
+  if (berth_lib_update_check(live, was->id, element, &changes, &why) && !changes)
     return;
-  add(update, "update", change, berth_model_device_name(was), was->id, xml)->why = g_steal_pointer(&why);
+  add(update, "update", change, berth_model_device_name(was), was->id, element->bytes)->why = g_steal_pointer(&why);
 }
 
 static gboolean is_controller(const BerthDevice *device) {
@@ -132,8 +128,8 @@ static void add_coming(Update *update, GPtrArray *partners, gboolean controllers
     if (device->node == NULL || !berth_lib_row_shown(device) || is_controller(device) != controllers ||
         g_ptr_array_find(partners, device, NULL))
       continue;
-    g_autoptr(GBytes) xml = element_of(device, NULL);
-    add(update, "attach", attach, berth_model_device_name(device), device->id, xml);
+    g_autoptr(BerthXmlDocument) element = element_of(device, NULL);
+    add(update, "attach", attach, berth_model_device_name(device), device->id, element->bytes);
   }
 }
 
@@ -199,7 +195,7 @@ static gboolean check_name(const BerthStoreGuest *guest, const BerthDomain *doma
 static BerthPlan *stored(const BerthStoreGuest *guest, const BerthPlan *plan, GError **error) {
   g_autoptr(GBytes) document = berth_plan_document(plan);
   g_autofree char *record = berth_record_to_json(berth_plan_record(plan));
-  return berth_lib_plan_stored(guest->name, document, record, NULL, error);
+  return berth_lib_plan_defined(guest->name, document, record, NULL, error);
 }
 
 static gboolean plan_update(Update *update, const BerthStoreGuest *guest, const BerthPlan *plan, GError **error) {

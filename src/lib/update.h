@@ -10,14 +10,15 @@ typedef struct {
   /* The device that it is about; NULL with @error. */
   const BerthDevice *(*find)(const BerthPlan *plan, gpointer data, GError **error);
   /* What it becomes: @element is what it is. (transfer full) */
-  GBytes *(*edited)(const BerthDevice *device, const BerthXmlDocument *element, gpointer data, GError **error);
+  BerthXmlDocument *(*edited)(const BerthDevice *device, const BerthXmlDocument *element, gpointer data, GError **error);
   gpointer data;
 } BerthLibEdit;
 /* Carries it out as @flags say. *@rows (may be NULL): BerthRow of the device. */
 gboolean berth_lib_update(Berth *berth, const char *guest, const BerthLibEdit *edit, guint flags, GPtrArray **rows, GError **error);
 
-/* Makes the device @id of a running guest as @xml says, and with @config (may be NULL) the definition's, too. */
-gboolean berth_lib_update_running(BerthLibLive *live, const char *id, GBytes *xml, guint flags, BerthLibConfig *config,
-                                  GError **error);
+/* Makes the device @id of a running guest as @element says, and with @config (may be NULL) the definition's, too. */
+gboolean berth_lib_update_running(BerthLibLive *live, const char *id, const BerthXmlDocument *element, guint flags,
+                                  BerthLibConfig *config, GError **error);
 /* Whether that could be done; *@changes: whether QEMU had anything to do. Errors: UNSUPPORTED. */
-gboolean berth_lib_update_check(const BerthLibLive *live, const char *id, GBytes *xml, gboolean *changes, GError **error);
+gboolean berth_lib_update_check(const BerthLibLive *live, const char *id, const BerthXmlDocument *element, gboolean *changes,
+                                GError **error);

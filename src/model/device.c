@@ -116,6 +116,17 @@ char *berth_model_device_name(const BerthDevice *device) {
   return device->index < 0 ? g_strdup(element) : g_strdup_printf("%s %" G_GINT64_FORMAT, element, device->index);
 }
 
+char *berth_model_device_cite(const BerthDevice *device, const BerthXmlNode *node) {
+  g_autofree char *name = berth_model_device_name(device);
+
+  if (device->node == NULL)
+    return g_strconcat(name, " (added by berth)", NULL);
+  if (device->node == node)
+    return g_steal_pointer(&name);
+  g_autofree char *where = berth_xml_node_where(device->node, node);
+  return g_strconcat(name, " (", where, ")", NULL);
+}
+
 const char *berth_model_origin_name(BerthOrigin origin) {
   static const char *const origins[] = {
       [BERTH_ORIGIN_DOCUMENT] = "document",

@@ -75,5 +75,8 @@ guint64 berth_model_device_number(const BerthDevice *device, const char *path, g
 
 /* For messages: "disk 'vda'", "interface 52:54:00:…", "controller pci 3". (transfer full) */
 char *berth_model_device_name(const BerthDevice *device);
+/* The same with where it is written, for a message about @node (NULL: none): "disk 'vda' (line 5)"; without for @node's own device.
+ * (transfer full) */
+char *berth_model_device_cite(const BerthDevice *device, const BerthXmlNode *node);
 const char *berth_model_origin_name(BerthOrigin origin);
 const char *berth_model_rule_name(BerthRule rule);

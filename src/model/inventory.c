@@ -22,6 +22,15 @@ void berth_model_inventory_free(BerthInventory *inventory) {
   g_free(inventory);
 }
 
+void berth_model_inventory_new_first(const BerthInventory *inventory, const BerthDevice **device, const BerthDevice **other) {
+  const BerthDevice *was = *device;
+
+  if (!berth_xml_node_is_new(inventory->document, (*other)->node) || berth_xml_node_is_new(inventory->document, was->node))
+    return;
+  *device = *other;
+  *other = was;
+}
+
 BerthDevice *berth_model_inventory_walk(const BerthInventory *inventory, BerthElementId element, guint *position) {
   while (*position < inventory->devices->len) {
     BerthDevice *device = g_ptr_array_index(inventory->devices, (*position)++);

@@ -20,6 +20,9 @@ BerthInventory *berth_model_inventory_new(const BerthXmlDocument *document, cons
 void berth_model_inventory_free(BerthInventory *inventory);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthInventory, berth_model_inventory_free)
 
+/* Of two devices that clash, the message is about the one that its user is about to add, if only one is: makes that *@device. */
+void berth_model_inventory_new_first(const BerthInventory *inventory, const BerthDevice **device, const BerthDevice **other);
+
 /* Walking the devices of one element in list order: for (i = 0; (d = ..._walk(inv, BERTH_DISK, &i)) != NULL;) */
 BerthDevice *berth_model_inventory_walk(const BerthInventory *inventory, BerthElementId element, guint *position);
 /* A controller by type ("pci", "scsi"…) and index; NULL if there is none. Linear: tables are built by those who ask often. */

@@ -64,6 +64,7 @@ static BerthXmlNode *add_node(Document *document, BerthXmlNode *parent, BerthXml
   BerthXmlNode *node = berth_base_arena_take(document->arena, sizeof *node);
 
   node->number = document->public.n_nodes++;
+  node->file = document->public.file;
   node->open = range;
   node->close = (BerthXmlRange){range.end, range.end};
   node->parent = parent;
@@ -348,4 +349,39 @@ BerthXmlDocument *berth_xml_document_parse(GBytes *bytes, const char *file, GErr
     return NULL;
   }
   return &document->public;
+}
+
+/* ---- where its pieces come from ---- */
+
+typedef struct {
+  Document *document;
+  const GPtrArray *sources;
+  const char *other; /* the name of another file that was met last, in the document's own memory */
+} Trail;
+
+static const char *own_name(Trail *trail, const char *file) {
+  if (strcmp(file, trail->document->public.file) == 0)
+    return trail->document->public.file;
+  if (trail->other == NULL || strcmp(file, trail->other) != 0)
+    trail->other = berth_base_arena_text(trail->document->arena, file, strlen(file));
+  return trail->other;
+}
+
+static void trace(Trail *trail, BerthXmlNode *node) {
+  const BerthXmlNode *source = node->number < trail->sources->len ? g_ptr_array_index(trail->sources, node->number) : NULL;
+
+  if (source == NULL)
+    source = node->parent;
+  if (source != NULL) {
+    node->file = own_name(trail, source->file);
+    node->line = source->line;
+  }
+  for (BerthXmlNode *child = node->first; child != NULL; child = child->next)
+    trace(trail, child);
+}
+
+void berth_xml_document_trace(BerthXmlDocument *document, const GPtrArray *sources) {
+  Trail trail = {.document = (Document *)document, .sources = sources};
+
+  trace(&trail, document->root);
 }

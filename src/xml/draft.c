@@ -43,6 +43,7 @@ BerthXmlDraft *berth_xml_draft_make(BerthArena *arena, const char *name, gsize l
 BerthXmlDraft *berth_xml_draft_of(BerthXmlEdits *edits, const BerthXmlNode *node, const char *without) {
   BerthXmlDraft *draft = berth_xml_draft_new(edits, node->name);
 
+  draft->source = node;
   draft->text = node->first == NULL ? copy(draft->arena, node->text) : NULL;
   for (guint i = 0; i < node->n_attributes; i++)
     berth_xml_draft_attribute(draft, node->attributes[i].name, node->attributes[i].value);

@@ -21,8 +21,9 @@ struct BerthXmlDraft {
   const char *name, *text;
   BerthXmlPairs attributes;
   BerthXmlDrafts children;
-  BerthXmlDraft *next; /* of its list */
-  gboolean made;       /* by berth_xml_edits_set(), which finds it again */
+  BerthXmlDraft *next;        /* of its list */
+  gboolean made;              /* by berth_xml_edits_set(), which finds it again */
+  const BerthXmlNode *source; /* what it is a copy of; NULL: nothing */
 };
 
 /* How the document is written. */

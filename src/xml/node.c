@@ -56,6 +56,16 @@ const char *berth_xml_node_get(const BerthXmlNode *node, const char *path) {
   return node != NULL ? node->text : NULL;
 }
 
+char *berth_xml_node_where(const BerthXmlNode *node, const BerthXmlNode *beside) {
+  if (beside == NULL || strcmp(node->file, beside->file) == 0)
+    return g_strdup_printf("line %u", node->line);
+  return g_strdup_printf("%s, line %u", node->file, node->line);
+}
+
+gboolean berth_xml_node_is_new(const BerthXmlDocument *document, const BerthXmlNode *node) {
+  return node != NULL && strcmp(node->file, document->file) != 0;
+}
+
 void berth_xml_error(GError **error, int code, const BerthXmlDocument *document, const BerthXmlNode *node, const char *format,
                      ...) {
   va_list arguments;
@@ -64,7 +74,7 @@ void berth_xml_error(GError **error, int code, const BerthXmlDocument *document,
   g_autofree char *message = g_strdup_vprintf(format, arguments);
   va_end(arguments);
   if (node != NULL)
-    g_set_error(error, BERTH_ERROR, code, "%s:%u: %s", document->file, node->line, message);
+    g_set_error(error, BERTH_ERROR, code, "%s:%u: %s", node->file, node->line, message);
   else
     g_set_error(error, BERTH_ERROR, code, "%s: %s", document->file, message);
 }

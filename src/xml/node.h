@@ -30,7 +30,8 @@ struct BerthXmlNode {
   const char *text;    /* the element's own character data, all pieces joined; NULL if there is none */
   BerthXmlRange open;  /* the start tag, '<' to behind '>' */
   BerthXmlRange close; /* the end tag; empty (start == end == open.end) for an empty-element tag <x/> */
-  guint line;          /* of the start tag's '<', from 1 */
+  const char *file;    /* where it was written: the document's, unless it was put there from another (splice.h) */
+  guint line;          /* there: of the start tag's '<', from 1 */
 };
 
 typedef struct {
@@ -52,6 +53,9 @@ typedef struct {
  */
 BerthXmlDocument *berth_xml_document_parse(GBytes *bytes, const char *file, GError **error);
 void berth_xml_document_free(BerthXmlDocument *document);
+/* Makes each node of @document know where @sources (BerthXmlNode of any documents, by number of node) say that it was written;
+ * NULL: where its parent was. */
+void berth_xml_document_trace(BerthXmlDocument *document, const GPtrArray *sources);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthXmlDocument, berth_xml_document_free)
 
 /* First child element called @name (NULL: any), and the next sibling called @name. Both accept NULL. */
@@ -68,6 +72,12 @@ const char *berth_xml_node_get(const BerthXmlNode *node, const char *path);
 /* The attribute itself, or NULL. */
 const BerthXmlAttribute *berth_xml_node_attribute(const BerthXmlNode *node, const char *name);
 
-/* Sets @error to BERTH_ERROR_BAD_INPUT (or @code) with "FILE:LINE: " in front. @node may be NULL (no line). */
+/* Where @node stands, for a message about @beside: "line 5", with the file in front if that is another ("FILE, line 5"). (transfer
+ * full) */
+char *berth_xml_node_where(const BerthXmlNode *node, const BerthXmlNode *beside);
+/* Whether @node (NULL: no) was put into @document from another one: it is what its user is just about to add. */
+gboolean berth_xml_node_is_new(const BerthXmlDocument *document, const BerthXmlNode *node);
+
+/* Sets @error to BERTH_ERROR_BAD_INPUT (or @code) with "FILE:LINE: " in front, as @node has them. @node may be NULL (no line). */
 void berth_xml_error(GError **error, int code, const BerthXmlDocument *document, const BerthXmlNode *node, const char *format, ...)
     G_GNUC_PRINTF(5, 6);

@@ -338,3 +338,50 @@ GBytes *berth_xml_edits_apply(BerthXmlEdits *edits) {
   g_autoptr(GBytes) changed = g_string_free_to_bytes(writer.out);
   return g_bytes_equal(changed, bytes) ? g_bytes_ref(bytes) : g_steal_pointer(&changed);
 }
+
+/* ---- where it comes from ---- */
+
+static void trace_drafts(GPtrArray *sources, const BerthXmlDraft *draft) {
+  for (; draft != NULL; draft = draft->next) {
+    g_ptr_array_add(sources, (gpointer)draft->source);
+    trace_drafts(sources, draft->children.first);
+  }
+}
+
+/* The elements in the order in which write_node() writes them, each with what it is made from. */
+static void trace_node(const BerthXmlEdits *edits, GPtrArray *sources, const BerthXmlNode *node) {
+  static const Edit none;
+  const Edit *edit = edits->edits[node->number] != NULL ? edits->edits[node->number] : &none;
+
+  trace_drafts(sources, edit->preceding.first);
+  if (edit->gone) {
+    trace_drafts(sources, edit->replacement);
+  } else {
+    g_ptr_array_add(sources, (gpointer)node);
+    for (const BerthXmlNode *child = node->first; child != NULL; child = child->next)
+      trace_node(edits, sources, child);
+    trace_drafts(sources, edit->appended.first);
+  }
+  trace_drafts(sources, edit->following.first);
+}
+
+BerthXmlDocument *berth_xml_edits_document(BerthXmlEdits *edits, GError **error) {
+  g_autoptr(GBytes) bytes = berth_xml_edits_apply(edits);
+  BerthXmlDocument *document = berth_xml_document_parse(bytes, edits->document->file, error);
+  if (document == NULL)
+    return NULL;
+  g_autoptr(GPtrArray) sources = g_ptr_array_new();
+  trace_node(edits, sources, edits->document->root);
+  berth_xml_document_trace(document, sources);
+  return document;
+}
+
+BerthXmlDocument *berth_xml_node_document(const BerthXmlNode *node, const char *file, GError **error) {
+  g_autoptr(GBytes) empty = g_bytes_new_static("<x/>", strlen("<x/>"));
+  g_autoptr(BerthXmlDocument) holder = berth_xml_document_parse(empty, file, error);
+  if (holder == NULL)
+    return NULL;
+  g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(holder);
+  berth_xml_edits_replace(edits, holder->root, berth_xml_draft_of(edits, node, NULL));
+  return berth_xml_edits_document(edits, error);
+}

@@ -20,7 +20,7 @@ void berth_xml_edits_free(BerthXmlEdits *edits);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthXmlEdits, berth_xml_edits_free)
 
 BerthXmlDraft *berth_xml_draft_new(BerthXmlEdits *edits, const char *name);
-/* @node (of any document) as it is, comments and the children called @without (NULL: none) aside. */
+/* @node (of any document, which must outlive the edits) as it is, comments and the children called @without (NULL: none) aside. */
 BerthXmlDraft *berth_xml_draft_of(BerthXmlEdits *edits, const BerthXmlNode *node, const char *without);
 /* Sets what @path ("@index", "target/@chassis", "model/@name", "uuid") names, making elements on the way. */
 void berth_xml_draft_set(BerthXmlDraft *draft, const char *path, const char *value);
@@ -48,3 +48,10 @@ void berth_xml_edits_add_before(BerthXmlEdits *edits, const BerthXmlNode *node, 
 
 /* The document with all edits applied; the same bytes (a reference to them) when there are none. (transfer full) */
 GBytes *berth_xml_edits_apply(BerthXmlEdits *edits);
+
+/* The same, parsed: each node of it knows the file and the line that its element was written in; what is new stands where that is
+ * which it was put into. Errors: as berth_xml_document_parse(). (transfer full) */
+BerthXmlDocument *berth_xml_edits_document(BerthXmlEdits *edits, GError **error);
+
+/* @node alone, as the root of a document called @file; its nodes know where they were written. (transfer full) */
+BerthXmlDocument *berth_xml_node_document(const BerthXmlNode *node, const char *file, GError **error);

@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a user is told about a guest, and about what is wrong with a device that is to come, to go or to change. Prints TAP.
+
+  told.py [BERTH]     (or BERTH in the environment)
+"""
+import sys
+
+import world as w
+from world import BAD_INPUT, NOT_FOUND, World, check
+
+FIRST = "52:54:00:00:01:00"
+
+
+def written(world, *devices):
+    """A definition with each device on a line of its own, from line 7 on."""
+    world.berth("define", "-", text=w.domain("q35", list(devices)))
+
+
+def line_of(world, piece, *flags):
+    """The line of dumpxml that has @piece."""
+    lines = world.berth("dumpxml", *flags, "guest").splitlines()
+    return [n for n, line in enumerate(lines, 1) if piece in line][0]
+
+
+# ---- mistakes in a device's file ----
+
+def device_file(world, element, name="device.xml"):
+    """The element behind a comment of three lines, each of its own elements on a line of its own."""
+    return world.file(name, "<!-- what\n     comes\n     -->\n" + element.replace("><", ">\n<") + "\n")
+
+
+def first_boots(world):
+    written(world, w.nic(0).replace("<model", "<boot order='1'/><address type='pci' slot='7'/><model"), w.disk(world, "vda"))
+
+
+def named_by_its_file(world):
+    first_boots(world)
+    file = device_file(world, w.nic(1).replace("<model", "<address type='pci' slot='0x40'/><model"))
+    for verb in ("attach-device", "detach-device", "update-device"):
+        world.fails(BAD_INPUT, ["berth: %s:6: address: slot 0x40 " % file], verb, "guest", file, "--config")
+    file = device_file(world, w.nic(1))
+    for verb in ("detach-device", "update-device"):
+        world.fails(NOT_FOUND, "berth: %s:4: the guest has no such <interface>" % file, verb, "guest", file, "--config")
+    file = device_file(world, w.nic(0).replace("<model", "<address type='pci' slot='0x40'/><model"))
+    world.fails(BAD_INPUT, "berth: %s:6: address: slot 0x40 " % file, "update-device", "guest", file, "--config")
+
+
+CLASHES = [
+    (lambda world: w.nic(1).replace("<model", "<boot order='1'/><model"),
+     "4: interface 52:54:00:00:01:01: has the same boot order as interface %s (dumpxml guest, line %%d)" % FIRST, FIRST),
+    (lambda world: w.nic(1).replace("<model", "<address type='pci' slot='7'/><model"),
+     "4: interface 52:54:00:00:01:01 wants pci 0000:00:07.0, which interface %s (dumpxml guest, line %%d) has" % FIRST, FIRST),
+    (lambda world: w.disk(world, "vda"), "4: target 'vda' is taken already by disk 'vda' (dumpxml guest, line %d)", "'vda'"),
+    # A device that comes in front of what it clashes with is still the one that the message is about.
+    (lambda world: "<controller type='usb' index='0' model='none'/>", "4: ", None),
+]
+
+
+def clashes(world):
+    """The device is named by its file, what is in the guest already by the line that dumpxml shows it in."""
+    first_boots(world)
+    world.berth("attach-device", "guest", "-", "--config", text="<input type='tablet' bus='usb'/>")
+    before = world.berth("dumpxml", "guest")
+    for make, says, piece in CLASHES:
+        file = device_file(world, make(world))
+        tag = {FIRST: "<interface", "'vda'": "<disk"}.get(piece)
+        told = says % line_of(world, tag) if tag else says
+        world.fails(BAD_INPUT, "berth: %s:%s" % (file, told), "attach-device", "guest", file, "--config")
+    check(world.berth("dumpxml", "guest") == before, "the definition has changed")
+
+
+def clashes_while_it_runs(world):
+    written(world, *w.PORTS, w.nic(0).replace("<model", "<address type='pci' bus='1' slot='0'/><model"))
+    world.berth("start", "guest", "--paused")
+    file = device_file(world, w.nic(1).replace("<model", "<address type='pci' bus='1' slot='0'/><model"))
+    line = line_of(world, "<interface", "--live")
+    world.fails(BAD_INPUT, ["berth: %s:4: interface 52:54:00:00:01:01 wants" % file, "(dumpxml --live guest, line %d)" % line],
+                "attach-device", "guest", file)
+    # Only the definition has another device there.
+    world.berth("attach-device", "guest", "-", "--config", text=w.disk(world, "vdb"))
+    file = device_file(world, w.disk(world, "vdb"))
+    world.fails(BAD_INPUT, ["berth: %s:4: target 'vdb' is taken" % file, "(dumpxml guest, line %d)" % line_of(world, "<disk")],
+                "attach-device", "guest", file, "--live", "--config")
+    check(not [r for r in world.rows("devices", "guest") if r["device"] == "disk"], "a disk came")
+
+
+TESTS = [
+    ("a mistake in a device's file is named by its file and line", named_by_its_file),
+    ("who clashes with a new device is named by the line of dumpxml", clashes),
+    ("the same while the guest runs", clashes_while_it_runs),
+]
+
+
+def in_a_world(test):
+    with World() as world:
+        test(world)
+
+
+if __name__ == "__main__":
+    sys.exit(w.tap([(name, in_a_world, (test,)) for name, test in TESTS]))
