@@ -3,7 +3,7 @@
 """A QEMU whose monitors lie: the real one, behind monitors that do to one command what a script says.
 
 BERTH_LIE_QEMU is the real one; BERTH_LIE_FOLDER holds "script" (JSON: monitor, command, nth, lie), read at each command, and gets
-"log", a line for each command. The command "connect" is the greeting. nth 0: each time.
+"log", a line of JSON for each command: monitor, command, whether QEMU is given it, its arguments. The command "connect" is the greeting. nth 0: each time.
 """
 import ctypes
 import json
@@ -56,23 +56,28 @@ class Script:
     def __init__(self):
         self.lock, self.text, self.count = threading.Lock(), None, 0
 
-    def lie(self, monitor, command):
+    def lie(self, monitor, command, arguments=None):
         """What is to happen to this command; None: nothing."""
         with self.lock:
+            lie = self.wanted(monitor, command)
+            given = lie not in INSTEAD and lie not in ("closed", "dies")
             with open(os.path.join(FOLDER, "log"), "a") as log:
-                log.write("%s %s\n" % (monitor, command))
-            try:
-                with open(os.path.join(FOLDER, "script")) as script:
-                    text = script.read()
-                wanted = json.loads(text)
-            except (OSError, ValueError):
-                return None
-            if text != self.text:
-                self.text, self.count = text, 0
-            if (wanted.get("monitor"), wanted.get("command")) != (monitor, command):
-                return None
-            self.count += 1
-            return wanted["lie"] if wanted.get("nth", 1) in (0, self.count) else None
+                log.write(json.dumps([monitor, command, given, arguments]) + "\n")
+            return lie
+
+    def wanted(self, monitor, command):
+        try:
+            with open(os.path.join(FOLDER, "script")) as script:
+                text = script.read()
+            wanted = json.loads(text)
+        except (OSError, ValueError):
+            return None
+        if text != self.text:
+            self.text, self.count = text, 0
+        if (wanted.get("monitor"), wanted.get("command")) != (monitor, command):
+            return None
+        self.count += 1
+        return wanted["lie"] if wanted.get("nth", 1) in (0, self.count) else None
 
 
 class Monitor:
@@ -106,7 +111,8 @@ class Monitor:
         reader.start()
         for line in client.makefile("rb"):
             number = self.number(line)
-            lie = self.script.lie(self.name, json.loads(line).get("execute"))
+            message = json.loads(line)
+            lie = self.script.lie(self.name, message.get("execute"), message.get("arguments"))
             if lie == "dies":
                 self.end()
             if lie in ("closed", "dies"):

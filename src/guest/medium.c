@@ -144,16 +144,46 @@ static gboolean take_out(BerthQmp *qmp, const char *id, const BerthQemu *before,
   return TRUE;
 }
 
-gboolean berth_guest_change_medium(BerthQmp *qmp, const BerthQemu *before, const BerthQemu *after, gboolean force, GError **error) {
+/* The file that the medium of @objects is; NULL: it is none, or there is none. (transfer none) */
+static const char *file_of(const BerthQemu *objects) {
+  const BerthQemuObject *object = last_of(objects, BERTH_QEMU_BLOCKDEV);
+  JsonObject *node = object != NULL ? object->props : NULL;
+  while (node != NULL && json_object_has_member(node, "file") && JSON_NODE_HOLDS_OBJECT(json_object_get_member(node, "file")))
+    node = json_object_get_object_member(node, "file");
+  return node != NULL ? json_object_get_string_member_with_default(node, "filename", NULL) : NULL;
+}
+
+/* Whether the medium of @objects is in the drive @id. A guest may have locked the tray since. */
+static gboolean is_in(BerthQmp *qmp, const char *id, const BerthQemu *objects) {
+  const char *wanted = file_of(objects);
+  g_autoptr(JsonNode) answer = wanted != NULL ? ask(qmp, "query-block", NULL, NULL) : NULL;
+  JsonArray *drives = answer != NULL && JSON_NODE_HOLDS_ARRAY(answer) ? json_node_get_array(answer) : NULL;
+  for (guint i = 0; drives != NULL && i < json_array_get_length(drives); i++) {
+    JsonNode *node = json_array_get_element(drives, i);
+    JsonNode *inserted = g_strcmp0(drive_id(node), id) == 0 ? json_object_get_member(json_node_get_object(node), "inserted") : NULL;
+    if (inserted != NULL && JSON_NODE_HOLDS_OBJECT(inserted))
+      return g_strcmp0(json_object_get_string_member_with_default(json_node_get_object(inserted), "file", NULL), wanted) == 0;
+  }
+  return FALSE;
+}
+
+gboolean berth_guest_change_medium(BerthQmp *qmp, const BerthQemu *before, const BerthQemu *after, guint how, GError **error) {
   const BerthQemuObject *device = last_of(after, BERTH_QEMU_DEVICE);
   const char *id = json_object_get_string_member(device->props, "id");
   const BerthQemuObject *old = last_of(before, BERTH_QEMU_BLOCKDEV), *new = last_of(after, BERTH_QEMU_BLOCKDEV);
   gboolean same = old != NULL && new != NULL &&json_object_equal(old->props, new->props);
-  if ((new != NULL && !same && !try_node(qmp, after, error)) || !open_tray(qmp, id, force, error) ||
-      !take_out(qmp, id, before, after, error))
+  gboolean again = (how & BERTH_MEDIUM_AGAIN) != 0;
+  if (again)
+    tell(qmp, "blockdev-del", "node-name", TRIAL, NULL, NULL, NULL);
+  if (again && !same && is_in(qmp, id, after))
+    return tell(qmp, "blockdev-close-tray", "id", id, NULL, NULL, error);
+  gboolean can = new == NULL || same || try_node(qmp, after, error);
+  if (!can && !again)
     return FALSE;
-  if (insert(qmp, id, after, error))
+  if (can && open_tray(qmp, id, (how & BERTH_MEDIUM_FORCED) != 0, error) && take_out(qmp, id, before, after, error) &&
+      insert(qmp, id, after, error))
     return TRUE;
+  /* Where the tray has stayed closed, neither does anything. */
   take_out(qmp, id, after, before, NULL);
   insert(qmp, id, before, NULL);
   return FALSE;

@@ -214,9 +214,13 @@ gboolean berth_lib_arrival_feed(const BerthLibArrival *arrival, BerthQmp *qmp, B
   g_autoptr(GError) failure = NULL;
   g_autofree char *path = berth_guest_move_path(run_dir);
   g_autofree char *uri = g_strconcat("unix:", path, NULL);
-  int to = berth_guest_move_in(qmp, path, !arrival->paused, error) ? berth_host_socket_connect(uri, error) : -1;
-  if (to < 0)
+  if (!berth_guest_move_in(qmp, path, !arrival->paused, error))
     return FALSE;
+  int to = berth_host_socket_connect(uri, &failure);
+  if (to < 0) {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "QEMU does not listen for the state: %s", failure->message);
+    return FALSE;
+  }
   gboolean given = give(data, to, &failure);
   /* Looked at before the stream is closed, which would end QEMU in any case. */
   gboolean ended = !given && berth_host_process_wait(qemu, FAREWELL_MS, NULL);

@@ -130,5 +130,6 @@ gboolean berth_undefine(Berth *berth, const char *guest, guint flags, GError **e
       !berth_store_write_commit(g_steal_pointer(&write), error))
     return FALSE;
   berth_host_lock_remove(lock);
+  berth_lib_managed_forget(berth->env, found->uuid);
   return berth_lib_nvram_remove(nvram, flags, error);
 }

@@ -72,9 +72,10 @@ static gboolean load(const BerthLibArrival *arrival, BerthQmp *qmp, BerthProcess
 
 static void told(const BerthLibArrival *arrival, const GError *failure) {
   Incoming *incoming = arrival->data;
-  if (failure != NULL)
+  /* A source that hears nothing knows as little as this side, and does not let it run. */
+  if (failure != NULL && !arrival->may_have_run)
     refuse(incoming, failure);
-  else
+  else if (failure == NULL)
     berth_host_message_send(incoming->peer, BERTH_TALK_RUNNING, NULL, 0, NULL);
   close(incoming->peer);
   incoming->peer = -1;

@@ -116,9 +116,11 @@ void berth_lib_leave_undo(BerthLibLeave *leave, GError **error) {
   g_autoptr(GError) failure = NULL;
   const char *name = leave->live.guest->name;
   close_streams(leave);
-  if (berth_guest_move_undo(leave->live.control, leave->ran, &failure) &&
-      berth_lib_record_state(leave->live.berth, leave->live.guest->uuid, &leave->live.guest->run, leave->ran ? "running" : "paused",
-                             leave->ran ? "unpaused" : "user", &failure))
+  if (!berth_lib_live_sure(&leave->live))
+    g_set_error_literal(&failure, BERTH_ERROR, BERTH_ERROR_FAILED, "QEMU does not answer");
+  else if (berth_guest_move_undo(leave->live.control, leave->ran, &failure) &&
+           berth_lib_record_state(leave->live.berth, leave->live.guest->uuid, &leave->live.guest->run,
+                                  leave->ran ? "running" : "paused", leave->ran ? "unpaused" : "user", &failure))
     g_prefix_error(error, "guest '%s' %s: ", name, leave->ran ? "runs on" : "is still paused");
   else
     g_prefix_error(error, "guest '%s' is there, but could not be told to run on (%s): ", name, failure->message);

@@ -11,6 +11,16 @@ char *berth_lib_managed_path(const BerthEnv *env, const char *uuid) {
   return g_build_filename(env->state_dir, "save", name, NULL);
 }
 
+char *berth_lib_managed_used(const char *file) {
+  return g_strconcat(file, ".used", NULL);
+}
+
+void berth_lib_managed_forget(const BerthEnv *env, const char *uuid) {
+  g_autofree char *file = berth_lib_managed_path(env, uuid);
+  g_autofree char *used = berth_lib_managed_used(file);
+  unlink(used);
+}
+
 gboolean berth_lib_managed_find(Berth *berth, const char *guest, gboolean discard, char **path, GError **error) {
   g_autoptr(BerthStoreGuest) found = berth_store_guest(berth->store, guest, error);
   g_autofree char *file = found != NULL ? berth_lib_managed_path(berth->env, found->uuid) : NULL;

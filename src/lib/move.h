@@ -68,7 +68,8 @@ struct BerthLibArrival {
   char *record;
   BerthStoreRevision *definition; /* what is stored with its run; NULL: nothing */
   gboolean paused;
-  const char *reason; /* virsh's word for why it runs, or is paused */
+  const char *reason;    /* virsh's word for why it runs, or is paused */
+  gboolean may_have_run; /* once it has failed: so its state fits its disks no more */
   /* QEMU waits, every place verified: gives it the state. */
   gboolean (*load)(const BerthLibArrival *arrival, BerthQmp *qmp, BerthProcess *qemu, const char *run_dir, GError **error);
   /* It is recorded, and about to run. NULL: nothing is to be done then. */
@@ -101,6 +102,10 @@ gboolean berth_lib_run_arrival(Berth *berth, BerthLibArrival *arrival, int ready
 
 /* The file of the guest's saved state, below the state folder. (transfer full) */
 char *berth_lib_managed_path(const BerthEnv *env, const char *uuid);
+/* Where a state is while a guest begins to go on with it; it stays there if nobody knows whether the guest has. (transfer full) */
+char *berth_lib_managed_used(const char *file);
+/* The guest has been undefined: removes that. */
+void berth_lib_managed_forget(const BerthEnv *env, const char *uuid);
 /* *@path: the file, if there is one (transfer full). @discard: it is removed instead. Errors: NOT_FOUND (no such guest), FAILED. */
 gboolean berth_lib_managed_find(Berth *berth, const char *guest, gboolean discard, char **path, GError **error);
 /* restore.c: lets the guest go on with the state in @file, which is removed before it runs: it fits only what its disks are now. */

@@ -89,15 +89,11 @@ gboolean berth_run_restored(Berth *berth, const char *file, GBytes *xml, const c
   return run(&restored, berth, file, xml, xml_file, flags, ready, error);
 }
 
-/* While the guest is about to run, its state has another name; if it does not come to that, it gets its own again. */
-static char *used_name(const BerthLibArrival *arrival) {
-  return g_strconcat(((const Restored *)arrival->data)->file, ".used", NULL);
-}
-
-/* If it is gone, somebody else has restored it meanwhile. */
+/* While the guest is about to run, its state has another name; if it does not come to that, it gets its own again. If nobody knows
+ * whether it has come to that, it keeps the other: the next start boots. If it is gone, somebody else has restored it meanwhile. */
 static gboolean use_up(const BerthLibArrival *arrival, GError **error) {
   const Restored *restored = arrival->data;
-  g_autofree char *used = used_name(arrival);
+  g_autofree char *used = berth_lib_managed_used(restored->file);
   if (rename(restored->file, used) == 0)
     return TRUE;
   g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: %s", restored->file, g_strerror(errno));
@@ -106,10 +102,10 @@ static gboolean use_up(const BerthLibArrival *arrival, GError **error) {
 
 static void used_up(const BerthLibArrival *arrival, const GError *failure) {
   const Restored *restored = arrival->data;
-  g_autofree char *used = used_name(arrival);
+  g_autofree char *used = berth_lib_managed_used(restored->file);
   if (failure == NULL)
     unlink(used);
-  else if (access(restored->file, F_OK) != 0)
+  else if (!arrival->may_have_run && access(restored->file, F_OK) != 0)
     rename(used, restored->file);
 }
 

@@ -16,10 +16,11 @@
 #include "lib/move.h"
 
 #define READ_BACK_MS 30000
+#define RECONNECT_MS 10000
 
 /* A guest on its way up. */
 typedef struct {
-  const BerthLibArrival *arrival; /* it does not boot but goes on; NULL: it boots */
+  BerthLibArrival *arrival; /* it does not boot but goes on; NULL: it boots */
   BerthStoreGuest *guest;
   BerthStoreRevision *revision;
   BerthPlan *plan;
@@ -228,6 +229,25 @@ static gboolean renew(const Rise *rise, guint flags, GError **error) {
   return FALSE;
 }
 
+/* Whether QEMU has heard it and not answered, it is asked: a guest whose vCPUs may have run has changed its disks, so that it
+ * cannot go on from an older state any more. */
+static gboolean go(Rise *rise, GError **error) {
+  g_autoptr(GError) failure = NULL;
+  if (berth_guest_cont(rise->events, &failure))
+    return TRUE;
+  if (berth_qmp_unsure(rise->events)) {
+    g_autofree char *path = berth_guest_events_path(rise->run.run_dir);
+    g_clear_pointer(&rise->events, berth_qmp_free);
+    rise->events = berth_qmp_connect(path, RECONNECT_MS, NULL);
+    if (rise->events != NULL && berth_guest_cont(rise->events, NULL))
+      return TRUE;
+    if (rise->arrival != NULL)
+      rise->arrival->may_have_run = TRUE;
+  }
+  g_propagate_error(error, g_steal_pointer(&failure));
+  return FALSE;
+}
+
 static gboolean rise_up(Berth *berth, Rise *rise, const char *guest, guint flags, gboolean detached, GError **error) {
   g_autoptr(BerthLock) lock = NULL;
   rise->guest = lock_guest(berth, rise, guest, &lock, error);
@@ -246,14 +266,14 @@ static gboolean rise_up(Berth *berth, Rise *rise, const char *guest, guint flags
       (rise->arrival == NULL || rise->arrival->load(rise->arrival, rise->events, rise->process, rise->run.run_dir, error)) &&
       record_run(berth, rise, paused, error) &&
       (rise->arrival == NULL || rise->arrival->recorded == NULL || rise->arrival->recorded(rise->arrival, error)) &&
-      (paused || berth_guest_cont(rise->events, error)))
+      (paused || go(rise, error)))
     return TRUE;
   fall(berth, rise);
   forget_guest(berth, rise);
   return FALSE;
 }
 
-static gboolean run(Berth *berth, const BerthLibArrival *arrival, const char *guest, guint flags, int ready, GError **error) {
+static gboolean run(Berth *berth, BerthLibArrival *arrival, const char *guest, guint flags, int ready, GError **error) {
   static const char *const adopt[] = {"adopt", NULL};
   g_auto(Rise) rise = {.arrival = arrival};
   g_autoptr(GError) failure = NULL;

@@ -93,11 +93,12 @@ static gint64 requested(const BerthQemu *objects) {
   return json_object_get_int_member_with_default(device->props, "requested-size", 0);
 }
 
-static gboolean apply(BerthQmp *qmp, const Versions *versions, gboolean force, GError **error) {
+/* @how: BerthMediumHow. Of what is no medium, twice is as once. */
+static gboolean apply(BerthQmp *qmp, const Versions *versions, guint how, GError **error) {
   const BerthDevice *device = versions->device[1];
   const BerthQemu *before = versions->objects[0], *after = versions->objects[1];
   if ((versions->changes & BERTH_KINDS_MEDIUM) != 0)
-    return berth_guest_change_medium(qmp, before, after, force, error);
+    return berth_guest_change_medium(qmp, before, after, how, error);
   if ((versions->changes & BERTH_KINDS_LINK) != 0)
     return berth_guest_set_link(qmp, device->id, !berth_model_device_is(device, "link/@state", "down"), error);
   if ((versions->changes & BERTH_KINDS_REQUESTED) != 0)
@@ -108,7 +109,20 @@ static gboolean apply(BerthQmp *qmp, const Versions *versions, gboolean force, G
 gboolean berth_lib_update_again(const Berth *berth, BerthQmp *qmp, const BerthStoreGuest *guest, const char *id, GBytes *xml) {
   g_auto(Versions) versions = {0};
   g_autoptr(BerthXmlDocument) element = berth_xml_document_parse(xml, guest->name, NULL);
-  return element != NULL && versions_init(berth, &versions, guest, NULL, id, element, NULL) && apply(qmp, &versions, TRUE, NULL);
+  return element != NULL && versions_init(berth, &versions, guest, NULL, id, element, NULL) &&
+         apply(qmp, &versions, BERTH_MEDIUM_FORCED | BERTH_MEDIUM_AGAIN, NULL);
+}
+
+/* Whether QEMU has done what it has not answered to, nobody knows: so it is told again. */
+static gboolean apply_surely(BerthLibLive *live, const Versions *versions, guint how, GError **error) {
+  g_autoptr(GError) failure = NULL;
+  if (apply(live->control, versions, how, &failure))
+    return TRUE;
+  if (!berth_qmp_unsure(live->control) || !berth_lib_live_sure(live)) {
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
+  }
+  return apply(live->control, versions, how | BERTH_MEDIUM_AGAIN, error);
 }
 
 gboolean berth_lib_update_check(const BerthLibLive *live, const char *id, const BerthXmlDocument *element, gboolean *changes,
@@ -139,9 +153,11 @@ gboolean berth_lib_update_running(BerthLibLive *live, const char *id, const Bert
   if (!berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, state, element->bytes, NULL, NULL, error))
     return FALSE;
   if (!berth_lib_owner_give_running(live->berth, guest, versions.objects[1], error) ||
-      !apply(live->control, &versions, (flags & BERTH_CHANGE_FORCE) != 0, error)) {
+      !apply_surely(live, &versions, (flags & BERTH_CHANGE_FORCE) != 0 ? BERTH_MEDIUM_FORCED : 0, error)) {
     g_prefix_error(error, "guest '%s': ", guest->name);
-    berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, NULL, NULL, NULL, NULL, NULL);
+    /* If QEMU still owes an answer, the change stays on record, for the next command to finish. */
+    if (live->control != NULL && !berth_qmp_unsure(live->control))
+      berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, NULL, NULL, NULL, NULL, NULL);
     return FALSE;
   }
   return berth_lib_live_commit(live->berth, guest->uuid, &guest->run, id, element->bytes,

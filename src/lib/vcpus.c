@@ -203,6 +203,19 @@ gboolean berth_lib_vcpus_again(Berth *berth, BerthQmp *qmp, const BerthStoreGues
                              &config, error);
 }
 
+/* Whether QEMU has done what it has not answered to, nobody knows: so it is counted again. FALSE with live->control NULL: it
+ * answers no more. */
+static gboolean change_surely(BerthLibLive *live, guint wanted, guint timeout_ms, GError **error) {
+  g_autoptr(GError) failure = NULL;
+  if (change(live->control, live->guest->name, wanted, timeout_ms, &failure))
+    return TRUE;
+  if (!berth_qmp_unsure(live->control) || !berth_lib_live_sure(live)) {
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
+  }
+  return change(live->control, live->guest->name, wanted, timeout_ms, error);
+}
+
 /* Recorded as changing, changed, recorded as QEMU has it then. */
 static gboolean change_live(Berth *berth, const char *uuid, guint wanted, guint timeout_ms, BerthLibConfig *config,
                             GError **error) {
@@ -219,9 +232,10 @@ static gboolean change_live(Berth *berth, const char *uuid, guint wanted, guint 
   g_autoptr(GBytes) row = g_bytes_new(text, strlen(text));
   if (!note(&live, config != NULL ? BERTH_STORE_UPDATING_BOTH : BERTH_STORE_UPDATING, row, NULL, error))
     return FALSE;
-  gboolean done = change(live.control, live.guest->name, wanted, timeout_ms, error);
+  gboolean done = change_surely(&live, wanted, timeout_ms, error);
   GError **settled = done ? error : NULL;
-  return berth_lib_vcpus_settle(berth, live.control, uuid, TRUE, settled) &&
+  /* What stays on record is finished by the next command. */
+  return live.control != NULL && berth_lib_vcpus_settle(berth, live.control, uuid, TRUE, settled) &&
          note(&live, NULL, NULL, done ? config : NULL, settled) && done;
 }
 
