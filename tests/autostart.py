@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 
-from world import BERTH, Skip, World, check, domain, gone, nic, qemus, tap
+from world import BERTH, Skip, World, alive, check, domain, gone, nic, parent_of, qemus, tap, wait_for
 
 UNIT = os.path.join(os.path.abspath(sys.argv[2]), "packaging", "berth@system.service")
 
@@ -74,21 +74,51 @@ def refused():
         check(world.run("autostart", "nobody").returncode == 3, "a guest that is not there")
 
 
+def told_ready(world, *words):
+    """Begins a command, and waits until it has told systemd READY=1."""
+    path = os.path.join(world.folder, "notify-%d" % len(os.listdir(world.folder)))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(path)
+        listener.settimeout(60)
+        job = subprocess.Popen([BERTH, *words], env=dict(world.environment, NOTIFY_SOCKET=path))
+        check(listener.recv(1000) == b"READY=1", "it says something else")
+    return job
+
+
 def tells_systemd():
     """berth run says READY=1 once the guest runs, and QEMU does not get systemd's socket."""
     with World() as world:
         world.berth("define", "-", text=domain("pc", [nic(0)]))
-        path = os.path.join(world.folder, "notify")
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
-            listener.bind(path)
-            listener.settimeout(60)
-            job = subprocess.Popen([BERTH, "run", "guest", "--paused"], env=dict(world.environment, NOTIFY_SOCKET=path))
-            check(listener.recv(1000) == b"READY=1", "it says something else")
+        job = told_ready(world, "run", "guest", "--paused")
         check(world.state("guest") == "paused", "it is %s" % world.state("guest"))
         with open("/proc/%d/environ" % qemus(world)[0], "rb") as environment:
             check(b"NOTIFY_SOCKET" not in environment.read(), "QEMU has systemd's socket")
         job.send_signal(signal.SIGTERM)  # what systemctl stop does when ExecStop was not enough
         check(job.wait(30) == 0 and gone(world), "exit status %s" % job.returncode)
+
+
+def takes_over():
+    """berth run --adopt, as in the unit: the guest of another supervisor, of none, and one that does not run."""
+    with World() as world:
+        world.berth("define", "-", text=domain("pc", [nic(0)]))
+        world.berth("start", "guest")
+        qemu, = qemus(world)
+        supervisor = parent_of(qemu)
+        check(world.run("run", "guest").returncode == 5, "two supervisors")
+        job = told_ready(world, "run", "--adopt", "guest")
+        wait_for(lambda: not alive(supervisor), 10, "the end of the other supervisor")
+        check(qemus(world) == [qemu] and world.state("guest") == "running", "the guest has changed")
+        job.kill()  # as systemd sees it: Restart=on-abort
+        job.wait()
+        job = told_ready(world, "run", "--adopt", "guest")
+        check(qemus(world) == [qemu] and world.state("guest") == "running", "the guest has changed")
+        world.berth("destroy", "guest")
+        check(job.wait(30) == 0 and gone(world), "exit status %s" % job.returncode)
+        job = told_ready(world, "run", "--adopt", "guest")
+        check(world.state("guest") == "running" and qemus(world) != [qemu], "it was not started")
+        job.send_signal(signal.SIGTERM)
+        check(job.wait(30) == 0 and gone(world), "exit status %s" % job.returncode)
+        check(world.run("run", "--adopt", "nobody").returncode == 3, "a guest that is not there")
 
 
 def unit_is_right():
@@ -115,6 +145,7 @@ TESTS = [
     ("autostart enables and disables the guest's unit", marked, ()),
     ("autostart says what is in its way", refused, ()),
     ("berth run tells systemd that the guest runs", tells_systemd, ()),
+    ("berth run --adopt takes a running guest over", takes_over, ()),
     ("the unit is one that systemd likes", unit_is_right, ()),
 ]
 

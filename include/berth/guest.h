@@ -100,6 +100,7 @@ typedef enum {
   BERTH_RUN_PAUSED = 1 << 0,
   BERTH_RUN_RESET_NVRAM = 1 << 5, /* its UEFI variables begin anew, from their template; BERTH_ERROR_USAGE: it has none */
   BERTH_RUN_FORCE_BOOT = 1 << 4,  /* a state that berth_managed_save() has left is thrown away */
+  BERTH_RUN_ADOPT = 1 << 6,       /* if it runs already, as berth_adopt(), in the place of its supervisor; berth_run() only */
 } BerthRunFlags;
 /**
  * berth_run:

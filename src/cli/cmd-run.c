@@ -20,12 +20,13 @@ gboolean cli_cmd_run(Cli *cli, GStrv words, GError **error) {
   g_autofree char *restore = NULL;
   g_autofree char *incoming = NULL;
   g_autofree char *xml = NULL;
-  gboolean force_boot = FALSE, reset = FALSE;
+  gboolean force_boot = FALSE, reset = FALSE, adopt = FALSE;
   int ready = -1;
   const GOptionEntry entries[] = {
       CLI_MOVE_ENTRIES(move),
       {"force-boot", 0, 0, G_OPTION_ARG_NONE, &force_boot, CLI_FORCE_BOOT_HELP, NULL},
       {"reset-nvram", 0, 0, G_OPTION_ARG_NONE, &reset, CLI_RESET_NVRAM_HELP, NULL},
+      {"adopt", 0, 0, G_OPTION_ARG_NONE, &adopt, "If it runs already, stay with it, in the place of its supervisor", NULL},
       {"qemu-user", 0, 0, G_OPTION_ARG_STRING, &user, CLI_QEMU_USER_HELP, "USER"},
       {"restore", 0, 0, G_OPTION_ARG_FILENAME, &restore, "Let it go on with the state in FILE", "FILE"},
       {"incoming", 0, 0, G_OPTION_ARG_STRING, &incoming, "Wait at URI (unix:PATH, tcp:HOST:PORT) for it to be migrated here",
@@ -54,7 +55,7 @@ gboolean cli_cmd_run(Cli *cli, GStrv words, GError **error) {
     return berth_run_incoming(berth, names[0], incoming, domain, name, cli_move_flags(&move), ready, error);
   if (restore != NULL)
     return berth_run_restored(berth, restore, domain, name, cli_move_flags(&move), ready, error);
-  guint flags =
-      (move.paused ? BERTH_RUN_PAUSED : 0) | (force_boot ? BERTH_RUN_FORCE_BOOT : 0) | (reset ? BERTH_RUN_RESET_NVRAM : 0);
+  guint flags = (move.paused ? BERTH_RUN_PAUSED : 0) | (force_boot ? BERTH_RUN_FORCE_BOOT : 0) |
+                (reset ? BERTH_RUN_RESET_NVRAM : 0) | (adopt ? BERTH_RUN_ADOPT : 0);
   return berth_run(berth, names[0], flags, ready, error);
 }

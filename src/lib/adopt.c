@@ -5,8 +5,11 @@
 #include <unistd.h>
 
 #include "guest/launch.h"
+#include "host/notify.h"
 
 #define CONNECT_MS 10000
+
+static const char *const adopt_words[] = {"adopt", NULL};
 
 typedef struct {
   BerthStoreGuest *guest;
@@ -21,8 +24,14 @@ static void adoption_clear(Adoption *adoption) {
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Adoption, adoption_clear)
 
-/* Several processes may want to be the supervisor at once; the store decides. */
-static gboolean claim(Berth *berth, Adoption *adoption, GError **error) {
+/* It dies as it would by a SIGKILL from elsewhere: what it was about is found out by asking QEMU. */
+static gboolean end_supervisor(const BerthStoreRun *run, GError **error) {
+  g_autoptr(BerthProcess) other = berth_lib_supervisor_process(run);
+  return other == NULL || berth_host_process_end(other, error);
+}
+
+/* Several processes may want to be the supervisor at once; the store decides. @replace: the one that there is has to go. */
+static gboolean claim(Berth *berth, Adoption *adoption, gboolean replace, GError **error) {
   gint64 self = getpid();
   guint64 start_time = berth_host_process_start_time(self);
   if (adoption->guest->run.supervisor == self && adoption->guest->run.supervisor_start_time == start_time)
@@ -31,16 +40,18 @@ static gboolean claim(Berth *berth, Adoption *adoption, GError **error) {
   g_autoptr(BerthStoreGuest) guest = write != NULL ? berth_store_guest(berth->store, adoption->guest->uuid, error) : NULL;
   if (guest == NULL)
     return FALSE;
-  if (guest->run.pid != adoption->guest->run.pid || berth_lib_supervisor_lives(&guest->run)) {
+  if (guest->run.pid != adoption->guest->run.pid || (!replace && berth_lib_supervisor_lives(&guest->run))) {
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_BUSY, "guest '%s': has a supervisor", guest->name);
     return FALSE;
   }
+  if (!end_supervisor(&guest->run, error))
+    return FALSE;
   guest->run.supervisor = self;
   guest->run.supervisor_start_time = start_time;
   return berth_store_write_run(write, guest->uuid, &guest->run, error) && berth_store_write_commit(g_steal_pointer(&write), error);
 }
 
-static gboolean take_over(Berth *berth, const char *guest, Adoption *adoption, GError **error) {
+static gboolean take_over(Berth *berth, const char *guest, gboolean replace, Adoption *adoption, GError **error) {
   adoption->guest = berth_store_guest(berth->store, guest, error);
   if (adoption->guest == NULL)
     return FALSE;
@@ -53,7 +64,7 @@ static gboolean take_over(Berth *berth, const char *guest, Adoption *adoption, G
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE, "guest '%s': is not running", adoption->guest->name);
     return FALSE;
   }
-  if (!claim(berth, adoption, error))
+  if (!claim(berth, adoption, replace, error))
     return FALSE;
   g_autofree char *path = berth_guest_events_path(run->run_dir);
   g_autoptr(GError) failure = NULL;
@@ -64,16 +75,19 @@ static gboolean take_over(Berth *berth, const char *guest, Adoption *adoption, G
   return FALSE;
 }
 
-gboolean berth_adopt(Berth *berth, const char *guest, int ready, GError **error) {
+static gboolean adopt(Berth *berth, const char *guest, gboolean replace, int ready, GError **error) {
   g_auto(Adoption) adoption = {0};
   g_autoptr(GError) failure = NULL;
   g_autoptr(BerthLibWatch) watch = berth_lib_watch_new();
-  gboolean held = take_over(berth, guest, &adoption, &failure);
+  gboolean held = take_over(berth, guest, replace, &adoption, &failure);
   if (held)
     berth_lib_watch_begin(watch, berth, adoption.guest->uuid, &adoption.guest->run, adoption.qemu,
                           g_steal_pointer(&adoption.events));
   berth_lib_tell(ready, failure);
   if (held) {
+    berth_host_notify(berth->env->notify, "READY=1", NULL);
+    if (replace && berth->env->anew)
+      berth_lib_supervisor_become(berth, adoption.guest->uuid, adopt_words);
     /* Only what watch has copied is needed from here on. */
     g_clear_pointer(&adoption.guest, berth_store_guest_free);
     return berth_lib_watch_run(watch, error);
@@ -82,10 +96,17 @@ gboolean berth_adopt(Berth *berth, const char *guest, int ready, GError **error)
   return FALSE;
 }
 
+gboolean berth_adopt(Berth *berth, const char *guest, int ready, GError **error) {
+  return adopt(berth, guest, FALSE, ready, error);
+}
+
+gboolean berth_lib_adopt_from(Berth *berth, const char *guest, int ready, GError **error) {
+  return adopt(berth, guest, TRUE, ready, error);
+}
+
 gboolean berth_lib_adopt(Berth *berth, const BerthStoreGuest *guest, GError **error) {
-  static const char *const words[] = {"adopt", NULL};
   g_autoptr(GError) failure = NULL;
-  if (berth_lib_supervisor_start(berth, guest, words, &failure) || g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_BUSY))
+  if (berth_lib_supervisor_start(berth, guest, adopt_words, &failure) || g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_BUSY))
     return TRUE;
   g_propagate_error(error, g_steal_pointer(&failure));
   return FALSE;

@@ -66,7 +66,8 @@ BerthStoreGuest *berth_lib_running_guest(Berth *berth, const char *guest, BerthL
 char *berth_lib_run_dir(const BerthEnv *env, const char *uuid);
 /* QEMU, if it is still there; NULL without error otherwise. */
 BerthProcess *berth_lib_run_process(const BerthStoreRun *run);
-/* Whether the supervisor that is recorded is still there. */
+/* The supervisor that is recorded, and whether it is still there. */
+BerthProcess *berth_lib_supervisor_process(const BerthStoreRun *run);
 gboolean berth_lib_supervisor_lives(const BerthStoreRun *run);
 /* Brings *@guest up to date with what is really there: for whoever only looks. A running guest without supervisor gets a new one; a
  * run that nobody is left to record is settled, if nobody else is at work on the guest; a QEMU that nobody knows is ended. */
@@ -88,7 +89,9 @@ void berth_lib_supervisor_become(const Berth *berth, const char *uuid, const cha
 /* The other side of berth_lib_supervisor_start(): says to the descriptor @ready (-1: nobody) that all is well (@failure NULL), or
  * why not, and closes it. */
 void berth_lib_tell(int ready, const GError *failure);
-/* adopt.c: gives a running guest a supervisor if it has none. */
+/* adopt.c: berth_adopt(), in the place of a supervisor that the guest may have: that one is killed. */
+gboolean berth_lib_adopt_from(Berth *berth, const char *guest, int ready, GError **error);
+/* Gives a running guest a supervisor if it has none. */
 gboolean berth_lib_adopt(Berth *berth, const BerthStoreGuest *guest, GError **error);
 
 /* summary.c: what runs, else (or @inactive) the newest definition. (transfer full) */

@@ -293,7 +293,16 @@ static gboolean run(Berth *berth, BerthLibArrival *arrival, const char *guest, g
   return berth_lib_watch_run(watch, error);
 }
 
+/* What is wrong with the guest, e.g. that there is none, is for those to tell who start it. */
+static gboolean runs(Berth *berth, const char *name) {
+  g_autoptr(BerthStoreGuest) guest = berth_store_guest(berth->store, name, NULL);
+  g_autoptr(BerthProcess) qemu = guest != NULL ? berth_lib_run_process(&guest->run) : NULL;
+  return qemu != NULL;
+}
+
 gboolean berth_run(Berth *berth, const char *guest, guint flags, int ready, GError **error) {
+  if ((flags & BERTH_RUN_ADOPT) != 0 && runs(berth, guest))
+    return berth_lib_adopt_from(berth, guest, ready, error);
   g_autofree char *managed = NULL;
   g_autoptr(GError) failure = NULL;
   if (!berth_lib_managed_find(berth, guest, (flags & BERTH_RUN_FORCE_BOOT) != 0, &managed, &failure)) {

@@ -65,9 +65,13 @@ BerthProcess *berth_lib_run_process(const BerthStoreRun *run) {
   return qemu != NULL && berth_host_process_alive(qemu) ? g_steal_pointer(&qemu) : NULL;
 }
 
+BerthProcess *berth_lib_supervisor_process(const BerthStoreRun *run) {
+  const BerthStoreRun supervisor = {.pid = run->supervisor, .start_time = run->supervisor_start_time, .boot = run->boot};
+  return berth_lib_run_process(&supervisor);
+}
+
 gboolean berth_lib_supervisor_lives(const BerthStoreRun *run) {
-  BerthStoreRun supervisor = {.pid = run->supervisor, .start_time = run->supervisor_start_time, .boot = run->boot};
-  g_autoptr(BerthProcess) process = berth_lib_run_process(&supervisor);
+  g_autoptr(BerthProcess) process = berth_lib_supervisor_process(run);
   return process != NULL;
 }
 
