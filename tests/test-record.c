@@ -27,6 +27,7 @@ static const char whole[] = "{\n"
                             "        \"multifunction\" : \"on\"\n"
                             "      },\n"
                             "      \"origin\" : \"grown\",\n"
+                            "      \"rule\" : \"first\",\n"
                             "      \"values\" : {\n"
                             "        \"@type\" : \"pci\",\n"
                             "        \"@index\" : \"1\",\n"
@@ -76,6 +77,8 @@ static void test_round_trip(void) {
   const BerthAddress expected = berth_model_address_pci(0, 2, 0);
   g_assert_true(berth_model_address_equal(&port->address, &expected));
   g_assert_cmpint(port->origin, ==, BERTH_ORIGIN_GROWN);
+  g_assert_cmpint(port->rule, ==, BERTH_RULE_FIRST);
+  g_assert_cmpint(tablet->rule, ==, BERTH_RULE_NONE);
   g_assert_cmpstr(berth_model_record_entry_get(port, "target/@chassis"), ==, "1");
   g_autofree char *text = berth_model_address_to_string(&tablet->address);
   g_assert_cmpstr(text, ==, "usb 0:1.2");
@@ -145,6 +148,7 @@ static const struct {
     {"{\"berth-record\":1,\"devices\":[{\"element\":\"rng\",\"kind\":\"virtio\"}]}", "'keys' is not an array"},
     {"{\"berth-record\":1,\"devices\":[{\"element\":\"rng\",\"kind\":\"virtio\",\"keys\":[[]]}]}", "'keys' is not a string"},
     {DEVICE(",\"origin\":\"heaven\""), "unknown origin"},
+    {DEVICE(",\"rule\":\"thumb\""), "unknown rule"},
     {DEVICE(",\"values\":[]"), "'values' is not an object"},
     {DEVICE(",\"values\":{\"mac/@address\":1}"), "is not a string"},
     {DEVICE(",\"values\":{\"a\\u0001\":\"x\"}"), "bad path"},

@@ -85,10 +85,52 @@ def clashes_while_it_runs(world):
     check(not [r for r in world.rows("devices", "guest") if r["device"] == "disk"], "a disk came")
 
 
+# ---- why a device is where it is ----
+
+def why(world, device):
+    """(why, revision, command) of the one device that is called so."""
+    rows = world.rows("explain", "guest", device)
+    check(len(rows) == 1, "%s: %d devices" % (device, len(rows)))
+    return rows[0]["why"], rows[0]["revision"], rows[0]["command"]
+
+
+def reasons(world):
+    """The stored definition has all places written down; explain still knows who chose them."""
+    fixed = w.nic(0).replace("<model", "<address type='pci' slot='7'/><model")
+    sata = w.disk(world, "sda").replace("bus='scsi'", "bus='sata'")
+    written(world, *w.PORTS, fixed, w.nic(1), sata)
+    world.berth("define", "-", text=world.berth("dumpxml", "guest"))
+    check(why(world, FIRST) == ("the domain says so", 1, "define"), "%s" % (why(world, FIRST),))
+    check(why(world, "net1") == ("it was the first free place", 1, "define"), "%s" % (why(world, "net1"),))
+    check(why(world, "sda") == ("it follows from the target's name", 1, "define"), "%s" % (why(world, "sda"),))
+    check(why(world, "memballoon")[0].endswith("; the machine has it, or another device needs it"), "memballoon")
+    check(why(world, "0000:00:1f.2")[0].startswith("the machine has it there"), "sata")
+    check(world.rows("explain", "guest", "net1") == world.rows("explain", "guest", "52:54:00:00:01:01"), "alias and MAC differ")
+    world.fails(NOT_FOUND, "device 'vdz'", "explain", "guest", "vdz")
+    # Gone and back, and moved by its user.
+    written(world, *w.PORTS, w.nic(1), sata)
+    written(world, *w.PORTS, fixed, w.nic(1), sata)
+    check(why(world, "net0") == ("the domain says so (in revision 1); it was gone and came back", 3, "define"), "%s" % (why(world, "net0"),))
+    written(world, *w.PORTS, fixed, w.nic(1).replace("<model", "<address type='pci' slot='9'/><model"), sata)
+    check(why(world, "52:54:00:00:01:01") == ("the domain says so", 4, "define"), "%s" % (why(world, "net1"),))
+
+
+def reasons_while_it_runs(world):
+    """A place that was chosen for the running guest is not its user's choice in the definition."""
+    written(world, *w.PORTS, w.nic(0))
+    world.berth("start", "guest", "--paused")
+    w.attach(world, w.disk(world, "vda"), "--live", "--config")
+    check(why(world, "vda") == ("it was the first free place", 2, "attach-device"), "%s" % (why(world, "vda"),))
+    w.attach(world, w.nic(2).replace("<model", "<address type='pci' bus='9' slot='0'/><model"), "--live", "--config")
+    check(why(world, "52:54:00:00:01:02")[0] == "the domain says so", "%s" % (why(world, "52:54:00:00:01:02"),))
+
+
 TESTS = [
     ("a mistake in a device's file is named by its file and line", named_by_its_file),
     ("who clashes with a new device is named by the line of dumpxml", clashes),
     ("the same while the guest runs", clashes_while_it_runs),
+    ("explain tells what first chose each place, and when", reasons),
+    ("explain knows what chose the places of hot-plugged devices", reasons_while_it_runs),
 ]
 
 

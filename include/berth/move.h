@@ -32,7 +32,9 @@ BERTH_API GPtrArray *berth_plan_diff(const BerthPlan *was, const BerthPlan *now)
 /** BerthReason: why a device is where it is; strings are owned by it, empty ("") where there is nothing to say. */
 typedef struct {
   char *device, *identity, *address; /* as of BerthRow */
-  char *why;                         /* the rule that chose the place, and why the device is there at all */
+  char *id;                          /* its alias: "net0" */
+  GStrv names;                       /* what else people may call it: target, MAC, name; each of its keys */
+  char *why;                         /* the rule that first chose the place, and why the device is there at all */
   char *since;                       /* ISO 8601 UTC: when it came there */
   guint revision;                    /* of a guest: the first that has had it there ever since; 0: not known */
   char *command;                     /* that made this revision */
@@ -40,7 +42,10 @@ typedef struct {
 BERTH_API void berth_reason_free(BerthReason *reason);
 /** berth_plan_explain: (transfer container full): BerthReason of every device that has a place. Pure. */
 BERTH_API GPtrArray *berth_plan_explain(const BerthPlan *plan);
-/** berth_explain: the same of a guest's newest definition, whose places are all written down: since when, by which command. */
+/**
+ * berth_explain: the same of a guest's newest definition. Its places are all written down by now: the reasons are those that its
+ * record has, with since when, since which revision without a break, and by which command.
+ */
 BERTH_API GPtrArray *berth_explain(Berth *berth, const char *guest, GError **error);
 
 /** BerthProgressFunc: called now and then with 0 to 100. */

@@ -82,6 +82,15 @@ static void remember_derived(BerthRecordEntry *entry, const BerthRecordEntry *ol
   g_ptr_array_add(entry->keys, g_strdup(key));
 }
 
+/* The rule that first chose the place. A document that came out of berth has all places written down: that tells nothing. */
+static BerthRule first_rule(const BerthDevice *device, const BerthRecordEntry *old) {
+  gboolean stayed = old != NULL && berth_model_address_equal(&old->address, &device->address);
+  gboolean recalled = device->rule == BERTH_RULE_RECALLED || device->rule == BERTH_RULE_RETURNED;
+  if (stayed || recalled)
+    return old != NULL ? old->rule : BERTH_RULE_NONE;
+  return device->rule;
+}
+
 /* NULL: nothing to remember about it. */
 static BerthRecordEntry *remember_device(const BerthRecall *recall, const BerthDevice *device, const char *now) {
   const BerthRecordEntry *old = berth_assign_recall_entry(recall, device);
@@ -103,6 +112,7 @@ static BerthRecordEntry *remember_device(const BerthRecall *recall, const BerthD
   remember_derived(entry, old);
   /* What berth once added it added, also when a document that came out of berth names it. */
   entry->origin = old != NULL && old->origin != BERTH_ORIGIN_DOCUMENT ? old->origin : device->origin;
+  entry->rule = entry->address.type != BERTH_ADDRESS_NONE ? first_rule(device, old) : BERTH_RULE_NONE;
   entry->flavour = g_strdup(berth_assign_flavour_made(recall, device));
   entry->since = g_strdup(old != NULL ? old->since : now);
   return entry;
@@ -203,6 +213,8 @@ BerthRecord *berth_assign_record_of(BerthInventory *read, const BerthTables *tab
     device->kind = tables->classify(device);
     if (device->element->id == BERTH_CONTROLLER || device->element->id == BERTH_HUB)
       device->origin = BERTH_ORIGIN_RECORD;
+    if (device->address.type != BERTH_ADDRESS_NONE)
+      device->rule = BERTH_RULE_DOCUMENT;
   }
   if (!berth_assign_identify(&assignment, error))
     return NULL;

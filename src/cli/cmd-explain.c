@@ -3,16 +3,22 @@
 
 #include <string.h>
 
-static const CliColumn columns[] = {
-    {"DEVICE", CLI_COLUMN_TEXT},     {"IDENTITY", CLI_COLUMN_TEXT}, {"ADDRESS", CLI_COLUMN_TEXT}, {"SINCE", CLI_COLUMN_TEXT},
-    {"REVISION", CLI_COLUMN_NUMBER}, {"COMMAND", CLI_COLUMN_TEXT},  {"WHY", CLI_COLUMN_TEXT},     {0}};
+static const CliColumn columns[] = {{"DEVICE", CLI_COLUMN_TEXT},  {"IDENTITY", CLI_COLUMN_TEXT}, {"ID", CLI_COLUMN_TEXT},
+                                    {"ADDRESS", CLI_COLUMN_TEXT}, {"SINCE", CLI_COLUMN_TEXT},    {"REVISION", CLI_COLUMN_NUMBER},
+                                    {"COMMAND", CLI_COLUMN_TEXT}, {"WHY", CLI_COLUMN_TEXT},      {0}};
 
-/* People name a device by its kind ("interface"), its identity, what that says, or its place, with or without the family. */
+static gboolean is_one_of(const char *const *names, const char *name) {
+  while (*names != NULL && g_ascii_strcasecmp(*names, name) != 0)
+    names++;
+  return *names != NULL;
+}
+
+/* People name a device by its kind ("interface"), its alias, its target, its MAC, a key, or its place, with or without the family.
+ */
 static gboolean is_called(const BerthReason *reason, const char *name) {
-  const char *value = strchr(reason->identity, '='), *bare = strchr(reason->address, ' ');
-  return name == NULL || g_str_equal(reason->device, name) || g_ascii_strcasecmp(reason->identity, name) == 0 ||
-         (value != NULL && g_ascii_strcasecmp(value + 1, name) == 0) || g_str_equal(reason->address, name) ||
-         (bare != NULL && g_str_equal(bare + 1, name));
+  const char *bare = strchr(reason->address, ' ');
+  const char *const own[] = {reason->device, reason->id, reason->address, bare != NULL ? bare + 1 : "", NULL};
+  return name == NULL || is_one_of(own, name) || is_one_of((const char *const *)reason->names, name);
 }
 
 static gboolean print(const GPtrArray *reasons, const char *name, gboolean json, GError **error) {
@@ -21,7 +27,8 @@ static gboolean print(const GPtrArray *reasons, const char *name, gboolean json,
   for (guint i = 0; i < reasons->len; i++) {
     const BerthReason *one = g_ptr_array_index(reasons, i);
     g_autofree char *revision = one->revision > 0 ? g_strdup_printf("%u", one->revision) : g_strdup("");
-    const char *const cells[] = {one->device, one->identity, one->address, one->since, revision, one->command, one->why, NULL};
+    const char *const cells[] = {one->device, one->identity, one->id,  one->address, one->since,
+                                 revision,    one->command,  one->why, NULL};
     if (!is_called(one, name))
       continue;
     cli_table_add(table, cells);

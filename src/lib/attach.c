@@ -300,6 +300,7 @@ static gboolean attach_live(BerthLibLive *live, const BerthXmlDocument *fragment
   if (placed == NULL)
     return FALSE;
   config->add = placed;
+  config->rule = coming.device->rule;
   config->facts = live->facts;
   config->run = &live->guest->run;
   return berth_lib_config_change(NULL, config, error) && plug(&coming, berth_lib_config_change, config, error);

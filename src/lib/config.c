@@ -36,6 +36,15 @@ static BerthXmlDocument *edited(const BerthLibConfig *config, const BerthStoreGu
                                                          : berth_lib_live_add(newest->document, file, config->add->root, error);
 }
 
+/* A place that was chosen while the guest runs is written in what comes: that is not its user's doing. */
+static void tell_rule(const BerthLibConfig *config, BerthPlan *plan) {
+  for (guint i = 0; config->rule != BERTH_RULE_NONE && i < plan->inventory->devices->len; i++) {
+    BerthDevice *device = g_ptr_array_index(plan->inventory->devices, i);
+    if (berth_xml_node_is_new(plan->document, device->node) && device->rule == BERTH_RULE_DOCUMENT)
+      device->rule = config->rule;
+  }
+}
+
 static BerthPlan *plan_change(const BerthLibConfig *config, const BerthStoreGuest *guest, const BerthStoreRevision *newest,
                               const char *now, GError **error) {
   g_autoptr(BerthXmlDocument) document = edited(config, guest, newest, error);
@@ -47,6 +56,7 @@ static BerthPlan *plan_change(const BerthLibConfig *config, const BerthStoreGues
   if (plan == NULL)
     return NULL;
   plan->document = g_steal_pointer(&document);
+  tell_rule(config, plan);
   berth_lib_live_release(berth_assign_record(plan));
   return plan;
 }

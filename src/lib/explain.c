@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <berth/move.h>
 
+#include <string.h>
+
 #include "assign/remember.h"
 #include "lib/lib.h"
 
 /* What the rules mean to people. */
 static const char *const meanings[] = {
-    [BERTH_RULE_NONE] = "",
+    [BERTH_RULE_NONE] = "it was recorded before reasons were",
     [BERTH_RULE_DOCUMENT] = "the domain says so",
     [BERTH_RULE_RECALLED] = "it was there before",
     [BERTH_RULE_RETURNED] = "the place was kept for it while it was gone",
@@ -27,10 +29,32 @@ void berth_reason_free(BerthReason *reason) {
   g_free(reason->device);
   g_free(reason->identity);
   g_free(reason->address);
+  g_free(reason->id);
+  g_strfreev(reason->names);
   g_free(reason->why);
   g_free(reason->since);
   g_free(reason->command);
   g_free(reason);
+}
+
+/* What people write when they mean a device, beside its keys. */
+static const char *const named_by[] = {"target/@dev", "target/@name", "target/@dir", "mac/@address", "alias/@name", "@name"};
+
+static GStrv names_of(const BerthDevice *device) {
+  GPtrArray *names = g_ptr_array_new();
+  for (gsize i = 0; i < G_N_ELEMENTS(named_by); i++) {
+    const char *name = berth_model_device_get(device, named_by[i]);
+    if (name != NULL)
+      g_ptr_array_add(names, g_strdup(name));
+  }
+  for (guint i = 0; device->keys != NULL && i < device->keys->len; i++) {
+    const char *key = g_array_index(device->keys, BerthKey, i).text, *value = strchr(key, '=');
+    g_ptr_array_add(names, g_strdup(key));
+    if (value != NULL)
+      g_ptr_array_add(names, g_strdup(value + 1));
+  }
+  g_ptr_array_add(names, NULL);
+  return (GStrv)g_ptr_array_free(names, FALSE);
 }
 
 static const BerthRecordEntry *entry_of(const BerthRecord *record, const BerthRow *row) {
@@ -52,7 +76,11 @@ static BerthReason *reason_new(const BerthPlan *plan, const BerthDevice *device)
   reason->device = g_strdup(row->device);
   reason->identity = g_strdup(row->identity);
   reason->address = g_strdup(row->address);
-  reason->why = g_strconcat(meanings[device->rule], origins[device->origin], NULL);
+  reason->id = g_strdup(row->id);
+  reason->names = names_of(device);
+  /* A stored definition has all its places written down; why they were chosen is in its record. */
+  reason->why = entry != NULL ? g_strconcat(meanings[entry->rule], origins[entry->origin], NULL)
+                              : g_strconcat(meanings[device->rule], origins[device->origin], NULL);
   reason->since = g_strdup(entry != NULL && entry->since != NULL ? entry->since : "");
   reason->command = g_strdup("");
   berth_row_free(row);
@@ -74,13 +102,20 @@ static gboolean had_it(const BerthReason *reason, const BerthRecord *record) {
   return entry_of(record, &row) != NULL;
 }
 
-/* Since which revision it has been there without a break. */
+/* Since which revision it has been there without a break, and whether it had been there before that. */
 static void trace(BerthReason *reason, const GPtrArray *revisions, const GPtrArray *records) {
-  guint first = revisions->len;
+  guint first = revisions->len, before = 0;
   while (first > 0 && had_it(reason, g_ptr_array_index(records, first - 1)))
     first--;
   if (first == revisions->len)
     return;
+  while (before < first && !had_it(reason, g_ptr_array_index(records, before)))
+    before++;
+  if (before < first) {
+    g_autofree char *why = reason->why;
+    reason->why = g_strdup_printf("%s (in revision %u); it was gone and came back", why,
+                                  ((const BerthStoreRevision *)g_ptr_array_index(revisions, before))->number);
+  }
   const BerthStoreRevision *revision = g_ptr_array_index(revisions, first);
   reason->revision = revision->number;
   g_free(reason->command);

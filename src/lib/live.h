@@ -142,6 +142,7 @@ typedef struct {
   const char *alias;              /* … by its id; NULL: none */
   GBytes *(*edit)(GBytes *document, const char *what, gconstpointer data, GError **error); /* instead of these; NULL: none */
   gconstpointer data;
+  BerthRule rule;           /* that chose the place which @add has; NONE: its user did, if it has one */
   const BerthFacts *facts;  /* may be NULL */
   const BerthStoreRun *run; /* what runs meanwhile; NULL: nothing */
 } BerthLibConfig;

@@ -66,6 +66,7 @@ BerthRecordEntry *berth_model_record_entry_copy(const BerthRecordEntry *entry) {
     g_ptr_array_add(copy->keys, g_strdup(g_ptr_array_index(entry->keys, i)));
   copy->address = entry->address;
   copy->origin = entry->origin;
+  copy->rule = entry->rule;
   for (guint i = 0; i < entry->sets->len; i++) {
     const BerthSet *set = &g_array_index(entry->sets, BerthSet, i);
     berth_model_record_entry_set(copy, set->path, set->value);
@@ -165,6 +166,8 @@ static JsonObject *entry_to_json(const BerthRecordEntry *entry) {
   if (entry->address.type != BERTH_ADDRESS_NONE)
     json_object_set_object_member(object, "address", address_to_json(&entry->address));
   set_string(object, "origin", berth_model_origin_name(entry->origin));
+  if (entry->rule != BERTH_RULE_NONE)
+    set_string(object, "rule", berth_model_rule_name(entry->rule));
   if (entry->sets->len > 0) {
     JsonObject *values = json_object_new();
     for (guint i = 0; i < entry->sets->len; i++) {
@@ -398,17 +401,37 @@ static gboolean read_values(const Reader *reader, JsonNode *node, BerthRecordEnt
   return TRUE;
 }
 
-static gboolean read_origin(const Reader *reader, JsonObject *object, BerthOrigin *origin, GError **error) {
+/* One of the words that @name_of has for 0 to @last; not there: *@word stays. */
+static gboolean read_word(const Reader *reader, JsonObject *object, const char *member, const char *(*name_of)(guint), guint last,
+                          guint *word, GError **error) {
   g_autofree char *text = NULL;
-  if (!read_member(reader, object, "origin", FALSE, &text, error))
+  if (!read_member(reader, object, member, FALSE, &text, error))
     return FALSE;
-  for (guint i = BERTH_ORIGIN_DOCUMENT; text != NULL && i <= BERTH_ORIGIN_GROWN; i++) {
-    if (strcmp(text, berth_model_origin_name(i)) == 0) {
-      *origin = i;
+  for (guint i = 0; text != NULL && i <= last; i++) {
+    if (strcmp(text, name_of(i)) == 0) {
+      *word = i;
       return TRUE;
     }
   }
-  return text == NULL || bad(reader, error, "unknown origin '%s'", text);
+  return text == NULL || bad(reader, error, "unknown %s '%s'", member, text);
+}
+
+static const char *origin_name(guint origin) {
+  return berth_model_origin_name(origin);
+}
+
+static const char *rule_name(guint rule) {
+  return berth_model_rule_name(rule);
+}
+
+static gboolean read_reasons(const Reader *reader, JsonObject *object, BerthRecordEntry *entry, GError **error) {
+  guint origin = entry->origin, rule = entry->rule;
+  if (!read_word(reader, object, "origin", origin_name, BERTH_ORIGIN_GROWN, &origin, error) ||
+      !read_word(reader, object, "rule", rule_name, BERTH_RULE_FIRST, &rule, error))
+    return FALSE;
+  entry->origin = origin;
+  entry->rule = rule;
+  return TRUE;
 }
 
 static BerthRecordEntry *read_entry(const Reader *reader, JsonNode *node, GError **error) {
@@ -424,7 +447,7 @@ static BerthRecordEntry *read_entry(const Reader *reader, JsonNode *node, GError
       read_keys(reader, json_object_get_member(object, "keys"), entry->keys, error) &&
       (!json_object_has_member(object, "address") ||
        read_address(reader, json_object_get_member(object, "address"), &entry->address, error)) &&
-      read_origin(reader, object, &entry->origin, error) &&
+      read_reasons(reader, object, entry, error) &&
       (!json_object_has_member(object, "values") || read_values(reader, json_object_get_member(object, "values"), entry, error)) &&
       read_member(reader, object, "flavour", FALSE, &entry->flavour, error) &&
       read_member(reader, object, "since", FALSE, &entry->since, error) &&

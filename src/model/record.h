@@ -17,10 +17,11 @@ typedef struct {
   GPtrArray *keys;      /* char *, "mac=…", strongest first (model/identity.h) */
   BerthAddress address; /* type NONE: the device has none, but is known (its MAC is kept) */
   BerthOrigin origin;
-  GArray *sets;  /* BerthSet: sticky values (MAC); for controllers that berth added, all that makes them */
-  char *flavour; /* "virtio-transitional": what berth made of a virtio device that says no flavour; NULL otherwise */
-  char *since;   /* ISO 8601 UTC, as the caller's clock said */
-  char *gone;    /* NULL: present. Otherwise a reservation: when the device went */
+  BerthRule rule; /* that first chose the address; NONE: nobody knows (any more) */
+  GArray *sets;   /* BerthSet: sticky values (MAC); for controllers that berth added, all that makes them */
+  char *flavour;  /* "virtio-transitional": what berth made of a virtio device that says no flavour; NULL otherwise */
+  char *since;    /* ISO 8601 UTC, as the caller's clock said */
+  char *gone;     /* NULL: present. Otherwise a reservation: when the device went */
 } BerthRecordEntry;
 
 /* Counts its references: berth_model_record_ref(), berth_record_free(). */
