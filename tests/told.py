@@ -7,7 +7,7 @@
 import sys
 
 import world as w
-from world import BAD_INPUT, NOT_FOUND, World, check
+from world import BAD_INPUT, NOT_FOUND, USAGE, World, check
 
 FIRST = "52:54:00:00:01:00"
 
@@ -125,10 +125,31 @@ def reasons_while_it_runs(world):
     check(why(world, "52:54:00:00:01:02")[0] == "the domain says so", "%s" % (why(world, "52:54:00:00:01:02"),))
 
 
+# ---- two cards with one MAC ----
+
+def one_mac(world):
+    """As in libvirt, a second card may have a MAC that is there already: teams have one. Each keeps its place and can be told apart."""
+    written(world, *w.PORTS, w.nic(0))
+    world.berth("start", "guest", "--paused")
+    second = w.nic(0, "e1000e")
+    w.attach(world, second, "--live", "--config")
+    for rows in (w.verified(world), world.rows("explain", "guest")):
+        found = {r["id"]: r["address"] for r in rows if r["device"] == "interface"}
+        check(sorted(found) == ["net0", "net1"] and len(set(found.values())) == 2, "%s" % found)
+    world.fails(USAGE, "2 devices are like this <interface>; add its <address> or <alias>", "detach-device", "guest", "-", "--live",
+                text="<interface type='user'><mac address='%s'/></interface>" % FIRST)
+    place = [r["address"] for r in world.rows("explain", "guest", "net1")][0].split(" ")[1]
+    bus, slot = place.split(":")[1], place.split(":")[2].split(".")[0]
+    w.detach(world, "<interface type='user'><mac address='%s'/><address type='pci' bus='0x%s' slot='0x%s' function='0'/></interface>"
+             % (FIRST, bus, slot), "--config")
+    check([r["id"] for r in world.rows("explain", "guest", FIRST)] == ["net0"], "the other one went")
+
+
 TESTS = [
     ("a mistake in a device's file is named by its file and line", named_by_its_file),
     ("who clashes with a new device is named by the line of dumpxml", clashes),
     ("the same while the guest runs", clashes_while_it_runs),
+    ("two cards may have one MAC", one_mac),
     ("explain tells what first chose each place, and when", reasons),
     ("explain knows what chose the places of hot-plugged devices", reasons_while_it_runs),
 ]

@@ -286,6 +286,22 @@ gboolean berth_lib_live_contradict(const BerthDevice *device, const BerthDevice 
   return FALSE;
 }
 
+/* How many devices of @plan are called so by @way, the last of them being *@found; @there: only those that are where @wanted says.
+ */
+static guint count_like(const BerthPlan *plan, const BerthDevice *wanted, gboolean (*way)(const BerthDevice *, const BerthDevice *),
+                        gboolean there, BerthDevice **found) {
+  guint n = 0;
+  for (guint i = 0; i < plan->inventory->devices->len; i++) {
+    BerthDevice *device = g_ptr_array_index(plan->inventory->devices, i);
+    if (device->element == wanted->element && way(device, wanted) && !berth_lib_live_contradict(device, wanted) &&
+        (!there || by_address(device, wanted))) {
+      *found = device;
+      n++;
+    }
+  }
+  return n;
+}
+
 BerthDevice *berth_lib_live_find(const BerthPlan *plan, const BerthXmlDocument *fragment, GError **error) {
   static gboolean (*const ways[])(const BerthDevice *, const BerthDevice *) = {by_alias,   by_key,     by_target,
                                                                                by_address, by_content, by_kind};
@@ -296,15 +312,10 @@ BerthDevice *berth_lib_live_find(const BerthPlan *plan, const BerthXmlDocument *
   const BerthDevice *wanted = g_ptr_array_index(alone->devices, alone->devices->len - 1);
   for (guint w = 0; w < G_N_ELEMENTS(ways); w++) {
     BerthDevice *found = NULL;
-    guint n = 0;
-    for (guint i = 0; i < plan->inventory->devices->len; i++) {
-      BerthDevice *device = g_ptr_array_index(plan->inventory->devices, i);
-      if (device->element == wanted->element && ways[w](device, wanted) && !berth_lib_live_contradict(device, wanted)) {
-        found = device;
-        n++;
-      }
-    }
-    if (n == 1)
+    guint n = count_like(plan, wanted, ways[w], FALSE, &found), placed = 0;
+    if (n > 1)
+      placed = count_like(plan, wanted, ways[w], TRUE, &found);
+    if (n == 1 || placed == 1)
       return found;
     if (n > 1 && ways[w] != by_content) {
       berth_xml_error(error, BERTH_ERROR_USAGE, fragment, fragment->root,
