@@ -359,7 +359,7 @@ def as_recorded(world, rows):
     extra = {name for name in there - recorded if not name.startswith("vcpu")}
     check(not extra, "QEMU has more: %s" % extra)
     disks = [r for r in rows if r["id"] == "scsi0-0-0-0"]
-    nodes = [n for n in back_ends(world)[0] if "scsi" in n or "trial" in n]
+    nodes = [n for n in back_ends(world)[0] if "scsi" in n]
     check(disks or not nodes, "back ends were left: %s" % nodes)
     drives = {d["inserted"]["file"] for d in ask(world, {"execute": "query-block"}) if d.get("qdev") and "inserted" in d}
     listed = set(world.berth("domblklist", "guest").split()[2:][1::2]) - {"-"}

@@ -6,6 +6,7 @@
 
 GUEST: folder with vmlinuz and initramfs.gz (tools/guest-image.py) for what needs a guest that counts.
 """
+import hashlib
 import os
 import re
 import resource
@@ -137,6 +138,19 @@ def real_guest(machine):
         world.berth("destroy", "guest")
 
 
+def flipped(file, at):
+    return file[:at] + bytes([file[at] ^ 1]) + file[at + 1:]
+
+
+def form_1(file):
+    """The same as berth wrote it before the state had a checksum."""
+    front = re.match(rb"berth-save 2\n(head \w+\nmanifest (\w+)\nstate \w+\n)state-sha256 \w+\nsha256 \w+\n", file)
+    head, size = int(file[18:34], 16), int(front.group(2), 16)
+    manifest = file[front.end():front.end() + size]
+    front = b"berth-save 1\n%ssha256 %s\n" % (front.group(1), hashlib.sha256(front.group(1) + manifest).hexdigest().encode())
+    return (front + manifest).ljust(head, b"\n") + file[head:]
+
+
 def bad_files():
     """What is no whole saved guest of this form is told by name, and nothing changes."""
     with World() as world:
@@ -145,14 +159,20 @@ def bad_files():
         with open(path, "rb") as file:
             good = file.read()
         head = int(re.search(rb"head ([0-9a-f]+)", good).group(1), 16)
+        memory = good.index(b"SeaBIOS", head)  # QEMU itself does not see that it is another one
         before = [world.guests(), world.berth("dumpxml", "guest"), world.rows("history", "guest")]
         for bytes_, status, says in ((b"", 4, "no saved guest"), (b"<domain/>", 4, "no saved guest"), (good[:100], 4, "truncated"),
                                      (good[:head], 4, "truncated"), (good[:-1], 4, "truncated"), (good + b"x", 4, "damaged"),
-                                     (good.replace(b"berth-save 1", b"berth-save 2"), 4, "knows up to 1"),
+                                     (good.replace(b"berth-save 2", b"berth-save 3"), 4, "knows up to 2"),
                                      (good.replace(b"52:54:00", b"52:54:01"), 4, "checksum"),
                                      (good.replace(b"\nstate 0", b"\nstate 1", 1), 4, "damaged"),
                                      (good[:head] + b"XEVM" + good[head + 4:], 4, "no state of QEMU"),
-                                     (good[:head + 100] + bytes(len(good) - head - 100), 1, "QEMU cannot take this state")):
+                                     (good.replace(b"\nstate-sha256 ", b"\nstate-sha256 0", 1), 4, "damaged"),
+                                     (good[:head + 100] + bytes(len(good) - head - 100), 4, "checksum of its state"),
+                                     (flipped(good, head + 8), 4, "checksum of its state"),
+                                     (flipped(good, memory), 4, "checksum of its state"),
+                                     (flipped(good, len(good) - 1), 4, "checksum of its state"),
+                                     (form_1(flipped(good, head + 8)), 1, "QEMU cannot take this state")):
             with open(path, "wb") as file:
                 file.write(bytes_)
             answer = world.run("restore", path)
@@ -164,10 +184,12 @@ def bad_files():
             check(after == before, "%s: something changed" % says)
             check(not qemus(world), "%s: QEMU still runs" % says)
         check(world.run("restore", path + ".missing").returncode == 3, "a file that is not there")
-        with open(path, "wb") as file:
-            file.write(good)
-        world.berth("restore", path)
-        verified(world)
+        for text in (form_1(good), good):
+            with open(path, "wb") as file:
+                file.write(text)
+            world.berth("restore", path)
+            verified(world)
+            world.berth("destroy", "guest")
 
 
 def no_space():

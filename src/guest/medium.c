@@ -122,7 +122,13 @@ static gboolean try_node(BerthQmp *qmp, const BerthQemu *objects, GError **error
     return FALSE;
   JsonObject *node = json_object_get_object_member(json_node_get_object(copy), "arguments");
   rename_nodes(node, TRIAL);
-  g_autoptr(JsonNode) answer = ask(qmp, "blockdev-add", node, error);
+  g_autoptr(GError) failure = NULL;
+  g_autoptr(JsonNode) answer = ask(qmp, "blockdev-add", node, &failure);
+  /* One may be left of a trial whose end QEMU did not hear of. */
+  if (answer == NULL && tell(qmp, "blockdev-del", "node-name", TRIAL, NULL, NULL, NULL))
+    answer = ask(qmp, "blockdev-add", node, error);
+  else if (answer == NULL)
+    g_propagate_error(error, g_steal_pointer(&failure));
   return answer != NULL && tell(qmp, "blockdev-del", "node-name", TRIAL, NULL, NULL, error);
 }
 
@@ -173,8 +179,6 @@ gboolean berth_guest_change_medium(BerthQmp *qmp, const BerthQemu *before, const
   const BerthQemuObject *old = last_of(before, BERTH_QEMU_BLOCKDEV), *new = last_of(after, BERTH_QEMU_BLOCKDEV);
   gboolean same = old != NULL && new != NULL &&json_object_equal(old->props, new->props);
   gboolean again = (how & BERTH_MEDIUM_AGAIN) != 0;
-  if (again)
-    tell(qmp, "blockdev-del", "node-name", TRIAL, NULL, NULL, NULL);
   if (again && !same && is_in(qmp, id, after))
     return tell(qmp, "blockdev-close-tray", "id", id, NULL, NULL, error);
   gboolean can = new == NULL || same || try_node(qmp, after, error);

@@ -223,7 +223,8 @@ gboolean berth_lib_arrival_feed(const BerthLibArrival *arrival, BerthQmp *qmp, B
   }
   gboolean given = give(data, to, &failure);
   /* Looked at before the stream is closed, which would end QEMU in any case. */
-  gboolean ended = !given && berth_host_process_wait(qemu, FAREWELL_MS, NULL);
+  gboolean damaged = g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_BAD_INPUT);
+  gboolean ended = !given && !damaged && berth_host_process_wait(qemu, FAREWELL_MS, NULL);
   close(to);
   berth_host_socket_remove(uri);
   if (given || ended)

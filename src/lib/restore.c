@@ -29,18 +29,38 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Restored, restored_clear)
 /* ---- the state ---- */
 
 typedef struct {
-  const BerthLibSaved *saved;
   int to;
+  GChecksum *sum;
+  GError *failure; /* QEMU takes no more */
 } Reading;
 
+/* The file is read to its end in any case: that it is damaged says more than what QEMU thinks of it. */
 static gboolean pass_on(gpointer data, const guint8 *bytes, gsize length, GError **error) {
-  return berth_host_write(((const Reading *)data)->to, "QEMU", bytes, length, error);
+  Reading *reading = data;
+  (void)error;
+  g_checksum_update(reading->sum, bytes, (gssize)length);
+  if (reading->failure == NULL)
+    berth_host_write(reading->to, "QEMU", bytes, length, &reading->failure);
+  return TRUE;
 }
 
 static gboolean give(gpointer data, int to, GError **error) {
-  Reading reading = {.saved = &((const Restored *)data)->saved, .to = to};
-  BerthHostPump pump = {.from = reading.saved->fd, .watched = -1, .sink = pass_on, .data = &reading};
-  return berth_host_pump(&pump, error);
+  const Restored *restored = data;
+  const BerthLibSaved *saved = &restored->saved;
+  g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+  Reading reading = {.to = to, .sum = sum};
+  BerthHostPump pump = {.from = saved->fd, .watched = -1, .sink = pass_on, .data = &reading};
+  gboolean read = berth_host_pump(&pump, error);
+  g_autoptr(GError) refused = reading.failure;
+  if (!read)
+    return FALSE;
+  if (saved->sum != NULL && !g_str_equal(saved->sum, g_checksum_get_string(sum)))
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_BAD_INPUT, "%s: is damaged: the checksum of its state is wrong", restored->file);
+  else if (refused != NULL)
+    g_propagate_error(error, g_steal_pointer(&refused));
+  else
+    return TRUE;
+  return FALSE;
 }
 
 static gboolean load(const BerthLibArrival *arrival, BerthQmp *qmp, BerthProcess *qemu, const char *run_dir, GError **error) {
@@ -85,7 +105,7 @@ static gboolean run(Restored *restored, Berth *berth, const char *file, GBytes *
 
 gboolean berth_run_restored(Berth *berth, const char *file, GBytes *xml, const char *xml_file, guint flags, int ready,
                             GError **error) {
-  g_auto(Restored) restored = {.saved = {.fd = -1}};
+  g_auto(Restored) restored = {.saved = {.fd = -1}, .file = file};
   return run(&restored, berth, file, xml, xml_file, flags, ready, error);
 }
 

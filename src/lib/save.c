@@ -12,6 +12,7 @@ typedef struct {
   BerthLibLeave *leave;
   BerthFileDraft *draft;
   guint64 bytes;
+  GChecksum *sum;  /* of these */
   gboolean direct; /* past the page cache */
 } Filling;
 
@@ -32,13 +33,15 @@ static gboolean write_piece(gpointer data, const guint8 *bytes, gsize length, GE
   if (!berth_host_write(filling->draft->fd, filling->draft->path, bytes, length, error))
     return FALSE;
   filling->bytes += length;
+  g_checksum_update(filling->sum, bytes, (gssize)length);
   berth_lib_leave_progress(filling->leave, filling->bytes, FALSE);
   return TRUE;
 }
 
-/* The head, whose length does not depend on how much state follows. */
-static gboolean write_head(const Filling *filling, GError **error) {
-  g_autoptr(GBytes) head = berth_lib_saved_head(filling->leave->manifest, filling->bytes);
+/* The head, whose length does not depend on the state that follows. @whole: all of that is there. */
+static gboolean write_head(const Filling *filling, gboolean whole, GError **error) {
+  const char *sum = whole ? g_checksum_get_string(filling->sum) : NULL;
+  g_autoptr(GBytes) head = berth_lib_saved_head(filling->leave->manifest, filling->bytes, sum);
   gsize length = 0;
   const void *bytes = g_bytes_get_data(head, &length);
   if (lseek(filling->draft->fd, 0, SEEK_SET) == 0 &&
@@ -52,14 +55,16 @@ static gboolean write_head(const Filling *filling, GError **error) {
 static gboolean fill(Filling *filling, GError **error) {
   BerthLibLeave *leave = filling->leave;
   BerthHostPump pump = {.watched = -1, .interrupt = leave->interrupt, .sink = write_piece, .data = filling};
-  if (!write_head(filling, error) || (filling->direct && !set_direct(filling->draft->fd, filling->draft->path, TRUE, error)) ||
+  if (!write_head(filling, FALSE, error) ||
+      (filling->direct && !set_direct(filling->draft->fd, filling->draft->path, TRUE, error)) ||
       !berth_lib_leave_begin(leave, FALSE, 0, error))
     return FALSE;
   pump.from = leave->stream;
   if (!berth_host_pump(&pump, error) || !berth_guest_move_done(leave->live.control, error))
     return FALSE;
-  return (!filling->direct || set_direct(filling->draft->fd, filling->draft->path, FALSE, error)) && write_head(filling, error) &&
-         !berth_host_interrupted(leave->interrupt, error) && berth_base_file_draft_commit(filling->draft, error);
+  return (!filling->direct || set_direct(filling->draft->fd, filling->draft->path, FALSE, error)) &&
+         write_head(filling, TRUE, error) && !berth_host_interrupted(leave->interrupt, error) &&
+         berth_base_file_draft_commit(filling->draft, error);
 }
 
 gboolean berth_save(Berth *berth, const char *guest, const char *file, guint flags, BerthProgressFunc progress, gpointer data,
@@ -68,7 +73,8 @@ gboolean berth_save(Berth *berth, const char *guest, const char *file, guint fla
   g_autoptr(BerthFileDraft) draft = berth_base_file_draft_new(file, 0600, error);
   if (draft == NULL || !berth_lib_leave_open(&leave, berth, guest, flags, error))
     return FALSE;
-  Filling filling = {.leave = &leave, .draft = draft, .direct = (flags & BERTH_MOVE_BYPASS_CACHE) != 0};
+  g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+  Filling filling = {.leave = &leave, .draft = draft, .sum = sum, .direct = (flags & BERTH_MOVE_BYPASS_CACHE) != 0};
   if (!fill(&filling, error)) {
     berth_lib_leave_undo(&leave, error);
     return FALSE;

@@ -8,13 +8,18 @@
 #include <unistd.h>
 
 #define MAGIC "berth-save "
-#define VERSION 1
-/* "head", "manifest" and "state" with their numbers, and the checksum: always of one length. */
+#define VERSION 2
+/* "head", "manifest" and "state" with their numbers, the state's checksum, and the head's: always of one length. */
 #define NUMBERS "head %016" G_GINT64_MODIFIER "x\nmanifest %016" G_GINT64_MODIFIER "x\nstate %016" G_GINT64_MODIFIER "x\n"
-#define FIRST MAGIC "1\n"
+#define FIRST MAGIC "2\n"
+#define SUM_DIGITS 64
 #define NUMBERS_BYTES (5 + 17 + 9 + 17 + 6 + 17)
-#define SUM_BYTES (7 + 64 + 1)
-#define FRONT_BYTES (strlen(FIRST) + NUMBERS_BYTES + SUM_BYTES)
+#define STATE_SUM "state-sha256 "
+#define STATE_SUM_BYTES (strlen(STATE_SUM) + SUM_DIGITS + 1)
+#define SUM_BYTES (7 + SUM_DIGITS + 1)
+#define FRONT_BYTES (strlen(FIRST) + NUMBERS_BYTES + STATE_SUM_BYTES + SUM_BYTES)
+/* Form 1 had no checksum of the state. */
+#define FIRST_1 MAGIC "1\n"
 #define MAX_HEAD (80u << 20)
 /* What QEMU's stream begins with (QEMU docs/devel/migration). */
 #define STREAM "QEVM"
@@ -26,16 +31,17 @@ static char *checksum(const char *numbers, gconstpointer manifest, gsize length)
   return g_strdup(g_checksum_get_string(sum));
 }
 
-GBytes *berth_lib_saved_head(const BerthManifest *manifest, guint64 state) {
+GBytes *berth_lib_saved_head(const BerthManifest *manifest, guint64 state, const char *sum) {
   gsize length = 0;
   g_autoptr(GBytes) bytes = berth_model_manifest_print(manifest);
   const char *data = g_bytes_get_data(bytes, &length);
   gsize whole = FRONT_BYTES + length;
   whole += (BERTH_LIB_SAVED_ALIGNMENT - whole % BERTH_LIB_SAVED_ALIGNMENT) % BERTH_LIB_SAVED_ALIGNMENT;
-  g_autofree char *numbers = g_strdup_printf(NUMBERS, (guint64)whole, (guint64)length, state);
-  g_autofree char *sum = checksum(numbers, data, length);
+  g_autofree char *numbers =
+      g_strdup_printf(NUMBERS STATE_SUM "%*s\n", (guint64)whole, (guint64)length, state, SUM_DIGITS, sum != NULL ? sum : "");
+  g_autofree char *own = checksum(numbers, data, length);
   GString *head = g_string_sized_new(whole);
-  g_string_append_printf(head, FIRST "%ssha256 %s\n", numbers, sum);
+  g_string_append_printf(head, FIRST "%ssha256 %s\n", numbers, own);
   g_string_append_len(head, data, (gssize)length);
   while (head->len < whole)
     g_string_append_c(head, '\n');
@@ -47,6 +53,7 @@ void berth_lib_saved_clear(BerthLibSaved *saved) {
     close(saved->fd);
   saved->fd = -1;
   g_clear_pointer(&saved->manifest, berth_model_manifest_free);
+  g_clear_pointer(&saved->sum, g_free);
 }
 
 static gboolean bad(const char *path, GError **error, const char *why) {
@@ -73,7 +80,8 @@ static gboolean check_version(const char *front, const char *path, GError **erro
     return bad(path, error, "is no saved guest; save makes one");
   guint64 version = g_ascii_strtoull(front + strlen(MAGIC), NULL, 10);
   if (version <= VERSION)
-    return g_str_has_prefix(front, FIRST) || bad(path, error, "is damaged: its version makes no sense");
+    return g_str_has_prefix(front, FIRST) || g_str_has_prefix(front, FIRST_1) ||
+           bad(path, error, "is damaged: its version makes no sense");
   g_set_error(error, BERTH_ERROR, BERTH_ERROR_NEWER,
               "%s: was saved in form %" G_GUINT64_FORMAT ", this berth knows up to %d; use the berth that wrote it", path, version,
               VERSION);
@@ -97,12 +105,14 @@ static gboolean check_size(int fd, guint64 least, guint64 wanted, const char *pa
 
 /* The numbers of the front, and the checksum that goes with them. */
 typedef struct {
+  gsize length; /* of all of it */
   guint64 head, manifest, state;
-  char *numbers, *sum;
+  char *numbers, *state_sum, *sum;
 } Front;
 
 static void front_clear(Front *front) {
   g_free(front->numbers);
+  g_free(front->state_sum);
   g_free(front->sum);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Front, front_clear)
@@ -122,8 +132,8 @@ static gboolean take_number(const char **text, const char *name, guint64 *value)
 static gboolean take_numbers(Front *front) {
   const char *text = front->numbers;
   return take_number(&text, "head", &front->head) && take_number(&text, "manifest", &front->manifest) &&
-         take_number(&text, "state", &front->state) && *text == '\0' && front->head >= BERTH_LIB_SAVED_ALIGNMENT &&
-         front->head <= MAX_HEAD && front->head % BERTH_LIB_SAVED_ALIGNMENT == 0 && front->manifest <= front->head - FRONT_BYTES &&
+         take_number(&text, "state", &front->state) && front->head >= BERTH_LIB_SAVED_ALIGNMENT && front->head <= MAX_HEAD &&
+         front->head % BERTH_LIB_SAVED_ALIGNMENT == 0 && front->manifest <= front->head - front->length &&
          front->state <= G_MAXINT64 / 2;
 }
 
@@ -136,8 +146,11 @@ static gboolean read_front(int fd, Front *front, const char *path, GError **erro
     return FALSE;
   if (got < (gssize)FRONT_BYTES)
     return bad(path, error, "is truncated within its head");
-  front->numbers = g_strndup(text + strlen(FIRST), NUMBERS_BYTES);
-  front->sum = g_strndup(text + strlen(FIRST) + NUMBERS_BYTES + strlen("sha256 "), 64);
+  gsize numbers = NUMBERS_BYTES + (g_str_has_prefix(text, FIRST_1) ? 0 : STATE_SUM_BYTES);
+  front->length = strlen(FIRST) + numbers + SUM_BYTES;
+  front->numbers = g_strndup(text + strlen(FIRST), numbers);
+  front->state_sum = numbers > NUMBERS_BYTES ? g_strndup(front->numbers + NUMBERS_BYTES + strlen(STATE_SUM), SUM_DIGITS) : NULL;
+  front->sum = g_strndup(text + strlen(FIRST) + numbers + strlen("sha256 "), SUM_DIGITS);
   if (!take_numbers(front))
     return bad(path, error, "is damaged: its numbers make no sense");
   return TRUE;
@@ -146,7 +159,7 @@ static gboolean read_front(int fd, Front *front, const char *path, GError **erro
 static gboolean read_manifest(BerthLibSaved *saved, const Front *front, const char *path, GError **error) {
   char stream[4] = "";
   g_autofree char *data = g_malloc(front->manifest + 1);
-  gssize got = read_at(saved->fd, data, front->manifest, FRONT_BYTES);
+  gssize got = read_at(saved->fd, data, front->manifest, front->length);
   g_autofree char *sum = checksum(front->numbers, data, (gsize)MAX(got, 0));
   if (got != (gssize)front->manifest || !g_str_equal(sum, front->sum))
     return bad(path, error, "is damaged: the checksum of its head is wrong");
@@ -155,6 +168,7 @@ static gboolean read_manifest(BerthLibSaved *saved, const Front *front, const ch
   g_autoptr(GBytes) bytes = g_bytes_new_take(g_steal_pointer(&data), front->manifest);
   saved->manifest = berth_model_manifest_parse(bytes, path, error);
   saved->state = front->state;
+  saved->sum = g_strdup(front->state_sum);
   return saved->manifest != NULL && check_size(saved->fd, 0, front->head + front->state, path, error) &&
          lseek(saved->fd, (off_t)front->head, SEEK_SET) >= 0;
 }
