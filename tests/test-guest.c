@@ -422,16 +422,16 @@ static void test_launch_unknown_machine(World *world, gconstpointer data) {
 
 /* --- read-back -------------------------------------------------------------------------------------------------------- */
 
-/* A toy: bus N is "pci.N" or "pcie.N", and the address is what QEMU calls addr. */
+/* A toy: bus N is "pci.N" or "pcie.N", the root bus 0, and the address is what QEMU calls addr. */
 static gboolean toy_locate(const BerthInventory *inventory, const BerthDevice *device, const BerthReadBack *answer,
                            BerthAddress *address) {
   (void)inventory;
   (void)device;
   const char *dot = answer->parent_bus != NULL ? strrchr(answer->parent_bus, '.') : NULL;
-  if (dot == NULL || !json_object_has_member(answer->values, "addr"))
+  if ((dot == NULL && !answer->on_root) || !json_object_has_member(answer->values, "addr"))
     return FALSE;
   guint addr = (guint)json_object_get_int_member(answer->values, "addr");
-  *address = berth_model_address_pci((guint)g_ascii_strtoull(dot + 1, NULL, 10), addr >> 3, addr & 7);
+  *address = berth_model_address_pci(answer->on_root ? 0 : (guint)g_ascii_strtoull(dot + 1, NULL, 10), addr >> 3, addr & 7);
   return TRUE;
 }
 

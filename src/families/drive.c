@@ -23,6 +23,11 @@ static const DriveBus drive_buses[N_BUSES] = {
     [FDC] = {"fdc", 1, 2, 1, TRUE, TRUE},  [NVME] = {"nvme", 1, 256, 0, FALSE, FALSE},
 };
 
+/* What tells the place on each of them. */
+static const char *const read_back_of[N_BUSES][4] = {
+    [IDE] = {"unit"}, [SATA] = {"unit"}, [SCSI] = {"channel", "scsi-id", "lun"}, [FDC] = {"unit"}, [NVME] = {"nsid"},
+};
+
 /* SCSI controller models: "narrow" ones address a disk by its unit alone (addressing §9.2); units above the last and the
  * controller's own are taken as used (§4.4). */
 static const struct {
@@ -74,6 +79,11 @@ static int bus_of(const BerthDevice *device) {
     if (berth_model_device_is(device, "target/@bus", drive_buses[i].name))
       return i;
   return -1;
+}
+
+const char *const *berth_families_drive_read_back_of(const BerthDevice *device) {
+  int bus = bus_of(device);
+  return bus >= 0 ? read_back_of[bus] : berth_families_drive_read_back;
 }
 
 static gboolean is_mine(const BerthRecordEntry *entry, gconstpointer name) {

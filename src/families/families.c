@@ -12,6 +12,7 @@ const BerthFamily berth_families[] = {
      .fits = berth_families_drive_fits,
      .properties = berth_families_drive_properties,
      .read_back = berth_families_drive_read_back,
+     .read_back_of = berth_families_drive_read_back_of,
      .locate = berth_families_drive_locate},
     {.type = BERTH_ADDRESS_CCID,
      .early = TRUE,

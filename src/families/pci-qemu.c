@@ -50,11 +50,11 @@ gboolean berth_families_pci_locate(const BerthInventory *inventory, const BerthD
                                    BerthAddress *address) {
   (void)device;
   JsonNode *addr = answer->values != NULL ? json_object_get_member(answer->values, "addr") : NULL;
-  if (answer->parent_bus == NULL || addr == NULL || json_node_get_value_type(addr) != G_TYPE_INT64)
+  if ((answer->parent_bus == NULL && !answer->on_root) || addr == NULL || json_node_get_value_type(addr) != G_TYPE_INT64)
     return FALSE;
   /* "addr" reads as slot * 8 + function, -1 while the device has no place. */
   gint64 devfn = json_node_get_int(addr);
-  gint bus = bus_number(inventory, answer->parent_bus);
+  gint bus = answer->on_root ? 0 : bus_number(inventory, answer->parent_bus);
   if (bus < 0 || devfn < 0 || devfn > 255)
     return FALSE;
   *address = berth_model_address_pci((guint)bus, (guint)devfn >> 3, (guint)devfn & 7);

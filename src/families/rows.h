@@ -25,6 +25,7 @@ void berth_families_drive_properties(const BerthInventory *inventory, const Bert
 gboolean berth_families_drive_locate(const BerthInventory *inventory, const BerthDevice *device, const BerthReadBack *answer,
                                      BerthAddress *address);
 extern const char *const berth_families_drive_read_back[];
+const char *const *berth_families_drive_read_back_of(const BerthDevice *device);
 
 /* ccid.c: smart cards (addressing §5.2). Called as drive's assign() is. */
 gboolean berth_families_ccid_assign(BerthAssignment *assignment, GError **error);

@@ -12,6 +12,7 @@ typedef struct {
   char *path;
   char *parent_bus; /* the whole path; NULL: it is on no bus, or gone */
   JsonObject *values;
+  gboolean on_root; /* on PCI's root bus */
   gboolean gone;    /* unplugged between being listed and being asked */
   gboolean claimed; /* by a device of the inventory */
 } Found;
@@ -24,6 +25,7 @@ typedef struct {
   GHashTable *by_id;    /* name -> Found: what has an id */
   GPtrArray *anonymous; /* Found, owned: made by -device without id */
   GHashTable *own;      /* set of slot * 8 + function on the root bus: the machine's own */
+  GHashTable *on_root;  /* id -> slot * 8 + function on the root bus */
   GPtrArray *places;
 } Reading;
 
@@ -40,6 +42,7 @@ static void reading_clear(Reading *reading) {
   g_clear_pointer(&reading->by_id, g_hash_table_unref);
   g_clear_pointer(&reading->anonymous, g_ptr_array_unref);
   g_clear_pointer(&reading->own, g_hash_table_unref);
+  g_clear_pointer(&reading->on_root, g_hash_table_unref);
   g_clear_pointer(&reading->places, g_ptr_array_unref);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Reading, reading_clear)
@@ -147,12 +150,54 @@ static GPtrArray *take_children(const Reading *reading, guint64 id, const char *
   return children;
 }
 
-/* Both answers are taken, also behind a failure. */
+/* Expander buses are in the list, too, and may come first. (transfer none) */
+static JsonObject *root_bus(JsonArray *buses) {
+  for (guint i = 0; i < json_array_get_length(buses); i++) {
+    JsonObject *bus = object_element(buses, i);
+    if (bus != NULL && int_member(bus, "bus") == 0)
+      return bus;
+  }
+  return NULL;
+}
+
+/* What is on the root bus. A machine without PCI refuses the question @id, which is on its way. */
+static gboolean take_root_bus(const Reading *reading, guint64 id, GError **error) {
+  g_autoptr(GError) failure = NULL;
+  g_autoptr(JsonNode) answer = receive(reading, id, &failure);
+  if (failure != NULL) {
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
+  }
+  if (answer == NULL || !JSON_NODE_HOLDS_ARRAY(answer) || json_array_get_length(json_node_get_array(answer)) == 0)
+    return TRUE;
+  JsonObject *root = root_bus(json_node_get_array(answer));
+  JsonNode *devices = root != NULL ? json_object_get_member(root, "devices") : NULL;
+  if (devices == NULL || !JSON_NODE_HOLDS_ARRAY(devices))
+    return is_nonsense("query-pci", error);
+  JsonArray *array = json_node_get_array(devices);
+  for (guint i = 0; i < json_array_get_length(array); i++) {
+    JsonObject *device = object_element(array, i);
+    gint64 slot = device != NULL ? int_member(device, "slot") : -1;
+    gint64 function = device != NULL ? int_member(device, "function") : -1;
+    if (slot < 0 || slot > 31 || function < 0 || function > 7)
+      return is_nonsense("query-pci", error);
+    const char *qdev_id = string_member(device, "qdev_id");
+    if (qdev_id == NULL || *qdev_id == '\0')
+      g_hash_table_add(reading->own, GINT_TO_POINTER(slot * 8 + function));
+    else
+      g_hash_table_insert(reading->on_root, g_strdup(qdev_id), GINT_TO_POINTER(slot * 8 + function));
+  }
+  return TRUE;
+}
+
+/* All answers are taken, also behind a failure. */
 static gboolean list_devices(Reading *reading, GPtrArray **with_id, GError **error) {
   guint64 named = send_list(reading, PERIPHERAL), anonymous = send_list(reading, ANONYMOUS);
+  guint64 pci = berth_qmp_send(reading->qmp, "query-pci", NULL);
   *with_id = take_children(reading, named, PERIPHERAL, error);
   reading->anonymous = take_children(reading, anonymous, ANONYMOUS, *with_id != NULL ? error : NULL);
-  return *with_id != NULL && reading->anonymous != NULL;
+  gboolean listed = *with_id != NULL && reading->anonymous != NULL;
+  return take_root_bus(reading, pci, listed ? error : NULL) && listed;
 }
 
 /* A question that is on its way. */
@@ -235,68 +280,46 @@ static void ask_strangers(const Reading *reading, GArray *questions, GPtrArray *
   }
 }
 
-/* Expander buses are in the list, too, and may come first. (transfer none) */
-static JsonObject *root_bus(JsonArray *buses) {
-  for (guint i = 0; i < json_array_get_length(buses); i++) {
-    JsonObject *bus = object_element(buses, i);
-    if (bus != NULL && int_member(bus, "bus") == 0)
-      return bus;
-  }
-  return NULL;
-}
-
-/* What is on the root bus without an id. A machine without PCI refuses the question @id, which is on its way. */
-static gboolean take_root_bus(const Reading *reading, guint64 id, GError **error) {
-  g_autoptr(GError) failure = NULL;
-  g_autoptr(JsonNode) answer = receive(reading, id, &failure);
-  if (failure != NULL) {
-    g_propagate_error(error, g_steal_pointer(&failure));
+/* A device of @family whose place is in the list of the root bus is not asked for it again. */
+static gboolean is_told(const Reading *reading, const BerthFamily *family, Found *found) {
+  gpointer place = NULL;
+  if (family->type != BERTH_ADDRESS_PCI || !g_hash_table_lookup_extended(reading->on_root, found->name, NULL, &place))
     return FALSE;
-  }
-  if (answer == NULL || !JSON_NODE_HOLDS_ARRAY(answer) || json_array_get_length(json_node_get_array(answer)) == 0)
-    return TRUE;
-  JsonObject *root = root_bus(json_node_get_array(answer));
-  JsonNode *devices = root != NULL ? json_object_get_member(root, "devices") : NULL;
-  if (devices == NULL || !JSON_NODE_HOLDS_ARRAY(devices))
-    return is_nonsense("query-pci", error);
-  JsonArray *array = json_node_get_array(devices);
-  for (guint i = 0; i < json_array_get_length(array); i++) {
-    JsonObject *device = object_element(array, i);
-    gint64 slot = device != NULL ? int_member(device, "slot") : -1;
-    gint64 function = device != NULL ? int_member(device, "function") : -1;
-    if (slot < 0 || slot > 31 || function < 0 || function > 7)
-      return is_nonsense("query-pci", error);
-    const char *qdev_id = string_member(device, "qdev_id");
-    if (qdev_id == NULL || *qdev_id == '\0')
-      g_hash_table_add(reading->own, GINT_TO_POINTER(slot * 8 + function));
-  }
+  json_object_set_int_member(found->values, "addr", GPOINTER_TO_INT(place));
+  found->on_root = TRUE;
   return TRUE;
 }
 
-/* Everything is asked at once and answered in order: with the lists two round trips, however many devices there are. */
+static void ask_family(const Reading *reading, GArray *questions, const BerthFamily *family, const BerthDevice *device,
+                       Found *found) {
+  const char *const *properties = family->read_back_of != NULL ? family->read_back_of(device) : family->read_back;
+  for (guint p = 0; properties[p] != NULL; p++)
+    ask(reading, questions, found, properties[p]);
+}
+
+/* Everything is asked at once and answered in order: with the lists two round trips, however many devices there are. QEMU reads
+ * what it is asked byte by byte, which is what takes the time: so nothing is asked that it has said or cannot know. */
 static gboolean ask_places(const Reading *reading, GPtrArray *with_id, GError **error) {
   g_autoptr(GArray) questions = g_array_new(FALSE, FALSE, sizeof(Question));
   g_autoptr(GPtrArray) properties = all_properties(reading);
   g_autoptr(GHashTable) asked = g_hash_table_new(NULL, NULL);
-  for (guint i = 0; i < with_id->len; i++)
-    ask(reading, questions, with_id->pdata[i], "parent_bus");
   ask_strangers(reading, questions, with_id, properties);
   for (guint i = 0; i < reading->inventory->devices->len; i++) {
     const BerthDevice *device = reading->inventory->devices->pdata[i];
     const BerthFamily *family = readable_family(reading, device);
     Found *found = family != NULL && device->id != NULL ? g_hash_table_lookup(reading->by_id, device->id) : NULL;
-    if (found == NULL || !g_hash_table_add(asked, found))
-      continue;
-    for (guint p = 0; family->read_back[p] != NULL; p++)
-      ask(reading, questions, found, family->read_back[p]);
+    if (found != NULL && g_hash_table_add(asked, found) && !is_told(reading, family, found))
+      ask_family(reading, questions, family, device, found);
   }
+  for (guint i = 0; i < with_id->len; i++)
+    if (!((Found *)with_id->pdata[i])->on_root)
+      ask(reading, questions, with_id->pdata[i], "parent_bus");
   for (guint i = 0; i < reading->anonymous->len; i++) {
     ask(reading, questions, reading->anonymous->pdata[i], "parent_bus");
     for (guint p = 0; p < properties->len; p++)
       ask(reading, questions, reading->anonymous->pdata[i], properties->pdata[p]);
   }
-  guint64 pci = berth_qmp_send(reading->qmp, "query-pci", NULL);
-  return take_answers(reading, questions, error) && take_root_bus(reading, pci, error);
+  return take_answers(reading, questions, error);
 }
 
 /* What -device added without an id is not the machine's own. QEMU tells slot and function as one number. */
@@ -319,7 +342,7 @@ static const char *last_component(const char *path) {
 static BerthAddress locate(const Reading *reading, const BerthDevice *device, const Found *found) {
   BerthAddress actual = {.type = BERTH_ADDRESS_NONE};
   const BerthFamily *family = readable_family(reading, device);
-  BerthReadBack answer = {.parent_bus = last_component(found->parent_bus), .values = found->values};
+  BerthReadBack answer = {.parent_bus = last_component(found->parent_bus), .values = found->values, .on_root = found->on_root};
   if (!family->locate(reading->inventory, device, &answer, &actual))
     actual = (BerthAddress){.type = BERTH_ADDRESS_NONE};
   return actual;
@@ -460,11 +483,20 @@ static void find_extra(const Reading *reading, GPtrArray *with_id) {
   }
 }
 
+static void reading_init(Reading *reading, BerthQmp *qmp, const BerthInventory *inventory, const BerthFamily *families,
+                         guint timeout_ms) {
+  reading->qmp = qmp;
+  reading->inventory = inventory;
+  reading->families = families;
+  reading->until = g_get_monotonic_time() + (gint64)timeout_ms * 1000;
+  reading->own = g_hash_table_new(NULL, NULL);
+  reading->on_root = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+}
+
 GPtrArray *berth_guest_read_back(BerthQmp *qmp, const BerthInventory *inventory, const BerthFamily *families, guint timeout_ms,
                                  GError **error) {
-  g_auto(Reading) reading = {.qmp = qmp, .inventory = inventory, .families = families};
-  reading.until = g_get_monotonic_time() + (gint64)timeout_ms * 1000;
-  reading.own = g_hash_table_new(NULL, NULL);
+  g_auto(Reading) reading = {0};
+  reading_init(&reading, qmp, inventory, families, timeout_ms);
   reading.places = g_ptr_array_new_with_free_func((GDestroyNotify)berth_guest_place_free);
   g_autoptr(GPtrArray) with_id = NULL;
   if (!list_devices(&reading, &with_id, error))
@@ -483,18 +515,21 @@ GPtrArray *berth_guest_read_back(BerthQmp *qmp, const BerthInventory *inventory,
 BerthPlace *berth_guest_read_back_one(BerthQmp *qmp, const BerthInventory *inventory, guint index, const BerthFamily *families,
                                       guint timeout_ms, GError **error) {
   const BerthDevice *device = inventory->devices->pdata[index];
-  g_auto(Reading) reading = {.qmp = qmp, .inventory = inventory, .families = families};
-  reading.until = g_get_monotonic_time() + (gint64)timeout_ms * 1000;
+  g_auto(Reading) reading = {0};
+  reading_init(&reading, qmp, inventory, families, timeout_ms);
   const BerthFamily *family = readable_family(&reading, device);
   if (family == NULL)
     return place_new((int)index, device->id, BERTH_PLACE_BUILTIN);
+  if (is_on_root_bus(&device->address) && !take_root_bus(&reading, berth_qmp_send(qmp, "query-pci", NULL), error))
+    return NULL;
   g_autoptr(GArray) questions = g_array_new(FALSE, FALSE, sizeof(Question));
   g_autoptr(GPtrArray) owner = g_ptr_array_new_with_free_func(found_free);
   Found *found = found_new(PERIPHERAL, device->id);
   g_ptr_array_add(owner, found);
-  ask(&reading, questions, found, "parent_bus");
-  for (guint p = 0; family->read_back[p] != NULL; p++)
-    ask(&reading, questions, found, family->read_back[p]);
+  if (!is_told(&reading, family, found)) {
+    ask(&reading, questions, found, "parent_bus");
+    ask_family(&reading, questions, family, device, found);
+  }
   if (!take_answers(&reading, questions, error))
     return NULL;
   BerthPlace *place = place_new((int)index, device->id, BERTH_PLACE_MISSING);

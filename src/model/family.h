@@ -21,10 +21,11 @@ typedef struct {
   gboolean running;          /* as of BerthPlanOptions */
 } BerthAssignment;
 
-/* What QEMU answered about one device (qom-get), for locate(). */
+/* What QEMU answered about one device (qom-get, query-pci), for locate(). */
 typedef struct {
-  const char *parent_bus; /* last component of the link "parent_bus": "pci.1", "scsi0.0", "ide.1"; NULL: none */
+  const char *parent_bus; /* last component of the link "parent_bus": "pci.1", "scsi0.0", "ide.1"; NULL: none, or not asked */
   JsonObject *values;     /* the family's read_back properties that QEMU had */
+  gboolean on_root;       /* it is on PCI's root bus, where query-pci has told its "addr" */
 } BerthReadBack;
 
 typedef struct BerthFamily {
@@ -49,6 +50,8 @@ typedef struct BerthFamily {
   void (*properties)(const BerthInventory *inventory, const BerthDevice *device, JsonObject *props);
   /* QOM properties that tell where a device is, NULL-terminated ("addr", "scsi-id" …). NULL: cannot be read back. */
   const char *const *read_back;
+  /* Those of them that @device can have. NULL: all of them. */
+  const char *const *(*read_back_of)(const BerthDevice *device);
   /* Turns QEMU's answer into the address it means. FALSE: the answer makes no sense for @device. */
   gboolean (*locate)(const BerthInventory *inventory, const BerthDevice *device, const BerthReadBack *answer,
                      BerthAddress *address);
