@@ -2,7 +2,7 @@
 #include "guest/probe.h"
 
 #include <fcntl.h>
-#include <gio/gio.h>
+#include <errno.h>
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -25,7 +25,6 @@
 typedef struct {
   const char *binary;
   BerthProcess *process;
-  GSocketConnection *stream;
   BerthQmp *qmp;
   int errors; /* what it writes to stderr: memory that is a file, so that it can write as much as it likes without being read */
   gint64 until;
@@ -33,7 +32,6 @@ typedef struct {
 
 static void probe_clear(Probe *probe) {
   berth_qmp_free(probe->qmp);
-  g_clear_object(&probe->stream);
   if (probe->process != NULL)
     berth_host_process_end(probe->process, NULL);
   berth_host_process_free(probe->process);
@@ -150,14 +148,11 @@ static gboolean probe_start(Probe *probe, GError **error) {
   BerthSpawn spawn = {.argv = argv, .in = ends[1], .out = ends[1], .err = probe->errors, .session = TRUE};
   probe->process = berth_host_process_spawn(&spawn, error);
   close(ends[1]);
-  g_autoptr(GSocket) socket = probe->process != NULL ? g_socket_new_from_fd(ends[0], error) : NULL;
-  if (socket == NULL) {
+  if (probe->process == NULL) {
     close(ends[0]);
     return FALSE;
   }
-  g_socket_set_blocking(socket, FALSE);
-  probe->stream = g_socket_connection_factory_create_connection(socket);
-  probe->qmp = berth_qmp_new(G_IO_STREAM(probe->stream), probe->binary, time_left(probe), error);
+  probe->qmp = berth_qmp_new(ends[0], probe->binary, time_left(probe), error);
   return probe->qmp != NULL;
 }
 

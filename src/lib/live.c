@@ -282,12 +282,18 @@ void berth_lib_live_clear(BerthLibLive *live) {
   g_clear_pointer(&live->lock, berth_host_lock_free);
 }
 
+static gboolean same_hardware(const BerthStoreRun *a, const BerthStoreRun *b) {
+  return a->document != NULL && b->document != NULL && g_bytes_equal(a->document, b->document) &&
+         g_strcmp0(a->record, b->record) == 0;
+}
+
 gboolean berth_lib_live_refresh(BerthLibLive *live, GError **error) {
-  BerthStoreGuest *guest = berth_store_guest(live->berth->store, live->guest->uuid, error);
+  g_autoptr(BerthStoreGuest) before = live->guest;
+  BerthStoreGuest *guest = live->guest = berth_store_guest(live->berth->store, before->uuid, error);
   if (guest == NULL)
     return FALSE;
-  berth_store_guest_free(live->guest);
-  live->guest = guest;
+  if (live->plan != NULL && same_hardware(&guest->run, &before->run))
+    return TRUE;
   g_clear_pointer(&live->plan, berth_plan_free);
   if (guest->run.document == NULL || guest->run.record == NULL) {
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "guest '%s': has ended meanwhile", guest->name);
@@ -297,17 +303,13 @@ gboolean berth_lib_live_refresh(BerthLibLive *live, GError **error) {
   return live->plan != NULL;
 }
 
-static BerthQmp *connect_control(const BerthStoreGuest *guest, GError **error) {
-  g_autofree char *path = berth_guest_control_path(guest->run.run_dir);
-  return berth_qmp_connect(path, CONNECT_MS, error);
-}
-
 gboolean berth_lib_live_sure(BerthLibLive *live) {
   if (!berth_qmp_unsure(live->control))
     return TRUE;
   /* First the old one: QEMU serves one client at a time. */
   berth_qmp_free(live->control);
-  live->control = connect_control(live->guest, NULL);
+  g_autofree char *path = berth_guest_control_path(live->guest->run.run_dir);
+  live->control = berth_qmp_connect(path, CONNECT_MS, NULL);
   return live->control != NULL;
 }
 
@@ -325,14 +327,16 @@ gboolean berth_lib_live_open(BerthLibLive *live, Berth *berth, const char *guest
   /* A change goes on without one, too. */
   if (!berth_lib_supervisor_lives(&live->guest->run))
     berth_lib_adopt(berth, live->guest, NULL);
-  live->control = connect_control(live->guest, error);
-  if (live->control == NULL || !berth_lib_live_resolve(berth, live->control, live->guest->uuid, FALSE, error) ||
-      !berth_lib_trays(berth, live->control, live->guest->uuid, error) ||
-      !berth_lib_vcpus_settle(berth, live->control, live->guest->uuid, FALSE, error) || !berth_lib_live_refresh(live, error))
+  /* While it greets, what runs is planned; seldom is it something else afterwards. */
+  g_autofree char *path = berth_guest_control_path(live->guest->run.run_dir);
+  live->control = berth_qmp_begin(path, CONNECT_MS, error);
+  if (live->control == NULL || !berth_lib_live_refresh(live, error))
     return FALSE;
   /* Without the binary that the guest was started from, QEMU itself says what it lacks. */
   live->facts = berth_lib_facts(berth->env, berth_xml_node_get(live->plan->inventory->document->root, "devices/emulator"), NULL);
-  return TRUE;
+  return berth_qmp_ready(live->control, error) && berth_lib_live_resolve(berth, live->control, live->guest->uuid, FALSE, error) &&
+         berth_lib_trays(berth, live->control, live->guest->uuid, error) &&
+         berth_lib_vcpus_settle(berth, live->control, live->guest->uuid, FALSE, error) && berth_lib_live_refresh(live, error);
 }
 
 GBytes *berth_dumpxml_live(Berth *berth, const char *guest, GError **error) {

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "qmp/client.h"
 
-#include <gio/gunixfdmessage.h>
-#include <gio/gunixsocketaddress.h>
+#include <errno.h>
+#include <glib-unix.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "qmp/message.h"
 
@@ -26,10 +29,7 @@ typedef struct {
 
 /* Lives in a GRcBox: a callback may free the client that calls it. */
 struct BerthQmp {
-  GIOStream *stream;
-  GSocket *socket; /* the stream's */
-  GPollableInputStream *in;
-  GPollableOutputStream *out;
+  int fd; /* a stream socket that does not block */
   char *name;
   GByteArray *received; /* no complete line yet but for what `scanned` has not seen */
   gsize scanned;        /* bytes of `received` known to hold no newline */
@@ -37,9 +37,11 @@ struct BerthQmp {
   GQueue events;        /* JsonObject */
   GHashTable *expected; /* id -> JsonObject reply, NULL while it is on its way */
   guint64 next_id;
+  guint64 capabilities; /* the id of the first command */
+  gint64 until;         /* when the negotiation must be over */
+  guint timeout_ms;     /* the same, as the caller gave it */
   gboolean negotiated;
   gboolean greeted;
-  gboolean reads_ahead; /* QEMU can take commands while it carries one out */
   gboolean unsure;
   GError *broken;
   Watch *watch;
@@ -107,7 +109,6 @@ static gboolean accept_line(BerthQmp *qmp, const char *line, gsize length) {
     if (qmp->greeted)
       return break_off_with(qmp, "sent a second greeting");
     qmp->greeted = TRUE;
-    qmp->reads_ahead = berth_qmp_message_offers(message, "oob");
     return TRUE;
   case BERTH_QMP_EVENT:
     accept_event(qmp, message);
@@ -140,34 +141,38 @@ static gboolean take_lines(BerthQmp *qmp) {
   return TRUE;
 }
 
+static gboolean would_block(gssize n) {
+  return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
+}
+
 /* Reads once, without blocking. TRUE also when there is nothing to read. */
 static gboolean read_some(BerthQmp *qmp) {
-  g_autoptr(GError) error = NULL;
   guint8 chunk[READ_CHUNK];
-  gssize n = g_pollable_input_stream_read_nonblocking(qmp->in, chunk, sizeof chunk, NULL, &error);
+  gssize n = recv(qmp->fd, chunk, sizeof chunk, MSG_DONTWAIT);
   if (n > 0) {
     g_byte_array_append(qmp->received, chunk, (guint)n);
     return take_lines(qmp);
   }
-  if (n == 0 || g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CONNECTION_CLOSED))
-    return break_off_with(qmp, qmp->greeted ? "closed the connection" : "closed the connection before it greeted");
-  if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+  if (would_block(n))
     return TRUE;
-  return break_off(qmp, g_error_new(BERTH_ERROR, BERTH_ERROR_FAILED, "%s cannot be read: %s", qmp->name, error->message));
+  if (n == 0 || errno == ECONNRESET)
+    return break_off_with(qmp, qmp->greeted ? "closed the connection" : "closed the connection before it greeted");
+  return break_off(qmp, g_error_new(BERTH_ERROR, BERTH_ERROR_FAILED, "%s cannot be read: %s", qmp->name, g_strerror(errno)));
 }
 
 static gboolean write_some(BerthQmp *qmp) {
-  g_autoptr(GError) error = NULL;
-  gssize n = g_pollable_output_stream_write_nonblocking(qmp->out, qmp->unsent->data, qmp->unsent->len, NULL, &error);
+  gssize n = send(qmp->fd, qmp->unsent->data, qmp->unsent->len, MSG_DONTWAIT | MSG_NOSIGNAL);
   if (n > 0)
     g_byte_array_remove_range(qmp->unsent, 0, (guint)n);
-  if (n >= 0 || g_error_matches(error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+  if (n >= 0 || would_block(n))
     return TRUE;
   /* What the other side said before it hung up tells more than a broken pipe. */
-  while (qmp->broken == NULL && g_pollable_input_stream_is_readable(qmp->in))
+  int failure = errno;
+  struct pollfd input = {.fd = qmp->fd, .events = POLLIN};
+  while (qmp->broken == NULL && poll(&input, 1, 0) > 0)
     read_some(qmp);
   return qmp->broken == NULL ? break_off(qmp, g_error_new(BERTH_ERROR, BERTH_ERROR_FAILED, "%s cannot be written to: %s", qmp->name,
-                                                          error->message))
+                                                          g_strerror(failure)))
                              : FALSE;
 }
 
@@ -175,8 +180,10 @@ static gboolean write_some(BerthQmp *qmp) {
 
 /* Nothing of the caller's runs meanwhile, as it would in a main context. */
 static void wait_for_stream(BerthQmp *qmp, gint64 until) {
-  GIOCondition what = G_IO_IN | (qmp->unsent->len > 0 ? G_IO_OUT : 0);
-  g_socket_condition_timed_wait(qmp->socket, what, MAX(0, until - g_get_monotonic_time()), NULL, NULL);
+  struct pollfd stream = {.fd = qmp->fd, .events = (short)(POLLIN | (qmp->unsent->len > 0 ? POLLOUT : 0))};
+  gint64 left = MAX(0, until - g_get_monotonic_time());
+  const struct timespec limit = {.tv_sec = left / G_USEC_PER_SEC, .tv_nsec = left % G_USEC_PER_SEC * 1000};
+  ppoll(&stream, 1, &limit, NULL);
 }
 
 /* Moves what can be moved; sleeps until @until if nothing can. FALSE: broken. */
@@ -257,14 +264,21 @@ static gboolean write_with_fd(BerthQmp *qmp, const char *line, int fd, gint64 un
     propagate_broken(qmp, error);
     return FALSE;
   }
-  g_autoptr(GSocketControlMessage) message = g_unix_fd_message_new();
-  GOutputVector vector = {.buffer = line, .size = strlen(line)};
   if (qmp->unsent->len > 0) {
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s takes no descriptor now", qmp->name);
     return FALSE;
   }
-  return g_unix_fd_message_append_fd(G_UNIX_FD_MESSAGE(message), fd, error) &&
-         g_socket_send_message(qmp->socket, NULL, &vector, 1, &message, 1, 0, NULL, error) == (gssize)vector.size;
+  union {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE(sizeof(int))];
+  } control = {.header = {.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))}};
+  memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
+  struct iovec part = {.iov_base = (char *)line, .iov_len = strlen(line)};
+  const struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+  if (sendmsg(qmp->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == (gssize)part.iov_len)
+    return TRUE;
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s cannot be given a descriptor: %s", qmp->name, g_strerror(errno));
+  return FALSE;
 }
 
 JsonNode *berth_qmp_execute_fd(BerthQmp *qmp, int fd, const char *command, JsonObject *args, guint timeout_ms, GError **error) {
@@ -304,8 +318,7 @@ gboolean berth_qmp_unsure(const BerthQmp *qmp) {
 
 static void client_clear(gpointer data) {
   BerthQmp *qmp = data;
-  g_io_stream_close(qmp->stream, NULL, NULL);
-  g_object_unref(qmp->stream);
+  close(qmp->fd);
   g_byte_array_unref(qmp->received);
   g_byte_array_unref(qmp->unsent);
   g_queue_clear_full(&qmp->events, (GDestroyNotify)json_object_unref);
@@ -339,7 +352,7 @@ static gboolean on_idle(gpointer data) {
   return G_SOURCE_REMOVE;
 }
 
-static gboolean on_input(GObject *pollable G_GNUC_UNUSED, gpointer data) {
+static gboolean on_input(gint fd G_GNUC_UNUSED, GIOCondition condition G_GNUC_UNUSED, gpointer data) {
   BerthQmp *qmp = data;
   read_some(qmp);
   return qmp->broken == NULL;
@@ -382,7 +395,7 @@ void berth_qmp_watch(BerthQmp *qmp, GMainContext *context, BerthQmpEventFunc on_
   watch->on_close = on_close;
   watch->user_data = user_data;
   if (qmp->broken == NULL) {
-    watch->input = g_pollable_input_stream_create_source(qmp->in, NULL);
+    watch->input = g_unix_fd_source_new(qmp->fd, G_IO_IN | G_IO_HUP | G_IO_ERR);
     g_source_set_callback(watch->input, G_SOURCE_FUNC(on_input), qmp, NULL);
     g_source_attach(watch->input, context);
   }
@@ -404,90 +417,84 @@ static void reply_free(gpointer reply) {
     json_object_unref(reply);
 }
 
-/* No command is ever sent out of band. But only with that capability QEMU reads the next commands while it carries one out, which
- * halves the time that many take. */
-static JsonObject *reading_ahead(void) {
-  JsonObject *args = json_object_new();
-  JsonArray *enable = json_array_new();
-  json_array_add_string_element(enable, "oob");
-  json_object_set_array_member(args, "enable", enable);
-  return args;
-}
-
-static gboolean negotiate(BerthQmp *qmp, guint timeout_ms, GError **error) {
-  gint64 until = deadline(timeout_ms);
-  while (!qmp->greeted && pump(qmp, until) && g_get_monotonic_time() < until)
+gboolean berth_qmp_ready(BerthQmp *qmp, GError **error) {
+  while (!qmp->greeted && pump(qmp, qmp->until) && g_get_monotonic_time() < qmp->until)
     ;
-  if (qmp->broken != NULL) {
+  if (qmp->broken != NULL && !qmp->greeted) {
     propagate_broken(qmp, error);
     return FALSE;
   }
   if (!qmp->greeted) {
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s did not greet within %u.%u s: it hangs, or serves somebody else",
-                qmp->name, TENTHS(timeout_ms) / 10, TENTHS(timeout_ms) % 10);
+                qmp->name, TENTHS(qmp->timeout_ms) / 10, TENTHS(qmp->timeout_ms) % 10);
     return FALSE;
   }
-  gint64 left = MAX(0, until - g_get_monotonic_time());
-  g_autoptr(JsonObject) args = qmp->reads_ahead ? reading_ahead() : NULL;
-  g_autoptr(JsonNode) done = berth_qmp_execute(qmp, "qmp_capabilities", args, (guint)(left / 1000), error);
+  if (qmp->negotiated)
+    return TRUE;
+  gint64 left = MAX(0, qmp->until - g_get_monotonic_time());
+  g_autoptr(JsonNode) done = berth_qmp_receive(qmp, qmp->capabilities, (guint)(left / 1000), error);
   qmp->negotiated = done != NULL;
   return qmp->negotiated;
 }
 
-BerthQmp *berth_qmp_new(GIOStream *stream, const char *name, guint timeout_ms, GError **error) {
-  GInputStream *in = g_io_stream_get_input_stream(stream);
-  GOutputStream *out = g_io_stream_get_output_stream(stream);
-  g_return_val_if_fail(G_IS_SOCKET_CONNECTION(stream), NULL);
-  g_autoptr(BerthQmp) qmp = g_rc_box_new0(BerthQmp);
-  qmp->stream = g_object_ref(stream);
-  qmp->socket = g_socket_connection_get_socket(G_SOCKET_CONNECTION(stream));
-  qmp->in = G_POLLABLE_INPUT_STREAM(in);
-  qmp->out = G_POLLABLE_OUTPUT_STREAM(out);
+/* What it is to say is on its way before it has greeted: it waits for that in any case. */
+static BerthQmp *client_begin(int fd, const char *name, guint timeout_ms) {
+  BerthQmp *qmp = g_rc_box_new0(BerthQmp);
+  qmp->fd = fd;
   qmp->name = g_strdup(name);
   qmp->received = g_byte_array_new();
   qmp->unsent = g_byte_array_new();
   g_queue_init(&qmp->events);
   qmp->expected = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, reply_free);
-  if (!negotiate(qmp, timeout_ms, error))
-    return NULL;
-  return g_steal_pointer(&qmp);
+  qmp->timeout_ms = timeout_ms;
+  qmp->until = deadline(timeout_ms);
+  qmp->capabilities = berth_qmp_send(qmp, "qmp_capabilities", NULL);
+  return qmp;
 }
 
-/* One attempt. NULL with G_IO_ERROR_WOULD_BLOCK: the backlog is full, try again. */
-static GSocketConnection *connect_socket(const char *path, GError **error) {
-  g_autoptr(GSocket) socket = g_socket_new(G_SOCKET_FAMILY_UNIX, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_DEFAULT, error);
-  if (socket == NULL)
-    return NULL;
-  g_socket_set_blocking(socket, FALSE);
-  g_autoptr(GSocketAddress) address = g_unix_socket_address_new(path);
-  if (!g_socket_connect(socket, address, NULL, error))
-    return NULL;
-  return g_socket_connection_factory_create_connection(socket);
+static BerthQmp *client_ready(BerthQmp *begun, GError **error) {
+  g_autoptr(BerthQmp) qmp = begun;
+  return qmp != NULL && berth_qmp_ready(qmp, error) ? g_steal_pointer(&qmp) : NULL;
 }
 
-BerthQmp *berth_qmp_connect(const char *path, guint timeout_ms, GError **error) {
-  /* GUnixSocketAddress cuts a longer path short without a word. */
+BerthQmp *berth_qmp_new(int fd, const char *name, guint timeout_ms, GError **error) {
+  return client_ready(client_begin(fd, name, timeout_ms), error);
+}
+
+/* One attempt. -1, and errno EAGAIN: the backlog is full, try again. */
+static int connect_socket(const char *path) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  g_strlcpy(address.sun_path, path, sizeof address.sun_path);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
+    return fd;
+  int failure = errno;
+  close(fd);
+  errno = failure;
+  return -1;
+}
+
+BerthQmp *berth_qmp_begin(const char *path, guint timeout_ms, GError **error) {
   if (strlen(path) >= MAX_SOCKET_PATH) {
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: a socket's path may have %zu bytes at most", path,
                 MAX_SOCKET_PATH - 1);
     return NULL;
   }
   gint64 until = deadline(timeout_ms);
-  g_autoptr(GError) failure = NULL;
-  g_autoptr(GSocketConnection) connection = connect_socket(path, &failure);
-  while (
-      connection == NULL && g_get_monotonic_time() < until &&
-      (g_error_matches(failure, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK) || g_error_matches(failure, G_IO_ERROR, G_IO_ERROR_PENDING))) {
-    g_clear_error(&failure);
+  int fd = connect_socket(path);
+  while (fd < 0 && errno == EAGAIN && g_get_monotonic_time() < until) {
     g_usleep(CONNECT_PAUSE_US);
-    connection = connect_socket(path, &failure);
+    fd = connect_socket(path);
   }
-  if (connection == NULL) {
-    gboolean absent = g_error_matches(failure, G_IO_ERROR, G_IO_ERROR_NOT_FOUND) ||
-                      g_error_matches(failure, G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED);
-    g_set_error(error, BERTH_ERROR, absent ? BERTH_ERROR_NOT_FOUND : BERTH_ERROR_FAILED, "%s: %s", path, failure->message);
+  if (fd < 0) {
+    gboolean absent = errno == ENOENT || errno == ECONNREFUSED;
+    g_set_error(error, BERTH_ERROR, absent ? BERTH_ERROR_NOT_FOUND : BERTH_ERROR_FAILED, "%s: %s", path, g_strerror(errno));
     return NULL;
   }
   gint64 left = MAX(0, until - g_get_monotonic_time());
-  return berth_qmp_new(G_IO_STREAM(connection), "QEMU", (guint)(left / 1000), error);
+  return client_begin(fd, "QEMU", (guint)(left / 1000));
+}
+
+BerthQmp *berth_qmp_connect(const char *path, guint timeout_ms, GError **error) {
+  return client_ready(berth_qmp_begin(path, timeout_ms, error), error);
 }

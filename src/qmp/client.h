@@ -9,7 +9,6 @@
 #pragma once
 
 #include <berth/error.h>
-#include <gio/gio.h>
 #include <json-glib/json-glib.h>
 
 /* No line from QEMU may be longer, or nested deeper. */
@@ -28,9 +27,16 @@ typedef struct BerthQmp BerthQmp;
  */
 BerthQmp *berth_qmp_connect(const char *path, guint timeout_ms, GError **error);
 
-/* The same on a socket connection that is already there (a reference is taken). @name is what messages call
- * the other side, e.g. "QEMU". */
-BerthQmp *berth_qmp_new(GIOStream *stream, const char *name, guint timeout_ms, GError **error);
+/* The same on the connected stream socket @fd, which the client takes in any case. @name is what messages call the other side, e.g.
+ * "QEMU". */
+BerthQmp *berth_qmp_new(int fd, const char *name, guint timeout_ms, GError **error);
+
+/*
+ * The two halves of berth_qmp_connect(), for what can be done meanwhile: begin does not wait for the other side, ready does, until
+ * the time limit that begin was given. No command may be given before it was ready.
+ */
+BerthQmp *berth_qmp_begin(const char *path, guint timeout_ms, GError **error);
+gboolean berth_qmp_ready(BerthQmp *qmp, GError **error);
 
 /* Closes the connection and drops what is queued. May be called from within a callback. Accepts NULL. */
 void berth_qmp_free(BerthQmp *qmp);

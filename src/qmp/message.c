@@ -63,18 +63,6 @@ BerthQmpForm berth_qmp_message_form(JsonObject *message) {
   return member_object(message, "QMP") != NULL ? BERTH_QMP_GREETING : BERTH_QMP_UNKNOWN;
 }
 
-gboolean berth_qmp_message_offers(JsonObject *greeting, const char *capability) {
-  JsonObject *qmp = member_object(greeting, "QMP");
-  JsonNode *node = qmp != NULL ? json_object_get_member(qmp, "capabilities") : NULL;
-  JsonArray *offered = node != NULL && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
-  for (guint i = 0; offered != NULL && i < json_array_get_length(offered); i++) {
-    JsonNode *word = json_array_get_element(offered, i);
-    if (JSON_NODE_HOLDS_VALUE(word) && g_strcmp0(json_node_get_string(word), capability) == 0)
-      return TRUE;
-  }
-  return FALSE;
-}
-
 gboolean berth_qmp_message_id(JsonObject *message, guint64 *id) {
   JsonNode *node = json_object_get_member(message, "id");
   if (node == NULL || !JSON_NODE_HOLDS_VALUE(node) || json_node_get_value_type(node) != G_TYPE_INT64 || json_node_get_int(node) < 0)

@@ -14,9 +14,6 @@ JsonObject *berth_qmp_message_parse(const char *line, gsize length, GError **err
 /* A REPLY has "return" or "error" (an object); an EVENT has "event" (a string). */
 BerthQmpForm berth_qmp_message_form(JsonObject *message);
 
-/* Whether the greeting lists @capability. */
-gboolean berth_qmp_message_offers(JsonObject *greeting, const char *capability);
-
 /* The reply's id, as berth_qmp_message_command() gave it. FALSE: it has none, or one that is not a whole number. */
 gboolean berth_qmp_message_id(JsonObject *message, guint64 *id);
 
