@@ -148,6 +148,22 @@ static int spawn_program(const char *program, const BerthSpawn *spawn, pid_t *pi
   return failure;
 }
 
+/* What has just been started as @what. */
+static BerthProcess *watch_child(const char *what, pid_t pid, gboolean session, GError **error) {
+  /* It is not reaped yet, so that the number still is its own. */
+  int pidfd = open_pidfd(pid);
+  if (pidfd < 0) {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: cannot be watched: %s", what, g_strerror(errno));
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    return NULL;
+  }
+  BerthProcess *process = process_new(pid, pidfd, berth_host_process_start_time(pid));
+  process->child = TRUE;
+  process->leader = session;
+  return process;
+}
+
 BerthProcess *berth_host_process_spawn(const BerthSpawn *spawn, GError **error) {
   g_autofree char *program = g_find_program_in_path(spawn->argv[0]);
   if (program == NULL) {
@@ -161,18 +177,37 @@ BerthProcess *berth_host_process_spawn(const BerthSpawn *spawn, GError **error) 
                 program, g_strerror(failure));
     return NULL;
   }
-  /* It is not reaped yet, so that the number still is its own. */
-  int pidfd = open_pidfd(pid);
-  if (pidfd < 0) {
-    g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: cannot be watched: %s", program, g_strerror(errno));
-    kill(pid, SIGKILL);
-    waitpid(pid, NULL, 0);
-    return NULL;
+  return watch_child(program, pid, spawn->session, error);
+}
+
+/* As redirect() and reset_signals(). */
+static void be_child(const BerthSpawn *spawn, int keep) {
+  const int wanted[] = {spawn->in, spawn->out, spawn->err};
+  int null = open("/dev/null", O_RDWR);
+  for (int fd = 0; fd < (int)G_N_ELEMENTS(wanted); fd++)
+    dup2(wanted[fd] >= 0 ? wanted[fd] : null, fd);
+  close_range(STDERR_FILENO + 1, (guint)keep - 1, 0);
+  close_range((guint)keep + 1, ~0u, 0);
+  if (spawn->session)
+    setsid();
+  for (int number = 1; number < NSIG; number++)
+    signal(number, SIG_DFL);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+BerthProcess *berth_host_process_fork(const BerthSpawn *spawn, int keep, int (*body)(gpointer data), gpointer data,
+                                      GError **error) {
+  pid_t pid = fork();
+  if (pid == 0) {
+    be_child(spawn, keep);
+    _exit(body(data));
   }
-  BerthProcess *process = process_new(pid, pidfd, berth_host_process_start_time(pid));
-  process->child = TRUE;
-  process->leader = spawn->session;
-  return process;
+  if (pid > 0)
+    return watch_child("a copy of this process", pid, spawn->session, error);
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "no process can be made: %s", g_strerror(errno));
+  return NULL;
 }
 
 /* --- others ----------------------------------------------------------------------------------------------------------- */

@@ -30,6 +30,12 @@ typedef struct {
 BerthProcess *berth_host_process_spawn(const BerthSpawn *spawn, GError **error);
 
 /*
+ * The same, but what goes on is @body in a copy of this process, which must have no other thread: its result is the exit status. Of
+ * @spawn, argv and environment do not matter; of the other descriptors it keeps @keep alone.
+ */
+BerthProcess *berth_host_process_fork(const BerthSpawn *spawn, int keep, int (*body)(gpointer data), gpointer data, GError **error);
+
+/*
  * Takes hold of a process that may be another's child. Errors: NOT_FOUND: it has ended (a zombie has, unless it is this process's
  * own child: then wait tells how it ended), or its start time is another: the pid was given to somebody else.
  */

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -119,38 +120,91 @@ static int scratch(void) {
   return open(g_get_tmp_dir(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 }
 
-gboolean berth_lib_supervisor_start(const Berth *berth, const BerthStoreGuest *guest, const char *const *words, GError **error) {
+/* A supervisor on its way: what it says is read from @ready, what else it writes is in @log. */
+typedef struct {
+  int ready, other; /* the pipe's ends: this process's, and the supervisor's */
+  int log;
+} Birth;
+
+static gboolean birth_begin(Birth *birth, const char *name, GError **error) {
   int ends[2];
-  if (pipe(ends) != 0) {
-    g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "guest '%s': %s", guest->name, g_strerror(errno));
+  if (pipe2(ends, O_CLOEXEC) != 0) {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "guest '%s': %s", name, g_strerror(errno));
     return FALSE;
   }
-  fcntl(ends[0], F_SETFD, FD_CLOEXEC);
-  int log = scratch();
-  g_autoptr(GPtrArray) argv = supervisor_command(berth->env, guest->uuid, words, ends[1]);
-  const BerthSpawn spawn = {
-      .argv = (const char *const *)argv->pdata, .in = -1, .out = -1, .err = log, .inherit = TRUE, .session = TRUE};
-  g_autoptr(BerthProcess) supervisor = berth_host_process_spawn(&spawn, error);
-  close(ends[1]);
-  gboolean up = supervisor != NULL && await_ready(supervisor, ends[0], guest->name, log, error);
+  *birth = (Birth){.ready = ends[0], .other = ends[1], .log = scratch()};
+  return TRUE;
+}
+
+static gboolean birth_end(Birth *birth, BerthProcess *supervisor, const char *name, GError **error) {
+  close(birth->other);
+  gboolean up = supervisor != NULL && await_ready(supervisor, birth->ready, name, birth->log, error);
   if (supervisor != NULL && !up)
     berth_host_process_wait(supervisor, 1000, NULL);
-  close(ends[0]);
-  if (log >= 0)
-    close(log);
+  close(birth->ready);
+  if (birth->log >= 0)
+    close(birth->log);
+  berth_host_process_free(supervisor);
   return up;
+}
+
+gboolean berth_lib_supervisor_start(const Berth *berth, const BerthStoreGuest *guest, const char *const *words, GError **error) {
+  Birth birth;
+  if (!birth_begin(&birth, guest->name, error))
+    return FALSE;
+  fcntl(birth.other, F_SETFD, 0);
+  g_autoptr(GPtrArray) argv = supervisor_command(berth->env, guest->uuid, words, birth.other);
+  const BerthSpawn spawn = {
+      .argv = (const char *const *)argv->pdata, .in = -1, .out = -1, .err = birth.log, .inherit = TRUE, .session = TRUE};
+  return birth_end(&birth, berth_host_process_spawn(&spawn, error), guest->name, error);
+}
+
+/* ---- start ---- */
+
+typedef struct {
+  Berth *berth;
+  const char *guest;
+  guint flags;
+  int ready;
+} Start;
+
+/* What "berth run" does, in a copy of the process that was told "start". */
+static int run(gpointer data) {
+  const Start *start = data;
+  signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
+  g_unsetenv("NOTIFY_SOCKET");
+  return berth_run(start->berth, start->guest, start->flags, start->ready, NULL) ? 0 : 1;
+}
+
+/* The command has been started, and found the guest: the supervisor goes on from there. SQLite must not be carried into it. */
+static gboolean start_copy(Berth *berth, const BerthStoreGuest *guest, guint flags, GError **error) {
+  Birth birth;
+  if (!birth_begin(&birth, guest->name, error))
+    return FALSE;
+  Start start = {.berth = berth, .guest = guest->uuid, .flags = flags, .ready = birth.other};
+  const BerthSpawn spawn = {.in = -1, .out = -1, .err = birth.log, .session = TRUE};
+  berth_store_rest(berth->store);
+  return birth_end(&birth, berth_host_process_fork(&spawn, birth.other, run, &start, error), guest->name, error);
+}
+
+static gboolean start_command(const Berth *berth, const BerthStoreGuest *guest, guint flags, GError **error) {
+  static const struct {
+    guint flag;
+    const char *word;
+  } options[] = {{BERTH_RUN_PAUSED, "--paused"}, {BERTH_RUN_FORCE_BOOT, "--force-boot"}, {BERTH_RUN_RESET_NVRAM, "--reset-nvram"}};
+  g_autoptr(GPtrArray) words = g_ptr_array_new();
+  g_ptr_array_add(words, (gpointer) "run");
+  for (gsize i = 0; i < G_N_ELEMENTS(options); i++)
+    if ((flags & options[i].flag) != 0)
+      g_ptr_array_add(words, (gpointer)options[i].word);
+  g_ptr_array_add(words, NULL);
+  return berth_lib_supervisor_start(berth, guest, (const char *const *)words->pdata, error);
 }
 
 gboolean berth_start(Berth *berth, const char *guest, guint flags, GError **error) {
   g_autoptr(BerthStoreGuest) found = berth_store_guest(berth->store, guest, error);
-  g_autoptr(GPtrArray) words = g_ptr_array_new();
-  g_ptr_array_add(words, (gpointer) "run");
-  if ((flags & BERTH_RUN_PAUSED) != 0)
-    g_ptr_array_add(words, (gpointer) "--paused");
-  if ((flags & BERTH_RUN_FORCE_BOOT) != 0)
-    g_ptr_array_add(words, (gpointer) "--force-boot");
-  if ((flags & BERTH_RUN_RESET_NVRAM) != 0)
-    g_ptr_array_add(words, (gpointer) "--reset-nvram");
-  g_ptr_array_add(words, NULL);
-  return found != NULL && berth_lib_supervisor_start(berth, found, (const char *const *)words->pdata, error);
+  if (found == NULL)
+    return FALSE;
+  return berth->env->anew ? start_copy(berth, found, flags, error) : start_command(berth, found, flags, error);
 }
