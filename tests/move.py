@@ -17,7 +17,10 @@ import time
 from world import (GUEST, SLOW, Failed, Skip, World, ask, attach, channel, check, detach, disk, domain, machine_domain, nic, peripherals,
                    places, qemus, rng, scsi, start, tap, usb, usb_disk, verified, wait_for)
 
-COUNT = 'i=0; while :; do echo COUNT $i; i=$((i+1)); sleep 0.2; done'
+COUNT = 'b=/bin/busybox; i=0; while :; do echo COUNT $i; i=$((i+1)); $b sleep 0.2; done'
+# The same, and which CPUs it has, all of which it puts to work.
+CPUS = COUNT.replace('i=0;', 'i=0; $b mkdir -p /sys; $b mount -t sysfs s /sys; cd /sys/devices/system/cpu;').replace(
+    '$b sleep', 'for c in cpu[1-9]/online; do echo 1 &gt; $c; done; echo CPUS $($b cat online); $b sleep')
 
 
 def some_devices(world, machine):
@@ -25,13 +28,14 @@ def some_devices(world, machine):
             usb_disk(world, "sdx"), rng(), channel(0), "<input type='tablet' bus='usb'/>"]
 
 
-def counting(world, machine, serial):
+def counting(world, machine, serial, script=COUNT, more=""):
     """A domain whose guest counts on its serial port: only who has its memory knows what comes next."""
     if not (GUEST and os.path.exists(os.path.join(GUEST, "vmlinuz"))):
         raise Skip("no guest kernel (tools/guest-image.py fetches one)")
-    text = machine_domain(machine, ["<serial type='file'><source path='%s' append='on'/></serial>" % serial] + some_devices(world, machine))
+    text = machine_domain(machine, ["<serial type='file'><source path='%s' append='on'/></serial>" % serial] + some_devices(world, machine),
+                          more)
     boot = ("<kernel>%s/vmlinuz</kernel><initrd>%s/initramfs.gz</initrd><cmdline>console=ttyS0 rdinit=/bin/busybox -- sh -c \"%s\""
-            "</cmdline></os>" % (GUEST, GUEST, COUNT))
+            "</cmdline></os>" % (GUEST, GUEST, script))
     return text.replace("</os>", boot)
 
 
@@ -40,6 +44,12 @@ def counts(serial):
         return []
     with open(serial, errors="replace") as lines:
         return [int(n) for n in re.findall(r"COUNT (\d+)\r?\n", lines.read())]
+
+
+def cpus(serial):
+    """What the guest has said last about its CPUs."""
+    with open(serial, errors="replace") as lines:
+        return ([""] + re.findall(r"CPUS (\S+)\r?\n", lines.read()))[-1]
 
 
 def goes_on(serial, before):
@@ -99,6 +109,32 @@ def vcpus_that_came():
         world.berth("managedsave", "guest")
         world.berth("start", "guest")
         verified(world)
+
+
+def vcpus_that_came_migrate(config):
+    """Where the guest is defined, its definition says how many there are from the start: what came since comes along. The same where
+    --xml says so."""
+    with World() as world, World() as other:
+        text = machine_domain("q35", [nic(0, "virtio"), disk(world, "vda")], "  <vcpu current='1'>4</vcpu>\n")
+        world.berth("define", "-", text=text)
+        other.berth("define", "-", text=world.berth("dumpxml", "guest"))
+        world.berth("start", "guest")
+        world.berth("setvcpus", "guest", "3", "--live", *config)
+        incoming = Incoming(other)
+        world.berth("migrate", "guest", "--to", incoming.uri)
+        count = lambda where, *which: where.berth("vcpucount", "guest", *which, "--active").strip()
+        check((count(other, "--live"), count(other, "--config")) == ("3", "1"), "there: %s" % other.berth("vcpucount", "guest"))
+        check(len(ask(other, {"execute": "query-cpus-fast"})) == 3, "QEMU has other vCPUs")
+        verified(other)
+        other.berth("setvcpus", "guest", "4", "--live")
+        path = saved(other)
+        incoming.ended(0)
+        more = other.file("more.xml", text.replace(">4<", ">5<"))
+        answer = other.run("restore", path, "--xml", more)
+        check(answer.returncode == 5 and "vcpus '4' there, '5' here" in answer.stderr, "%d: %s" % (answer.returncode, answer.stderr))
+        other.berth("restore", path, "--xml", other.file("guest.xml", text))
+        check((count(other, "--live"), count(other, "--config")) == ("4", "1"), "restored: %s" % other.berth("vcpucount", "guest"))
+        verified(other)
 
 
 def can_bypass(folder):
@@ -412,18 +448,24 @@ def migrated(machine, tcp):
 
 
 def real_guest_migrates(machine):
-    """A Linux guest counts on at the other side, and back again, live."""
+    """A Linux guest counts on at the other side, and back again, live, with the CPU that came meanwhile."""
     with World() as world, World() as other:
         serial = os.path.join(world.folder, "serial.log")
-        world.berth("define", "-", text=counting(world, machine, serial))
+        world.berth("define", "-", text=counting(world, machine, serial, CPUS, "  <vcpu current='1'>3</vcpu>\n"))
         world.berth("start", "guest")
         wait_for(lambda: counts(serial)[-1:] > [3], 180, "the guest counts")
+        world.berth("setvcpus", "guest", "2")
+        wait_for(lambda: cpus(serial) == "0-1", 60, "the guest has its second CPU")
         before = verified(world)
         incoming = Incoming(other)
         last = counts(serial)
         world.berth("migrate", "guest", "--to", incoming.uri, "--live", "--timeout", "20")
         goes_on(serial, last)
+        check(cpus(serial) == "0-1", "the guest has the CPUs %s" % cpus(serial))
         same_rows(before, verified(other))
+        other.berth("setvcpus", "guest", "3")
+        wait_for(lambda: cpus(serial) == "0-2", 60, "the guest has its third CPU")
+        before = verified(other)
         back = Incoming(world, "--paused")
         other.berth("migrate", "guest", "--to", back.uri)
         check(world.state("guest") == "paused", "it is %s" % world.state("guest"))
@@ -431,7 +473,9 @@ def real_guest_migrates(machine):
         last = counts(serial)
         world.berth("resume", "guest")
         goes_on(serial, last)
-        same_rows(before, verified(world))
+        check(cpus(serial) == "0-2", "the guest has the CPUs %s" % cpus(serial))
+        world.berth("setvcpus", "guest", "1", "--timeout", "60")
+        wait_for(lambda: cpus(serial) == "0", 60, "the guest has let go of its CPUs")
         end(world, back)
 
 
@@ -538,6 +582,8 @@ def tests():
     for machine in ("pc", "q35") if SLOW else ("pc",):
         yield "%s: a real guest goes on after save and restore" % machine, real_guest, (machine,)
     yield "vCPUs that came stay after a restore", vcpus_that_came, ()
+    for config in ([], ["--config"]):
+        yield "vCPUs that came migrate%s" % ("".join(", " + c for c in config)), vcpus_that_came_migrate, (config,)
     yield "files that are no saved guests", bad_files, ()
     yield "no space: the guest runs on", no_space, ()
     yield "save killed and interrupted", killed, ()

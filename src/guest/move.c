@@ -6,8 +6,9 @@
 #include "guest/control.h"
 #include "guest/launch.h"
 
-/* QEMU holds its monitor back while it writes what is left, which may be all of a large memory. */
+/* How long what is left may take once the stream has ended; QEMU answers meanwhile. */
 #define PATIENCE_MS 600000
+#define ANSWER_MS 30000
 #define POLL_US 20000ul
 #define LET_GO_MS 10000
 /* The longest that QEMU takes: with it, the first estimate of the time that is left is good enough to stop the guest. */
@@ -49,7 +50,7 @@ gboolean berth_guest_move_out(BerthQmp *qmp, const char *path, const BerthMoveHo
 
 /* "active", "completed" …; "none" before the first. *@why: what QEMU says about a failure. (transfer full) NULL: no answer. */
 static char *status_of(BerthQmp *qmp, char **why, GError **error) {
-  g_autoptr(JsonNode) answer = berth_qmp_execute(qmp, "query-migrate", NULL, PATIENCE_MS, error);
+  g_autoptr(JsonNode) answer = berth_qmp_execute(qmp, "query-migrate", NULL, ANSWER_MS, error);
   JsonObject *object = answer != NULL && JSON_NODE_HOLDS_OBJECT(answer) ? json_node_get_object(answer) : NULL;
   if (object == NULL)
     return NULL;

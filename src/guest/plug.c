@@ -79,9 +79,23 @@ static void take_back_first(BerthQmp *qmp, const BerthQemu *objects, guint n) {
     take_back(qmp, g_ptr_array_index(objects->objects, n));
 }
 
+/* The id is new, so a back end that has it is what QEMU did not take back when the last device with this id had gone. */
+static gboolean give_anew(BerthQmp *qmp, const BerthQemuObject *object, GError **error) {
+  g_autoptr(GError) failure = NULL;
+  if (give(qmp, object, &failure))
+    return TRUE;
+  if (object->form != BERTH_QEMU_DEVICE &&
+      (strstr(failure->message, "uplicate") != NULL || strstr(failure->message, "already exists") != NULL)) {
+    take_back(qmp, object);
+    return give(qmp, object, error);
+  }
+  g_propagate_error(error, g_steal_pointer(&failure));
+  return FALSE;
+}
+
 gboolean berth_guest_plug(BerthQmp *qmp, const BerthQemu *objects, GError **error) {
   for (guint i = 0; i < objects->objects->len; i++) {
-    if (give(qmp, g_ptr_array_index(objects->objects, i), error))
+    if (give_anew(qmp, g_ptr_array_index(objects->objects, i), error))
       continue;
     take_back_first(qmp, objects, i);
     return FALSE;

@@ -128,7 +128,8 @@ static gboolean take_xml(BerthLibArrival *arrival, Berth *berth, const BerthPlan
     return FALSE;
   g_autoptr(GBytes) document = berth_plan_document(first);
   g_autofree char *record = berth_record_to_json(berth_assign_record(first));
-  g_autoptr(BerthPlan) now = berth_lib_plan_stored(xml->file, document, record, facts, error);
+  g_autoptr(GBytes) running = berth_lib_vcpus_inherit(document, xml->file, was->inventory->document, error);
+  g_autoptr(BerthPlan) now = running != NULL ? berth_lib_plan_stored(xml->file, running, record, facts, error) : NULL;
   if (now == NULL || !take_hardware(arrival, was, now, record, what, xml->file, error))
     return FALSE;
   if (arrival->fresh)
@@ -139,7 +140,8 @@ static gboolean take_xml(BerthLibArrival *arrival, Berth *berth, const BerthPlan
 /* The guest's own definition here. */
 static gboolean take_own(BerthLibArrival *arrival, const BerthPlan *was, const BerthStoreRevision *newest, const BerthFacts *facts,
                          const char *what, GError **error) {
-  g_autoptr(BerthPlan) now = berth_lib_plan_defined(arrival->name, newest->document, newest->record, facts, error);
+  g_autoptr(GBytes) running = berth_lib_vcpus_inherit(newest->document, arrival->name, was->inventory->document, error);
+  g_autoptr(BerthPlan) now = running != NULL ? berth_lib_plan_defined(arrival->name, running, newest->record, facts, error) : NULL;
   return now != NULL && take_hardware(arrival, was, now, newest->record, what, "the definition here", error);
 }
 

@@ -83,7 +83,10 @@ gboolean berth_lib_update_again(const Berth *berth, BerthQmp *qmp, const BerthSt
  * and, of a running guest's, alias; for @edits. */
 BerthXmlDraft *berth_lib_update_draft(BerthXmlEdits *edits, const BerthXmlNode *node, const BerthXmlNode *old);
 
-/* vcpus.c: the pending row of a change of the number of vCPUs; its xml is "<vcpu current='N'/>". */
+/* vcpus.c: @document with the vCPUs that are on in @live, if that tells those that came apart from those that were there from the
+ * start, and both have places for as many. (transfer full) Errors: BAD_INPUT. */
+GBytes *berth_lib_vcpus_inherit(GBytes *document, const char *what, const BerthXmlDocument *live, GError **error);
+/* The pending row of a change of the number of vCPUs; its xml is "<vcpu current='N'/>". */
 #define BERTH_LIB_VCPUS "vcpus"
 /* Carries it out again. Under the guest's lock. */
 gboolean berth_lib_vcpus_again(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *guest, const BerthStoreChange *row,

@@ -72,6 +72,28 @@ static GBytes *edited(GBytes *document, const char *what, gconstpointer data, GE
   return berth_xml_edits_apply(edits);
 }
 
+GBytes *berth_lib_vcpus_inherit(GBytes *document, const char *what, const BerthXmlDocument *live, GError **error) {
+  const BerthXmlNode *apart = berth_xml_node_child(live->root, "vcpus");
+  if (apart == NULL)
+    return g_bytes_ref(document);
+  g_autoptr(BerthXmlDocument) parsed = berth_xml_document_parse(document, what, error);
+  if (parsed == NULL)
+    return NULL;
+  Count count = count_of(live);
+  if (count.most != count_of(parsed).most)
+    return g_bytes_ref(document);
+  g_autofree char *current = g_strdup_printf("%u", count.current);
+  g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(parsed);
+  const BerthXmlNode *own = berth_xml_node_child(parsed->root, "vcpus");
+  BerthXmlDraft *draft = berth_xml_draft_of(edits, apart, NULL);
+  berth_xml_edits_set(edits, parsed->root, "vcpu/@current", current);
+  if (own != NULL)
+    berth_xml_edits_replace(edits, own, draft);
+  else
+    berth_xml_edits_add(edits, parsed->root, berth_xml_node_child(parsed->root, "vcpu"), draft);
+  return berth_xml_edits_apply(edits);
+}
+
 /* ---- what runs ---- */
 
 gboolean berth_lib_vcpus_settle(Berth *berth, BerthQmp *qmp, const char *uuid, gboolean risen, GError **error) {
