@@ -4,10 +4,12 @@
 
   told.py [BERTH]     (or BERTH in the environment)
 """
+import json
 import sys
+import time
 
 import world as w
-from world import BAD_INPUT, NOT_FOUND, USAGE, World, check
+from world import BAD_INPUT, FAILED, NOT_FOUND, USAGE, World, check
 
 FIRST = "52:54:00:00:01:00"
 
@@ -145,6 +147,53 @@ def one_mac(world):
     check([r["id"] for r in world.rows("explain", "guest", FIRST)] == ["net0"], "the other one went")
 
 
+# ---- what waits ----
+
+def finding(world, check_name):
+    answer = world.run("doctor", "guest", "--json")
+    found = [f for f in list(json.loads(answer.stdout).values())[0] if f["check"] == check_name]
+    return answer.returncode, [(f["state"], f["value"]) for f in found]
+
+
+def dominfo(world):
+    return {k: v.strip() for k, v in (line.split(":", 1) for line in world.berth("dominfo", "guest").splitlines())}
+
+
+def pending(world):
+    """doctor names the device that is to go, what the next start brings, and a state that waits for it."""
+    written(world, *w.PORTS, w.nic(0), w.disk(world, "vda"))
+    world.berth("start", "guest", "--paused")
+    check(finding(world, "next start") == (0, [("ok", "as it runs")]) and finding(world, "pending change") == (0, []), "at first")
+    world.fails(FAILED, "has not let go of it", "detach-device-alias", "guest", "net0", "--live", "--timeout", "1")
+    since = time.strftime("%Y-%m-%dT", time.gmtime())
+    status, found = finding(world, "pending change")
+    check(status == 0 and len(found) == 1 and found[0][0] == "note"
+          and found[0][1].startswith("interface %s (net0): unplug requested since %s" % (FIRST, since)), "%s" % found)
+    w.detach(world, w.disk(world, "vda"), "--config")
+    status, found = finding(world, "next start")
+    check(status == 0 and found == [("note", "disk 'vda' removed")], "%s" % found)
+    check(dominfo(world)["Managed save"] == "no", "dominfo")
+    world.berth("reset", "guest")
+    w.wait_for(lambda: finding(world, "pending change")[1] == [], 10, "the request goes with the reset")
+    world.berth("managedsave", "guest")
+    status, found = finding(world, "managed save")
+    check(status == 0 and len(found) == 1 and found[0][0] == "note" and ".save, since %s" % since in found[0][1], "%s" % found)
+    check(dominfo(world)["Managed save"] == "yes" and world.rows("dominfo", "guest")[0]["managed_save"] is True, "dominfo")
+    world.berth("managedsave-remove", "guest")
+    check(finding(world, "managed save") == (0, [("ok", "none")]) and dominfo(world)["Managed save"] == "no", "afterwards")
+
+
+def virsh_lines(world):
+    """dominfo has every line that virsh has, in its order."""
+    lines = ["Id", "Name", "UUID", "OS Type", "State", "CPU(s)", "CPU time", "Max memory", "Used memory", "Persistent", "Autostart",
+             "Managed save", "Security model", "Security DOI"]
+    written(world)
+    told = dominfo(world)
+    check([k for k in told if k in lines] == lines, "%s" % told)
+    check((told["Id"], told["OS Type"], told["State"], told["CPU(s)"], told["Max memory"], told["Persistent"], told["Autostart"])
+          == ("-", "hvm", "shut off", "1", "65536 KiB", "yes", "disable"), "%s" % told)
+
+
 TESTS = [
     ("a mistake in a device's file is named by its file and line", named_by_its_file),
     ("who clashes with a new device is named by the line of dumpxml", clashes),
@@ -152,6 +201,8 @@ TESTS = [
     ("two cards may have one MAC", one_mac),
     ("explain tells what first chose each place, and when", reasons),
     ("explain knows what chose the places of hot-plugged devices", reasons_while_it_runs),
+    ("doctor names what waits: an unplug, the next start, a managed save", pending),
+    ("dominfo has virsh's lines", virsh_lines),
 ]
 
 

@@ -55,6 +55,7 @@ typedef struct {
   guint revision; /* of the newest definition, from 1 */
   gint64 pid;     /* of QEMU; 0: not running */
   gboolean autostart; /* systemd starts it with the host */
+  gboolean managed;   /* managedsave has kept a state that the next start goes on with; berth_info() only */
   /* Of what runs, else of the newest definition; berth_info() only: */
   guint cpus;
   guint64 max_memory, memory; /* KiB: of the hardware, and what the guest may use of it */

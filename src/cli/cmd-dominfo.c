@@ -21,6 +21,9 @@ static const struct {
     {"Used memory", {"USED_MEMORY", CLI_COLUMN_NUMBER}},
     {"Persistent", {"PERSISTENT", CLI_COLUMN_FLAG}},
     {"Autostart", {"AUTOSTART", CLI_COLUMN_FLAG}, "disable"},
+    {"Managed save", {"MANAGED_SAVE", CLI_COLUMN_FLAG}, "no"},
+    {"Security model", {"SECURITY_MODEL", CLI_COLUMN_TEXT}},
+    {"Security DOI", {"SECURITY_DOI", CLI_COLUMN_TEXT}},
     {"Machine", {"MACHINE", CLI_COLUMN_TEXT}},
     {"Revision", {"REVISION", CLI_COLUMN_NUMBER}},
 };
@@ -51,6 +54,9 @@ static GPtrArray *cells_of(const BerthGuestInfo *info) {
   add(cells, "%" G_GUINT64_FORMAT " KiB", info->memory);
   add(cells, "yes"); /* there are no others */
   add(cells, "%s", info->autostart ? "enable" : "");
+  add(cells, "%s", info->managed ? "yes" : "");
+  add(cells, "none"); /* QEMU is confined by its user and its sandbox */
+  add(cells, "0");
   add(cells, "%s", info->machine);
   add(cells, "%u", info->revision);
   g_ptr_array_add(cells, NULL);

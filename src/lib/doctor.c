@@ -3,11 +3,13 @@
 #include "lib/live.h"
 
 #include <fcntl.h>
+#include <glib/gstdio.h>
 #include <unistd.h>
 
 #include "facts/facts.h"
 #include "families/families.h"
 #include "guest/launch.h"
+#include "lib/move.h"
 #include "lib/room.h"
 
 #define READ_BACK_MS 30000
@@ -50,14 +52,51 @@ static gboolean say_vcpus(Berth *berth, const char *uuid, gboolean live, GPtrArr
 }
 
 /* What a command left behind that the guest has still to do. */
-static gboolean say_pending(Berth *berth, const char *uuid, GPtrArray *findings, GError **error) {
-  g_autoptr(GPtrArray) changes = berth_store_changes(berth->store, uuid, error);
+static gboolean say_pending(const BerthLibLive *live, GPtrArray *findings, GError **error) {
+  g_autoptr(GPtrArray) changes = berth_store_changes(live->berth->store, live->guest->uuid, error);
   for (guint i = 0; changes != NULL && i < changes->len; i++) {
     const BerthStoreChange *change = g_ptr_array_index(changes, i);
-    g_autofree char *value = g_strdup_printf("%s: %s since %s", change->device, change->state, change->since);
+    const BerthDevice *device = berth_lib_live_device(live->plan, change->device);
+    g_autofree char *name = device != NULL ? berth_model_device_name(device) : g_strdup("device");
+    g_autofree char *value = g_strdup_printf("%s (%s): %s since %s", name, change->device, change->state, change->since);
     say(findings, "pending change", BERTH_FINDING_NOTE, value, "detach it again to ask the guest again, or reset the guest");
   }
   return changes != NULL;
+}
+
+/* What the next start brings. */
+static gboolean say_definition(const BerthLibLive *live, GPtrArray *findings, GError **error) {
+  g_autoptr(BerthPlan) plan = berth_plan_of_guest(live->berth, live->guest->uuid, error);
+  if (plan == NULL)
+    return FALSE;
+  g_autoptr(GPtrArray) differences = berth_plan_diff(live->plan, plan);
+  for (guint i = 0; i < differences->len; i++) {
+    const BerthDifference *one = g_ptr_array_index(differences, i);
+    g_autofree char *aspect =
+        *one->aspect != '\0' ? g_strdup_printf(": %s '%s', defined '%s'", one->aspect, one->was, one->now) : g_strdup("");
+    g_autofree char *value = g_strconcat(one->device, " ", one->change, aspect, NULL);
+    say(findings, "next start", BERTH_FINDING_NOTE, value, "the definition says so; what runs is shown by dumpxml --live");
+  }
+  if (differences->len == 0)
+    say(findings, "next start", BERTH_FINDING_OK, "as it runs", "");
+  return TRUE;
+}
+
+/* A state that managedsave has kept, and since when. */
+static gboolean say_managed(Berth *berth, const char *uuid, GPtrArray *findings, GError **error) {
+  g_autofree char *path = NULL;
+  if (!berth_lib_managed_find(berth, uuid, FALSE, &path, error))
+    return FALSE;
+  GStatBuf status;
+  if (path == NULL || g_stat(path, &status) != 0) {
+    say(findings, "managed save", BERTH_FINDING_OK, "none", "");
+    return TRUE;
+  }
+  g_autoptr(GDateTime) saved = g_date_time_new_from_unix_utc(status.st_mtime);
+  g_autofree char *when = g_date_time_format(saved, "%Y-%m-%dT%H:%M:%SZ");
+  g_autofree char *value = g_strdup_printf("%s, since %s", path, when);
+  say(findings, "managed save", BERTH_FINDING_NOTE, value, "the next start goes on with it; managedsave-remove throws it away");
+  return TRUE;
 }
 
 static gboolean say_drift(BerthLibLive *live, GPtrArray *findings, GError **error) {
@@ -93,7 +132,8 @@ static gboolean examine_running(Berth *berth, const BerthStoreGuest *guest, GPtr
                              .plan = live.plan,
                              .facts = live.facts};
   berth_lib_room(&room, say_room, findings);
-  return say_pending(berth, guest->uuid, findings, error) && say_vcpus(berth, guest->uuid, TRUE, findings, error);
+  return say_pending(&live, findings, error) && say_definition(&live, findings, error) &&
+         say_vcpus(berth, guest->uuid, TRUE, findings, error);
 }
 
 /* Sockets of a QEMU that is gone. */
@@ -113,7 +153,7 @@ static gboolean examine_defined(Berth *berth, const BerthStoreGuest *guest, GPtr
   const BerthLibRoom room = {.what = guest->name, .document = newest->document, .record = newest->record, .plan = plan};
   say_stale(guest, findings);
   berth_lib_room(&room, say_room, findings);
-  return say_vcpus(berth, guest->uuid, FALSE, findings, error);
+  return say_managed(berth, guest->uuid, findings, error) && say_vcpus(berth, guest->uuid, FALSE, findings, error);
 }
 
 /* ---- the host ---- */

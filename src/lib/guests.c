@@ -69,10 +69,12 @@ BerthGuestInfo *berth_info(Berth *berth, const char *guest, GError **error) {
   g_autoptr(BerthStoreGuest) found = berth_store_guest(berth->store, guest, error);
   if (found != NULL)
     berth_lib_look(berth, &found);
+  g_autofree char *managed = NULL;
   g_autoptr(BerthXmlDocument) document = found != NULL ? berth_lib_document_of(berth, found, FALSE, error) : NULL;
-  if (document == NULL)
+  if (document == NULL || !berth_lib_managed_find(berth, found->uuid, FALSE, &managed, error))
     return NULL;
   BerthGuestInfo *info = info_of(berth, found);
+  info->managed = managed != NULL;
   info->cpus = cpus_of(document);
   info->max_memory = berth_kinds_memory_kib(document, "memory");
   guint64 current = berth_kinds_memory_kib(document, "currentMemory");
