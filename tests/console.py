@@ -44,11 +44,11 @@ def start(world, devices):
 class Terminal:
     """berth console in a terminal of its own."""
 
-    def __init__(self, world, *words):
+    def __init__(self, world, *words, verb="console"):
         self.master, slave = pty.openpty()
         self.slave = slave
         self.before = termios.tcgetattr(slave)
-        self.job = subprocess.Popen([BERTH, "console", "guest"] + list(words), env=world.environment, stdin=slave, stdout=slave,
+        self.job = subprocess.Popen([BERTH, verb, "guest"] + list(words), env=world.environment, stdin=slave, stdout=slave,
                                     stderr=subprocess.PIPE, start_new_session=True)
         self.seen = b""
         os.set_blocking(self.master, False)
@@ -99,6 +99,20 @@ def from_terminal():
         terminal.see(b"\x04")
         terminal.type(b"\x1d")
         check(terminal.end() == 0, "exit status %d: %s" % (terminal.job.returncode, terminal.job.stderr.read()))
+
+
+def from_start():
+    """start --console talks to the guest that it has started; the guest stays when the user goes."""
+    with World() as world:
+        start(world, ["<console type='pty'/>"])
+        world.berth("destroy", "guest")
+        terminal = Terminal(world, "--console", verb="start")
+        terminal.see(b"Domain 'guest' started\r\nConnected to domain 'guest'\r\n")
+        wait_for(terminal.raw, 10, "a raw terminal")
+        terminal.talks()
+        terminal.type(b"\x1d")
+        check(terminal.end() == 0, "exit status %d: %s" % (terminal.job.returncode, terminal.job.stderr.read()))
+        check(world.state("guest") == "running", "the guest has ended")
 
 
 def from_pipes():
@@ -193,6 +207,7 @@ def not_possible():
 
 TESTS = [
     ("a terminal talks to the guest, and is restored", from_terminal, ()),
+    ("start --console does, too", from_start, ()),
     ("pipes talk to the guest, until it ends", from_pipes, ()),
     ("--devname talks to any port, pty or socket", by_name, ()),
     ("one at a time, and --force", one_at_a_time, ()),

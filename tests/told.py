@@ -5,11 +5,12 @@
   told.py [BERTH]     (or BERTH in the environment)
 """
 import json
+import os
 import sys
 import time
 
 import world as w
-from world import BAD_INPUT, FAILED, NOT_FOUND, USAGE, World, check
+from world import BAD_INPUT, CONFLICT, FAILED, NOT_FOUND, USAGE, World, check
 
 FIRST = "52:54:00:00:01:00"
 
@@ -194,6 +195,60 @@ def virsh_lines(world):
           == ("-", "hvm", "shut off", "1", "65536 KiB", "yes", "disable"), "%s" % told)
 
 
+# ---- what users of virsh type ----
+
+def flags(world):
+    written(world, *w.PORTS, w.nic(0))
+    text = world.berth("dumpxml", "guest")
+    check(world.berth("dumpxml", "guest", "--inactive") == text, "dumpxml --inactive")
+    check(world.berth("list", "--all", "--table") == world.berth("list", "--all") != "", "list --table")
+    for words in (["list", "--table", "--name"], ["list", "--table", "--json"], ["dumpxml", "guest", "--inactive", "--live"]):
+        world.fails(USAGE, "", *words)
+    world.berth("start", "guest", "--paused", "--force-boot")
+    w.attach(world, w.disk(world, "vda"), "--live")
+    check(world.berth("dumpxml", "guest", "--inactive") == text != world.berth("dumpxml", "guest", "--live"), "while it runs")
+    check(world.berth("list", "--name", "--without-managed-save") == "guest\n", "list --without-managed-save")
+    world.berth("destroy", "guest", "--graceful")
+    for words in (["guest"], ["guest", "--disable"]):
+        world.fails(USAGE, "systemd starts guests of the usual state folder only", "autostart", *words)
+
+
+def slips(world):
+    """An option that is not there: the nearest that is."""
+    for words, near in ((["list", "--al"], "--all?"), (["undefine", "x", "--managed-saev"], "--managed-save?"),
+                        (["start", "x", "--pasued=1"], "--paused?"), (["--stat", "x", "list"], "--state?")):
+        world.fails(USAGE, [near, "--help' shows what there is"], *words)
+    check("did you mean" not in world.fails(USAGE, "--xyzzyxyzzy", "list", "--xyzzyxyzzy"), "a far guess")
+    check("did you mean" not in world.fails(USAGE, "--timeout", "shutdown", "x", "--timeout"), "the option is there")
+
+
+def undefined(world):
+    """A managed save must be asked for."""
+    written(world, *w.PORTS)
+    world.berth("start", "guest", "--paused")
+    world.berth("managedsave", "guest")
+    check(world.berth("list", "--inactive", "--name", "--with-managed-save") == "guest\n", "list --with-managed-save")
+    world.fails(CONFLICT, "has a managed state; --managed-save throws it away", "undefine", "guest")
+    saved = [os.path.join(folder, name) for folder, _, names in os.walk(world.state_folder) for name in names if name.endswith(".save")]
+    check(len(saved) == 1 and world.state("guest") == "shut off", "%s" % saved)
+    world.berth("undefine", "guest", "--managed-save")
+    check(not os.path.exists(saved[0]) and world.guests() == [], "something is left")
+    written(world)
+    world.berth("undefine", "guest", "--managed-save")
+
+
+def validated(world):
+    """--validate refuses what start would; without, it is only said."""
+    text = w.domain("q35", ["<interface type='direct'><mac address='52:54:00:00:01:00'/><source dev='nowhere0'/></interface>"])
+    answer = world.run("define", "-", "--dry-run", text=text)
+    check(answer.returncode == 0 and "start will refuse it: " in answer.stderr, "the test is wrong: %s" % answer.stderr)
+    why = answer.stderr.split("start will refuse it: ")[1].strip()
+    world.fails(BAD_INPUT, why, "define", "-", "--validate", text=text)
+    check(world.guests() == [], "it was defined")
+    world.berth("define", "-", "--validate", text=w.domain("q35", [w.nic(0)]))
+    world.fails(USAGE, "--validate", "define", "--revision", "1", "guest", "--validate")
+
+
 TESTS = [
     ("a mistake in a device's file is named by its file and line", named_by_its_file),
     ("who clashes with a new device is named by the line of dumpxml", clashes),
@@ -203,6 +258,10 @@ TESTS = [
     ("explain knows what chose the places of hot-plugged devices", reasons_while_it_runs),
     ("doctor names what waits: an unplug, the next start, a managed save", pending),
     ("dominfo has virsh's lines", virsh_lines),
+    ("options that users of virsh type", flags),
+    ("an option that is not there: the nearest is named", slips),
+    ("undefine asks what becomes of a managed save", undefined),
+    ("define --validate refuses what start would", validated),
 ]
 
 

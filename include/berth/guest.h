@@ -19,7 +19,11 @@ BERTH_API Berth *berth_open(const BerthEnv *env, GError **error);
 BERTH_API void berth_close(Berth *berth);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Berth, berth_close)
 
-typedef enum { BERTH_DEFINE_DRY_RUN = 1 << 0, BERTH_DEFINE_ALLOW_MOVE = 1 << 1 } BerthDefineFlags;
+typedef enum {
+  BERTH_DEFINE_DRY_RUN = 1 << 0,
+  BERTH_DEFINE_ALLOW_MOVE = 1 << 1,
+  BERTH_DEFINE_VALIDATE = 1 << 2 /* what berth_start() would refuse is an error; needs QEMU */
+} BerthDefineFlags;
 /**
  * berth_define:
  * @options: (nullable): virtio, os and pcie_ports of it; the rest is not looked at, for the store has it
@@ -41,9 +45,13 @@ BERTH_API gboolean berth_define(Berth *berth, const BerthDomain *domain, guint f
  */
 BERTH_API gboolean berth_define_revision(Berth *berth, const char *guest, guint number, guint flags, BerthPlan **plan,
                                          GError **error);
-typedef enum { BERTH_UNDEFINE_NVRAM = 1 << 0, BERTH_UNDEFINE_KEEP_NVRAM = 1 << 1 } BerthUndefineFlags;
-/** berth_undefine: forgets the guest with all revisions. BERTH_ERROR_BUSY while it runs, or has a managed state;
- * BERTH_ERROR_USAGE if it has a file with UEFI variables, and @flags say neither that it goes nor that it stays. */
+typedef enum {
+  BERTH_UNDEFINE_NVRAM = 1 << 0,
+  BERTH_UNDEFINE_KEEP_NVRAM = 1 << 1,
+  BERTH_UNDEFINE_MANAGED_SAVE = 1 << 2 /* also throws away what managedsave has kept */
+} BerthUndefineFlags;
+/** berth_undefine: forgets the guest with all revisions. BERTH_ERROR_BUSY while it runs, or has a managed state (unless @flags
+ * say); BERTH_ERROR_USAGE if it has a file with UEFI variables, and @flags say neither that it goes nor that it stays. */
 BERTH_API gboolean berth_undefine(Berth *berth, const char *guest, guint flags, GError **error);
 
 /** BerthGuestInfo: strings owned by it. */
@@ -55,7 +63,7 @@ typedef struct {
   guint revision; /* of the newest definition, from 1 */
   gint64 pid;     /* of QEMU; 0: not running */
   gboolean autostart; /* systemd starts it with the host */
-  gboolean managed;   /* managedsave has kept a state that the next start goes on with; berth_info() only */
+  gboolean managed;   /* managedsave has kept a state that the next start goes on with */
   /* Of what runs, else of the newest definition; berth_info() only: */
   guint cpus;
   guint64 max_memory, memory; /* KiB: of the hardware, and what the guest may use of it */

@@ -26,6 +26,13 @@ extern const CliVerb cli_verbs[];
  * is left, the verb aside, are @min to @max words. Returns those. (transfer full) Errors: USAGE. */
 GStrv cli_parse(Cli *cli, GStrv words, const GOptionEntry *entries, guint min, guint max, GError **error);
 
+/* The one of @names (ends with NULL) that @word may be a slip for; NULL: none. */
+const char *cli_nearest(const char *word, const char *const *names);
+/* Sets @error for an option in @words that is none of @entries and @more (both may be NULL) or has no good value, as @failure says;
+ * @verb may be NULL. Returns FALSE. */
+gboolean cli_bad_option(GStrv words, const GOptionEntry *entries, const GOptionEntry *more, const char *verb, const GError *failure,
+                        GError **error);
+
 /* The store. (transfer full) */
 Berth *cli_open(Cli *cli, GError **error);
 /* A domain from a file or "-". (transfer full) */
@@ -99,6 +106,10 @@ gboolean cli_tell_guest(Cli *cli, GStrv words, CliGuestCall call, const char *do
 /* Whether berth has what shutdown or reboot --mode @mode asks for; NULL: not given. Errors: UNSUPPORTED. */
 #define CLI_POWER_MODE_HELP "How to ask: only acpi (the default), the power button"
 gboolean cli_power_mode(const char *mode, GError **error);
+
+/* cmd-console.c: connects standard input and output to the guest's console, or to what has the alias @alias, until the user or the
+ * guest ends that. @force: whoever has it is sent away. */
+gboolean cli_talk(Berth *berth, const char *guest, const char *alias, gboolean force, GError **error);
 
 /* What the verbs that change a guest's devices were told; words are owned, the rest values. */
 typedef struct {

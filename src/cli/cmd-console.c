@@ -5,6 +5,16 @@
 
 #include "verbs.h"
 
+gboolean cli_talk(Berth *berth, const char *guest, const char *alias, gboolean force, GError **error) {
+  g_autoptr(BerthConsole) console = berth_console_open(berth, guest, alias, force ? BERTH_CONSOLE_FORCE : 0, error);
+  if (console == NULL)
+    return FALSE;
+  /* Of what is piped, only the guest's own words go to standard output. */
+  if (isatty(STDIN_FILENO))
+    cli_print("Connected to domain '%s'\nEscape character is ^] (Ctrl + ])\n", guest);
+  return cli_flush(error) && cli_terminal_talk(berth_console_fd(console), error);
+}
+
 gboolean cli_cmd_console(Cli *cli, GStrv words, GError **error) {
   g_autofree char *alias = NULL;
   gboolean force = FALSE;
@@ -15,15 +25,7 @@ gboolean cli_cmd_console(Cli *cli, GStrv words, GError **error) {
   };
   g_auto(GStrv) names = cli_parse(cli, words, entries, 1, 1, error);
   g_autoptr(Berth) berth = names != NULL ? cli_open(cli, error) : NULL;
-  g_autoptr(BerthConsole) console =
-      berth != NULL ? berth_console_open(berth, names[0], alias, force ? BERTH_CONSOLE_FORCE : 0, error) : NULL;
-  if (console == NULL)
-    return FALSE;
-  /* Of what is piped, only the guest's own words go to standard output. */
-  gboolean terminal = isatty(STDIN_FILENO);
-  if (terminal)
-    cli_print("Connected to domain '%s'\nEscape character is ^] (Ctrl + ])\n", names[0]);
-  return cli_flush(error) && cli_terminal_talk(berth_console_fd(console), error);
+  return berth != NULL && cli_talk(berth, names[0], alias, force, error);
 }
 
 gboolean cli_cmd_ttyconsole(Cli *cli, GStrv words, GError **error) {

@@ -8,12 +8,13 @@ static gboolean check_revision(int number, gboolean planned, GError **error) {
   if (number >= 1 && !planned)
     return TRUE;
   g_set_error_literal(error, BERTH_ERROR, BERTH_ERROR_USAGE,
-                      number < 1 ? "--revision: they are counted from 1" : "--revision: --os and --pcie-ports are for a FILE");
+                      number < 1 ? "--revision: they are counted from 1"
+                                 : "--revision: --os, --pcie-ports and --validate are for a FILE");
   return FALSE;
 }
 
 gboolean cli_cmd_define(Cli *cli, GStrv words, GError **error) {
-  gboolean dry_run = FALSE, allow_move = FALSE, json = FALSE;
+  gboolean dry_run = FALSE, allow_move = FALSE, validate = FALSE, json = FALSE;
   g_autofree char *os = NULL;
   g_autofree char *ports = NULL;
   int revision = NONE;
@@ -21,6 +22,7 @@ gboolean cli_cmd_define(Cli *cli, GStrv words, GError **error) {
   const GOptionEntry entries[] = {
       {"dry-run", 0, 0, G_OPTION_ARG_NONE, &dry_run, "Only say what would be", NULL},
       {"allow-move", 0, 0, G_OPTION_ARG_NONE, &allow_move, "Let written addresses take recorded places", NULL},
+      {"validate", 0, 0, G_OPTION_ARG_NONE, &validate, "Refuse what start would refuse", NULL},
       {"os", 0, 0, G_OPTION_ARG_STRING, &os, CLI_OS_HELP, "ID"},
       {"pcie-ports", 0, 0, G_OPTION_ARG_STRING, &ports, CLI_PORTS_HELP, "N"},
       {"revision", 0, 0, G_OPTION_ARG_INT, &revision, "Go back to revision N of GUEST", "N"},
@@ -33,12 +35,13 @@ gboolean cli_cmd_define(Cli *cli, GStrv words, GError **error) {
     return FALSE;
   }
   gboolean back = revision != NONE;
-  if (files == NULL || (back && !check_revision(revision, os != NULL || ports != NULL, error)))
+  if (files == NULL || (back && !check_revision(revision, os != NULL || ports != NULL || validate, error)))
     return FALSE;
   g_autoptr(BerthDomain) domain = !back ? cli_read_domain(files[0], error) : NULL;
   g_autoptr(Berth) berth = back || domain != NULL ? cli_open(cli, error) : NULL;
   g_autoptr(BerthPlan) plan = NULL;
-  guint flags = (dry_run ? BERTH_DEFINE_DRY_RUN : 0) | (allow_move ? BERTH_DEFINE_ALLOW_MOVE : 0);
+  guint flags =
+      (dry_run ? BERTH_DEFINE_DRY_RUN : 0) | (allow_move ? BERTH_DEFINE_ALLOW_MOVE : 0) | (validate ? BERTH_DEFINE_VALIDATE : 0);
   if (berth == NULL || !cli_ports(ports, &options, error) || (!back && !cli_os(domain, os, &options, error)) ||
       !(back ? berth_define_revision(berth, files[0], (guint)revision, flags, &plan, error)
              : berth_define(berth, domain, flags, &options, &plan, error)))

@@ -5,10 +5,11 @@
 
 gboolean cli_cmd_dumpxml(Cli *cli, GStrv words, GError **error) {
   int revision = NEWEST;
-  gboolean live = FALSE;
+  gboolean live = FALSE, inactive = FALSE;
   const GOptionEntry entries[] = {
       {"revision", 0, 0, G_OPTION_ARG_INT, &revision, "The definition with this number instead of the newest", "N"},
       {"live", 0, 0, G_OPTION_ARG_NONE, &live, "What the guest runs with instead", NULL},
+      {"inactive", 0, 0, G_OPTION_ARG_NONE, &inactive, "The definition, which is what is printed anyway", NULL},
       {0},
   };
   g_auto(GStrv) names = cli_parse(cli, words, entries, 1, 1, error);
@@ -18,8 +19,8 @@ gboolean cli_cmd_dumpxml(Cli *cli, GStrv words, GError **error) {
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE, "revision %d: they are counted from 1", revision);
     return FALSE;
   }
-  if (live && revision != NEWEST) {
-    g_set_error_literal(error, BERTH_ERROR, BERTH_ERROR_USAGE, "--live and --revision exclude each other");
+  if (live && (revision != NEWEST || inactive)) {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE, "--live and %s exclude each other", inactive ? "--inactive" : "--revision");
     return FALSE;
   }
   g_autoptr(Berth) berth = cli_open(cli, error);

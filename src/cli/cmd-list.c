@@ -12,8 +12,8 @@ static const char *const state_words[N_STATES] = {"running", "paused", "shut off
 typedef struct {
   gboolean all, inactive, states[N_STATES];
   gboolean names, uuids, ids; /* the form: any of them, one guest a line */
-  gboolean json;
-  gboolean autostart, no_autostart;
+  gboolean json, table;
+  gboolean autostart, no_autostart, managed, no_managed;
 } Wish;
 
 static gboolean state_wanted(const Wish *wish, const char *state) {
@@ -33,6 +33,8 @@ static gboolean wanted(const Wish *wish, const BerthGuestInfo *guest) {
   if (wish->inactive ? guest->pid != 0 : !wish->all && !by_state && guest->pid == 0)
     return FALSE;
   if (wish->autostart != wish->no_autostart && guest->autostart != wish->autostart)
+    return FALSE;
+  if (wish->managed != wish->no_managed && guest->managed != wish->managed)
     return FALSE;
   return state_wanted(wish, guest->state);
 }
@@ -84,6 +86,9 @@ gboolean cli_cmd_list(Cli *cli, GStrv words, GError **error) {
       {"state-other", 0, 0, G_OPTION_ARG_NONE, &wish.states[OTHER], "Those in another state", NULL},
       {"autostart", 0, 0, G_OPTION_ARG_NONE, &wish.autostart, "Only those that systemd starts", NULL},
       {"no-autostart", 0, 0, G_OPTION_ARG_NONE, &wish.no_autostart, "Only those that it does not", NULL},
+      {"with-managed-save", 0, 0, G_OPTION_ARG_NONE, &wish.managed, "Only those that managedsave has kept a state of", NULL},
+      {"without-managed-save", 0, 0, G_OPTION_ARG_NONE, &wish.no_managed, "Only the others", NULL},
+      {"table", 0, 0, G_OPTION_ARG_NONE, &wish.table, "A table, as without any of these", NULL},
       {"name", 0, 0, G_OPTION_ARG_NONE, &wish.names, "Only names, one a line", NULL},
       {"uuid", 0, 0, G_OPTION_ARG_NONE, &wish.uuids, "Only uuids, one a line", NULL},
       {"id", 0, 0, G_OPTION_ARG_NONE, &wish.ids, "Only process ids, one a line", NULL},
@@ -91,9 +96,9 @@ gboolean cli_cmd_list(Cli *cli, GStrv words, GError **error) {
       {0},
   };
   g_auto(GStrv) none = cli_parse(cli, words, entries, 0, 0, error);
-  if (none != NULL && (wish.names || wish.uuids || wish.ids) && wish.json) {
+  if (none != NULL && (wish.names || wish.uuids || wish.ids) + wish.json + wish.table > 1) {
     g_set_error_literal(error, BERTH_ERROR, BERTH_ERROR_USAGE,
-                        "--json and --name, --uuid or --id: only one of them can be the form");
+                        "--json, --table and --name, --uuid or --id: only one of them can be the form");
     return FALSE;
   }
   if (none != NULL && wish.all && wish.inactive) {

@@ -3,8 +3,9 @@
 
 gboolean cli_cmd_start(Cli *cli, GStrv words, GError **error) {
   g_autofree char *user = NULL;
-  gboolean paused = FALSE, force_boot = FALSE, reset = FALSE;
+  gboolean paused = FALSE, force_boot = FALSE, reset = FALSE, console = FALSE;
   const GOptionEntry entries[] = {
+      {"console", 0, 0, G_OPTION_ARG_NONE, &console, "Talk to it over its console then", NULL},
       {"paused", 0, 0, G_OPTION_ARG_NONE, &paused, "Do not let it run yet", NULL},
       {"force-boot", 0, 0, G_OPTION_ARG_NONE, &force_boot, CLI_FORCE_BOOT_HELP, NULL},
       {"reset-nvram", 0, 0, G_OPTION_ARG_NONE, &reset, CLI_RESET_NVRAM_HELP, NULL},
@@ -19,5 +20,5 @@ gboolean cli_cmd_start(Cli *cli, GStrv words, GError **error) {
   if (berth == NULL || !berth_start(berth, names[0], flags, error))
     return FALSE;
   cli_print("Domain '%s' started\n", names[0]);
-  return TRUE;
+  return !console || cli_talk(berth, names[0], NULL, FALSE, error);
 }

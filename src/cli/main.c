@@ -27,16 +27,19 @@ const CliVerb cli_verbs[] = {
     {"explain", STATELESS, "FILE|GUEST [DEVICE] [--json]", "Tell why each device is where it is, and since when", cli_cmd_explain},
     {"rehearse", STATELESS, "FILE|GUEST [--json] [--timeout SECONDS]", "Start QEMU with the hardware alone, and see where it is",
      cli_cmd_rehearse},
-    {"define", DEFINITIONS, "FILE | --revision N GUEST [--dry-run [--json]] [--allow-move] [--pcie-ports N] [--os ID]",
+    {"define", DEFINITIONS, "FILE | --revision N GUEST [--dry-run [--json]] [--allow-move] [--validate] [--pcie-ports N] [--os ID]",
      "Record a guest, or a new definition of it", cli_cmd_define},
-    {"undefine", DEFINITIONS, "GUEST [--nvram | --keep-nvram]", "Forget a guest with all that was recorded", cli_cmd_undefine},
+    {"undefine", DEFINITIONS, "GUEST [--managed-save] [--nvram | --keep-nvram]", "Forget a guest with all that was recorded",
+     cli_cmd_undefine},
     {"list", DEFINITIONS, "[--all|--inactive] [--state-running] [--name|--uuid] …", "List guests: those that run, or all",
      cli_cmd_list},
-    {"dumpxml", DEFINITIONS, "GUEST [--revision N | --live]", "Print a guest's definition, with addresses", cli_cmd_dumpxml},
+    {"dumpxml", DEFINITIONS, "GUEST [--inactive | --revision N | --live]", "Print a guest's definition, with addresses",
+     cli_cmd_dumpxml},
     {"history", DEFINITIONS, "GUEST [--json]", "Show the definitions of a guest: what came, what went", cli_cmd_history},
     {"forget", DEFINITIONS, "GUEST [DEVICE]", "Give away the place of a device that is gone", cli_cmd_forget},
     {"autostart", DEFINITIONS, "GUEST [--disable]", "Have systemd start a guest with the host", cli_cmd_autostart},
-    {"start", LIFE, "GUEST [--paused] [--force-boot] [--reset-nvram] [--qemu-user USER]", "Start a guest", cli_cmd_start},
+    {"start", LIFE, "GUEST [--console] [--paused] [--force-boot] [--reset-nvram] [--qemu-user USER]", "Start a guest",
+     cli_cmd_start},
     {"run", LIFE, "GUEST [--paused] [--qemu-user USER] [--restore FILE | --incoming URI] [--xml FILE]",
      "Start a guest and stay with it until it ends", cli_cmd_run},
     {"adopt", LIFE, "GUEST", "Stay with a running guest that has lost its supervisor", cli_cmd_adopt},
@@ -110,37 +113,12 @@ static void print_help(void) {
             "4 bad input, 5 conflict, busy or drift.\n");
 }
 
-/* How many letters must be put in, left out, changed or swapped with their neighbour. */
-static guint distance(const char *a, const char *b) {
-  enum { LONGEST = 24 };
-  guint cost[LONGEST + 1][LONGEST + 1];
-  size_t n = strlen(a), m = strlen(b);
-  if (n > LONGEST || m > LONGEST)
-    return G_MAXUINT;
-  for (size_t i = 0; i <= n; i++)
-    for (size_t j = 0; j <= m; j++) {
-      guint best = i == 0 || j == 0 ? (guint)(i + j) : cost[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
-      if (i > 0)
-        best = MIN(best, cost[i - 1][j] + 1);
-      if (j > 0)
-        best = MIN(best, cost[i][j - 1] + 1);
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-        best = MIN(best, cost[i - 2][j - 2] + 1);
-      cost[i][j] = best;
-    }
-  return cost[n][m];
-}
-
 static gboolean unknown_verb(const char *word, GError **error) {
-  const char *nearest = NULL;
-  guint least = 4;
-  for (const CliVerb *verb = cli_verbs; verb->name != NULL; verb++) {
-    guint d = distance(word, verb->name);
-    if (d < least && (size_t)d * 3 <= strlen(verb->name)) {
-      least = d;
-      nearest = verb->name;
-    }
-  }
+  g_autoptr(GPtrArray) names = g_ptr_array_new();
+  for (const CliVerb *verb = cli_verbs; verb->name != NULL; verb++)
+    g_ptr_array_add(names, (gpointer)verb->name);
+  g_ptr_array_add(names, NULL);
+  const char *nearest = cli_nearest(word, (const char *const *)names->pdata);
   g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE, "'%.40s': there is no such verb; %s%s%s", word,
               nearest != NULL ? "did you mean '" : "'berth --help' lists them", nearest != NULL ? nearest : "",
               nearest != NULL ? "'?" : "");
@@ -167,10 +145,8 @@ static gboolean parse_front(Cli *cli, GStrv *words, Front *front, GError **error
   g_option_context_set_strict_posix(context, TRUE);
   g_option_context_add_main_entries(context, entries, NULL);
   g_autoptr(GError) failure = NULL;
-  if (!g_option_context_parse_strv(context, words, &failure)) {
-    g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE, "%s; 'berth --help' shows how", failure->message);
-    return FALSE;
-  }
+  if (!g_option_context_parse_strv(context, words, &failure))
+    return cli_bad_option(*words, entries, NULL, NULL, failure, error);
   cli->state = g_steal_pointer(&front->state);
   cli->qemu = g_steal_pointer(&front->qemu);
   if (cli->state != NULL)

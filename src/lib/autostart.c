@@ -46,7 +46,7 @@ gboolean berth_autostart(Berth *berth, const char *guest, gboolean on, GError **
   g_autoptr(BerthStoreGuest) found = berth_lib_guest_locked(berth, guest, &lock, error);
   if (found == NULL)
     return FALSE;
-  if (on && berth->env->moved && g_str_equal(berth->env->root, "/")) {
+  if (berth->env->moved && g_str_equal(berth->env->root, "/")) {
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE,
                 "guest '%s': systemd starts guests of the usual state folder only, not of %s", found->name, berth->env->state_dir);
     return FALSE;

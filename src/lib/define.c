@@ -112,21 +112,28 @@ static gboolean check_models(const Definition *definition, GError **error) {
   return TRUE;
 }
 
-/* A guest may be defined that cannot be started (yet, or with this QEMU), but not without a word. */
-static void note_start(const Definition *definition) {
+/* Would start take it? A guest may be defined that cannot be started (yet, or with this QEMU), but not without a word. */
+static gboolean check_start(Definition *definition, gboolean validate, GError **error) {
   const BerthPlan *plan = definition->plan;
+  if (definition->facts == NULL && validate)
+    g_propagate_error(error, g_error_copy(definition->no_facts));
   if (definition->facts == NULL)
-    return;
+    return !validate;
   g_autoptr(GError) refusal = NULL;
   g_autofree char *run_dir = berth_lib_run_dir(definition->env, definition->uuid);
   g_autoptr(BerthHostFacts) host = berth_lib_host_facts(definition->env, run_dir, definition->document);
   g_autoptr(BerthQemu) qemu = berth_kinds_build(plan->inventory, definition->facts, berth_families, host, &refusal);
   if (qemu != NULL && berth_guest_check_needs(qemu, &refusal))
-    return;
+    return TRUE;
+  if (validate) {
+    g_propagate_error(error, g_steal_pointer(&refusal));
+    return FALSE;
+  }
   g_ptr_array_insert(plan->notes, (gint)plan->notes->len - 1, g_strdup_printf("start will refuse it: %s", refusal->message));
+  return TRUE;
 }
 
-static gboolean make_plan(Definition *definition, gboolean allow_move, GError **error) {
+static gboolean make_plan(Definition *definition, guint flags, GError **error) {
   g_autoptr(BerthRecord) record = NULL;
   if (definition->newest != NULL) {
     record = berth_record_parse(definition->newest->record, -1, definition->name, error);
@@ -142,7 +149,7 @@ static gboolean make_plan(Definition *definition, gboolean allow_move, GError **
               : definition->uuid != NULL ? definition->uuid
                                          : fresh,
       .now = definition->now,
-      .allow_move = allow_move,
+      .allow_move = (flags & BERTH_DEFINE_ALLOW_MOVE) != 0,
       .virtio = definition->options != NULL ? definition->options->virtio : BERTH_VIRTIO_UNASKED,
       .os = definition->options != NULL ? definition->options->os : NULL,
       .pcie_ports = definition->options != NULL ? definition->options->pcie_ports : 0,
@@ -153,10 +160,8 @@ static gboolean make_plan(Definition *definition, gboolean allow_move, GError **
   berth_lib_live_release(berth_assign_record(definition->plan));
   if (definition->uuid == NULL)
     definition->uuid = g_strdup(options.uuid);
-  if (!check_machine(definition, error) || !check_models(definition, error))
-    return FALSE;
-  note_start(definition);
-  return TRUE;
+  return check_machine(definition, error) && check_models(definition, error) &&
+         check_start(definition, (flags & BERTH_DEFINE_VALIDATE) != 0, error);
 }
 
 static gboolean put(BerthStoreWrite *write, Definition *definition, GError **error) {
@@ -180,7 +185,7 @@ static gboolean define(Berth *berth, Definition *definition, guint flags, GError
   /* From here on nobody else defines: what the plan was made from is still so when it is stored. */
   if (!dry && (write = berth_store_write_begin(berth->store, error)) == NULL)
     return FALSE;
-  if (!find_guest(berth, definition, error) || !make_plan(definition, (flags & BERTH_DEFINE_ALLOW_MOVE) != 0, error))
+  if (!find_guest(berth, definition, error) || !make_plan(definition, flags, error))
     return FALSE;
   return dry || (put(write, definition, error) && berth_store_write_commit(g_steal_pointer(&write), error));
 }

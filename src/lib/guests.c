@@ -33,6 +33,7 @@ void berth_guest_info_free(BerthGuestInfo *info) {
 }
 
 static BerthGuestInfo *info_of(const Berth *berth, const BerthStoreGuest *guest) {
+  g_autofree char *managed = berth_lib_managed_path(berth->env, guest->uuid);
   BerthGuestInfo *info = g_new0(BerthGuestInfo, 1);
   info->name = g_strdup(guest->name);
   info->uuid = g_strdup(guest->uuid);
@@ -41,6 +42,7 @@ static BerthGuestInfo *info_of(const Berth *berth, const BerthStoreGuest *guest)
   info->reason = g_strdup(guest->run.reason != NULL && *guest->run.reason != '\0' ? guest->run.reason : "unknown");
   info->since = g_strdup(guest->run.since != NULL ? guest->run.since : guest->defined);
   info->autostart = berth_lib_autostart_is_on(berth->env, guest->uuid);
+  info->managed = g_file_test(managed, G_FILE_TEST_EXISTS);
   info->revision = guest->revision;
   info->pid = g_str_equal(info->state, "shut off") ? 0 : guest->run.pid;
   return info;
@@ -69,12 +71,10 @@ BerthGuestInfo *berth_info(Berth *berth, const char *guest, GError **error) {
   g_autoptr(BerthStoreGuest) found = berth_store_guest(berth->store, guest, error);
   if (found != NULL)
     berth_lib_look(berth, &found);
-  g_autofree char *managed = NULL;
   g_autoptr(BerthXmlDocument) document = found != NULL ? berth_lib_document_of(berth, found, FALSE, error) : NULL;
-  if (document == NULL || !berth_lib_managed_find(berth, found->uuid, FALSE, &managed, error))
+  if (document == NULL)
     return NULL;
   BerthGuestInfo *info = info_of(berth, found);
-  info->managed = managed != NULL;
   info->cpus = cpus_of(document);
   info->max_memory = berth_kinds_memory_kib(document, "memory");
   guint64 current = berth_kinds_memory_kib(document, "currentMemory");
@@ -119,8 +119,8 @@ gboolean berth_undefine(Berth *berth, const char *guest, guint flags, GError **e
   g_autofree char *managed = NULL;
   if (!berth_lib_managed_find(berth, found->uuid, FALSE, &managed, error))
     return FALSE;
-  if (managed != NULL) {
-    g_set_error(error, BERTH_ERROR, BERTH_ERROR_BUSY, "guest '%s': has a managed state; managedsave-remove throws it away",
+  if (managed != NULL && (flags & BERTH_UNDEFINE_MANAGED_SAVE) == 0) {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_BUSY, "guest '%s': has a managed state; --managed-save throws it away with it",
                 found->name);
     return FALSE;
   }
@@ -130,6 +130,8 @@ gboolean berth_undefine(Berth *berth, const char *guest, guint flags, GError **e
   g_autoptr(BerthStoreWrite) write = berth_store_write_begin(berth->store, error);
   if (write == NULL || !berth_store_write_remove(write, found->uuid, error) ||
       !berth_store_write_commit(g_steal_pointer(&write), error))
+    return FALSE;
+  if (managed != NULL && !berth_lib_managed_remove(managed, error))
     return FALSE;
   berth_host_lock_remove(lock);
   berth_lib_managed_forget(berth->env, found->uuid);

@@ -21,6 +21,13 @@ void berth_lib_managed_forget(const BerthEnv *env, const char *uuid) {
   unlink(used);
 }
 
+gboolean berth_lib_managed_remove(const char *path, GError **error) {
+  if (unlink(path) == 0 || errno == ENOENT)
+    return TRUE;
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: %s", path, g_strerror(errno));
+  return FALSE;
+}
+
 gboolean berth_lib_managed_find(Berth *berth, const char *guest, gboolean discard, char **path, GError **error) {
   g_autoptr(BerthStoreGuest) found = berth_store_guest(berth->store, guest, error);
   g_autofree char *file = found != NULL ? berth_lib_managed_path(berth->env, found->uuid) : NULL;
@@ -32,10 +39,7 @@ gboolean berth_lib_managed_find(Berth *berth, const char *guest, gboolean discar
     *path = g_steal_pointer(&file);
     return TRUE;
   }
-  if (unlink(file) == 0 || errno == ENOENT)
-    return TRUE;
-  g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: %s", file, g_strerror(errno));
-  return FALSE;
+  return berth_lib_managed_remove(file, error);
 }
 
 gboolean berth_managed_save(Berth *berth, const char *guest, guint flags, BerthProgressFunc progress, gpointer data,

@@ -104,6 +104,8 @@ gboolean berth_lib_run_arrival(Berth *berth, BerthLibArrival *arrival, int ready
 char *berth_lib_managed_path(const BerthEnv *env, const char *uuid);
 /* Where a state is while a guest begins to go on with it; it stays there if nobody knows whether the guest has. (transfer full) */
 char *berth_lib_managed_used(const char *file);
+/* Removes the file; that it is not there is fine. */
+gboolean berth_lib_managed_remove(const char *path, GError **error);
 /* The guest has been undefined: removes that. */
 void berth_lib_managed_forget(const BerthEnv *env, const char *uuid);
 /* *@path: the file, if there is one (transfer full). @discard: it is removed instead. Errors: NOT_FOUND (no such guest), FAILED. */
