@@ -40,9 +40,14 @@ static void test_spawn(void) {
   g_assert_no_error(error);
   g_assert_false(berth_host_process_alive(process));
   assert_outcome(process, "exit status 3");
-  g_autofree char *all = berth_host_process_last_words(out, 10);
+  g_autofree char *all = berth_host_process_last_words(out, 10, NULL);
   g_assert_cmpstr(all, ==, "one; two x; three");
-  g_autofree char *last = berth_host_process_last_words(out, 1);
+  const char *const chatter[] = {"no such text", NULL}, *const everything[] = {"", NULL};
+  g_autofree char *others = berth_host_process_last_words(out, 10, chatter);
+  g_assert_cmpstr(others, ==, all);
+  g_autofree char *nothing_else = berth_host_process_last_words(out, 10, everything);
+  g_assert_cmpstr(nothing_else, ==, all);
+  g_autofree char *last = berth_host_process_last_words(out, 1, NULL);
   g_assert_cmpstr(last, ==, "three");
   /* A second wait and a late kill are no errors. */
   g_assert_true(berth_host_process_wait(process, 0, &error));
@@ -52,12 +57,12 @@ static void test_spawn(void) {
 
 static void test_last_words_are_bounded(void) {
   int fd = memfd_create("out", MFD_CLOEXEC);
-  g_autofree char *empty = berth_host_process_last_words(fd, 5);
+  g_autofree char *empty = berth_host_process_last_words(fd, 5, NULL);
   g_assert_cmpstr(empty, ==, "");
   g_autofree char *block = g_strnfill(100000, 'x');
   g_assert_cmpint(write(fd, block, 100000), ==, 100000);
   g_assert_cmpint(write(fd, "\n\xff\x1b[31mend\n", 10), ==, 10);
-  g_autofree char *words = berth_host_process_last_words(fd, 5);
+  g_autofree char *words = berth_host_process_last_words(fd, 5, NULL);
   g_assert_cmpuint(strlen(words), <=, 8192);
   g_assert_true(g_str_has_suffix(words, "end"));
   g_assert_true(g_utf8_validate(words, -1, NULL));

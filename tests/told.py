@@ -249,6 +249,24 @@ def validated(world):
     world.fails(USAGE, "--validate", "define", "--revision", "1", "guest", "--validate")
 
 
+# ---- what QEMU says ----
+
+def why_qemu_died(world):
+    """Its error, not what it said of the terminals that it opened before."""
+    written(world, "<serial type='pty'/>")
+    qemu = world.file("qemu", "#!/bin/sh\ncase \"$*\" in *control.qmp*) set -- \"$@\" -global nonsense.x=1 -device no-such-device;; esac\n"
+                      "exec %s \"$@\"\n" % w.QEMU, 0o755)
+    world.environment["BERTH_QEMU"] = qemu
+    line = world.fails(FAILED, "no-such-device", "start", "guest")
+    check("redirected" not in line and "warning" not in line, line)
+
+
+def rehearsed(world):
+    """A rehearsal has a QEMU, which says what the machine's alias stands for."""
+    answer = world.run("rehearse", world.file("guest.xml", w.domain("q35", [w.nic(0)])))
+    check(answer.returncode == 0 and answer.stderr == "", "%d: %s" % (answer.returncode, answer.stderr))
+
+
 TESTS = [
     ("a mistake in a device's file is named by its file and line", named_by_its_file),
     ("who clashes with a new device is named by the line of dumpxml", clashes),
@@ -262,6 +280,8 @@ TESTS = [
     ("an option that is not there: the nearest is named", slips),
     ("undefine asks what becomes of a managed save", undefined),
     ("define --validate refuses what start would", validated),
+    ("why QEMU died at start is told without its chatter", why_qemu_died),
+    ("rehearse asks its QEMU what a machine alias stands for", rehearsed),
 ]
 
 

@@ -58,6 +58,7 @@ typedef struct {
   const char *record;   /* a record's file, which may be missing; NULL: none */
   const char *previous; /* an earlier document; NULL: none */
   gboolean allow_move, embed;
+  gboolean probe;         /* QEMU is needed anyway: it says what machine aliases stand for, also without --qemu */
   const char *pcie_ports; /* as of cli_ports(); NULL: as libvirt */
   const char *os;         /* an operating system, or "auto": the one that the document names; NULL: none */
 } CliPlanWish;

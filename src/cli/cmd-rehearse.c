@@ -19,7 +19,7 @@ static gboolean rehearse(Cli *cli, const BerthPlan *plan, const BerthFacts *fact
 }
 
 static gboolean of_file(Cli *cli, const Wish *wish, GError **error) {
-  const CliPlanWish file = {.file = wish->name};
+  const CliPlanWish file = {.file = wish->name, .probe = TRUE};
   g_auto(CliPlan) plan = {0};
   if (!cli_plan(cli, &file, &plan, error))
     return FALSE;

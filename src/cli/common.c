@@ -111,7 +111,8 @@ gboolean cli_plan(Cli *cli, const CliPlanWish *wish, CliPlan *plan, GError **err
   plan->domain = cli_read_domain(wish->file, error);
   if (plan->domain == NULL || !read_memory(wish, plan, error))
     return FALSE;
-  plan->facts = cli_facts(cli, &failure);
+  plan->facts = wish->probe ? berth_facts_probe(cli->env, cli->qemu == NULL ? berth_domain_emulator(plan->domain) : NULL, &failure)
+                            : cli_facts(cli, &failure);
   if (failure != NULL) {
     g_propagate_error(error, g_steal_pointer(&failure));
     return FALSE;

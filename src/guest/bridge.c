@@ -50,7 +50,7 @@ static int run(const char *helper, const char *bridge, const int sockets[2], int
   }
   int tap = receive(sockets[0]);
   if (tap < 0) {
-    g_autofree char *words = berth_host_process_last_words(log, WORDS);
+    g_autofree char *words = berth_host_process_last_words(log, WORDS, NULL);
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "bridge '%s': %s: %s", bridge, HELPER,
                 *words != '\0' ? words : "sent no tap device");
   }

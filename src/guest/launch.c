@@ -192,11 +192,13 @@ static gboolean is_log_locked(const char *run_dir) {
 }
 
 char *berth_guest_last_words(const char *run_dir) {
+  /* What QEMU says of a terminal that it has opened, and of what it goes on with, is not why it ended. */
+  static const char *const chatter[] = {"char device redirected to ", ": warning: ", NULL};
   g_autofree char *path = berth_guest_log_path(run_dir);
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   if (fd < 0)
     return g_strdup("");
-  char *words = berth_host_process_last_words(fd, MAX_WORDS);
+  char *words = berth_host_process_last_words(fd, MAX_WORDS, chatter);
   close(fd);
   return words;
 }

@@ -160,7 +160,7 @@ static gboolean probe_start(Probe *probe, GError **error) {
 static void blame_death(const Probe *probe, GError **error) {
   if (probe->process == NULL || !berth_host_process_wait(probe->process, FAREWELL_MS, NULL))
     return;
-  g_autofree char *words = berth_host_process_last_words(probe->errors, MAX_WORDS);
+  g_autofree char *words = berth_host_process_last_words(probe->errors, MAX_WORDS, NULL);
   g_autofree char *outcome = berth_host_process_outcome(probe->process);
   g_clear_error(error);
   g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: died while it was asked what it offers (%s)%s%s", probe->binary, outcome,

@@ -309,7 +309,22 @@ static gsize read_fully(int fd, char *buffer, gsize size) {
   return length;
 }
 
-char *berth_host_process_last_words(int fd, guint max_lines) {
+static gboolean is_chatter(const char *line, const char *const *chatter) {
+  while (chatter != NULL && *chatter != NULL && strstr(line, *chatter) == NULL)
+    chatter++;
+  return chatter != NULL && *chatter != NULL;
+}
+
+/* The last lines that say something; all count without @chatter. */
+static GPtrArray *last_of(GStrv lines, guint max_lines, const char *const *chatter) {
+  GPtrArray *kept = g_ptr_array_new();
+  for (guint i = g_strv_length(lines); i > 0 && kept->len < max_lines; i--)
+    if (*g_strstrip(lines[i - 1]) != '\0' && !is_chatter(lines[i - 1], chatter))
+      g_ptr_array_insert(kept, 0, lines[i - 1]);
+  return kept;
+}
+
+char *berth_host_process_last_words(int fd, guint max_lines, const char *const *chatter) {
   char buffer[LAST_WORDS_BYTES + 1];
   off_t size = lseek(fd, 0, SEEK_END);
   if (size <= 0 || lseek(fd, MAX(0, size - LAST_WORDS_BYTES), SEEK_SET) < 0)
@@ -321,10 +336,10 @@ char *berth_host_process_last_words(int fd, guint max_lines) {
   }
   g_autofree char *text = g_utf8_make_valid(buffer, -1);
   g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-  g_autoptr(GPtrArray) kept = g_ptr_array_new();
-  for (guint i = g_strv_length(lines); i > 0 && kept->len < max_lines; i--) {
-    if (*g_strstrip(lines[i - 1]) != '\0')
-      g_ptr_array_insert(kept, 0, lines[i - 1]);
+  g_autoptr(GPtrArray) kept = last_of(lines, max_lines, chatter);
+  if (kept->len == 0) {
+    g_ptr_array_unref(kept);
+    kept = last_of(lines, max_lines, NULL);
   }
   g_ptr_array_add(kept, NULL);
   g_autofree char *joined = g_strjoinv("; ", (char **)kept->pdata);

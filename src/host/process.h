@@ -68,5 +68,6 @@ gboolean berth_host_process_end(BerthProcess *process, GError **error);
 char *berth_host_process_outcome(const BerthProcess *process);
 
 /* The last lines of what a program wrote to the seekable descriptor @fd: at most @max_lines, in one line joined by "; ", control
- * characters replaced, "" if it wrote nothing. Its offset moves. (transfer full) */
-char *berth_host_process_last_words(int fd, guint max_lines);
+ * characters replaced, "" if it wrote nothing. Lines with one of @chatter (ends with NULL; NULL: none) count only if there are no
+ * others. Its offset moves. (transfer full) */
+char *berth_host_process_last_words(int fd, guint max_lines, const char *const *chatter);

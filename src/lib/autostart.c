@@ -31,7 +31,7 @@ static gboolean systemctl(const BerthEnv *env, const char *verb, const char *ins
   g_autoptr(BerthProcess) process = berth_host_process_spawn(&spawn, error);
   gboolean done = process != NULL && berth_host_process_wait(process, SYSTEMCTL_MS, error);
   if (done && process->status != 0) {
-    g_autofree char *words = log >= 0 ? berth_host_process_last_words(log, 3) : g_strdup("");
+    g_autofree char *words = log >= 0 ? berth_host_process_last_words(log, 3, NULL) : g_strdup("");
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "systemctl %s %s: %s", verb, instance, words);
     done = FALSE;
   }

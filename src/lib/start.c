@@ -109,7 +109,7 @@ static gboolean await_ready(BerthProcess *supervisor, int fd, const char *name, 
   if (!dead)
     berth_host_process_end(supervisor, NULL);
   g_autofree char *outcome = berth_host_process_outcome(supervisor);
-  g_autofree char *words = log >= 0 ? berth_host_process_last_words(log, 3) : g_strdup("");
+  g_autofree char *words = log >= 0 ? berth_host_process_last_words(log, 3, NULL) : g_strdup("");
   g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "guest '%s': supervisor %s: %s%s%s", name,
               dead ? "ended before the guest ran" : "did not answer in time", outcome, *words != '\0' ? ": " : "", words);
   return FALSE;
