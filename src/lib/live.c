@@ -73,7 +73,9 @@ gboolean berth_lib_live_commit(Berth *berth, const char *uuid, const BerthStoreR
 
 gboolean berth_lib_live_note(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *id, const char *state,
                              GBytes *xml, BerthLibLiveAlso also, gpointer data, GError **error) {
-  g_autoptr(BerthStoreWrite) write = berth_store_write_begin(berth->store, error);
+  /* What power takes away it takes away from QEMU, too. */
+  g_autoptr(BerthStoreWrite) write =
+      also == NULL ? berth_store_write_begin_brief(berth->store, error) : berth_store_write_begin(berth->store, error);
   g_autoptr(BerthStoreGuest) guest = write != NULL ? berth_store_guest(berth->store, uuid, error) : NULL;
   if (guest == NULL)
     return FALSE;

@@ -80,7 +80,7 @@ static gint64 read_schema(BerthStore *store, GError **error) {
 }
 
 static void disconnect(BerthStore *store) {
-  sqlite3_close_v2(store->db);
+  berth_store_sql_close(store->db);
   store->db = NULL;
   store->frozen = FALSE;
 }
@@ -93,10 +93,9 @@ static gboolean open_db(BerthStore *store, const char *name, int flags, GError *
   }
   sqlite3_busy_timeout(store->db, BUSY_MS);
   sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-  if (read_schema(store, error) < 0 || !berth_store_sql_run(store,
-                                                            "PRAGMA foreign_keys = ON; PRAGMA synchronous = EXTRA;"
-                                                            " PRAGMA wal_autocheckpoint = " LOG_PAGES,
-                                                            error)) {
+  if (read_schema(store, error) < 0 ||
+      !berth_store_sql_run(store, "PRAGMA foreign_keys = ON; PRAGMA synchronous = EXTRA; PRAGMA wal_autocheckpoint = " LOG_PAGES,
+                           error)) {
     disconnect(store);
     return FALSE;
   }
@@ -237,13 +236,11 @@ static void roll_back(BerthStore *store) {
     sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
-BerthStoreWrite *berth_store_write_begin(BerthStore *store, GError **error) {
+static BerthStoreWrite *write_begin(BerthStore *store, const char *begin, GError **error) {
   g_return_val_if_fail(!store->writing, NULL);
   if (store->frozen)
     disconnect(store);
-  if ((store->db == NULL && !make_file(store, error)) || !turn_to_wal(store, error))
-    return NULL;
-  if (!berth_store_sql_run(store, "BEGIN IMMEDIATE", error))
+  if ((store->db == NULL && !make_file(store, error)) || !turn_to_wal(store, error) || !berth_store_sql_run(store, begin, error))
     return NULL;
   store->writing = TRUE;
   if (!migrate(store, error)) {
@@ -253,6 +250,15 @@ BerthStoreWrite *berth_store_write_begin(BerthStore *store, GError **error) {
   BerthStoreWrite *write = g_new0(BerthStoreWrite, 1);
   write->store = store;
   return write;
+}
+
+BerthStoreWrite *berth_store_write_begin(BerthStore *store, GError **error) {
+  return write_begin(store, "PRAGMA synchronous = EXTRA; BEGIN IMMEDIATE", error);
+}
+
+/* In WAL mode NORMAL leaves the syncing to the next transaction that wants it, and to checkpoints. */
+BerthStoreWrite *berth_store_write_begin_brief(BerthStore *store, GError **error) {
+  return write_begin(store, "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE", error);
 }
 
 gboolean berth_store_write_commit(BerthStoreWrite *write, GError **error) {

@@ -28,7 +28,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthStore, berth_store_close)
  */
 typedef struct BerthStoreWrite BerthStoreWrite;
 BerthStoreWrite *berth_store_write_begin(BerthStore *store, GError **error);
-/* Takes @write. When it returns TRUE, all is on disk; FALSE: nothing was changed. */
+/* The same for what means something only as long as a process lives: everybody sees it at once and whoever is killed leaves it
+ * behind, but it is on disk no sooner than the next other write. A loss of power takes back the last of these, not those before
+ * them. */
+BerthStoreWrite *berth_store_write_begin_brief(BerthStore *store, GError **error);
+/* Takes @write. When it returns TRUE, all is on disk, unless it is brief; FALSE: nothing was changed. */
 gboolean berth_store_write_commit(BerthStoreWrite *write, GError **error);
 void berth_store_write_free(BerthStoreWrite *write);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthStoreWrite, berth_store_write_free)
