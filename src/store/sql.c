@@ -2,6 +2,7 @@
 #include "store/sql.h"
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 typedef struct {
@@ -62,9 +63,28 @@ static int bind_one(sqlite3_stmt *statement, int position, char type, va_list *a
   return sqlite3_bind_blob64(statement, position, data != NULL ? data : "", size, SQLITE_TRANSIENT);
 }
 
+void berth_store_sql_done(sqlite3_stmt *statement) {
+  sqlite3_reset(statement);
+  sqlite3_clear_bindings(statement);
+}
+
+void berth_store_sql_close(sqlite3 *db) {
+  for (sqlite3_stmt *statement; db != NULL && (statement = sqlite3_next_stmt(db, NULL)) != NULL;)
+    sqlite3_finalize(statement);
+  sqlite3_close(db);
+}
+
+/* One that is kept. */
+static sqlite3_stmt *find(sqlite3 *db, const char *sql) {
+  sqlite3_stmt *statement = sqlite3_next_stmt(db, NULL);
+  while (statement != NULL && (sqlite3_stmt_busy(statement) || strcmp(sqlite3_sql(statement), sql) != 0))
+    statement = sqlite3_next_stmt(db, statement);
+  return statement;
+}
+
 sqlite3_stmt *berth_store_sql_query(BerthStore *store, GError **error, const char *sql, const char *types, ...) {
-  g_autoptr(sqlite3_stmt) statement = NULL;
-  int result = sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL);
+  g_autoptr(sqlite3_stmt) statement = find(store->db, sql);
+  int result = statement != NULL ? SQLITE_OK : sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL);
   va_list arguments;
   va_start(arguments, types);
   for (int i = 0; result == SQLITE_OK && types[i] != '\0'; i++)

@@ -18,14 +18,18 @@ struct BerthStoreWrite {
   BerthStore *store; /* borrowed */
 };
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(sqlite3_stmt, sqlite3_finalize)
+/* A statement that is not needed any more stays with its connection, so that it need not be prepared again. */
+void berth_store_sql_done(sqlite3_stmt *statement);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(sqlite3_stmt, berth_store_sql_done)
+/* Ends all statements of a connection, and it. */
+void berth_store_sql_close(sqlite3 *db);
 
 /* Sets @error from what SQLite last said; always FALSE. */
 gboolean berth_store_sql_fail(BerthStore *store, GError **error);
 /* Runs statements without results. */
 gboolean berth_store_sql_run(BerthStore *store, const char *sql, GError **error);
-/* Prepares @sql and binds @types, one letter and one argument each: 's' const char * (NULL is fine), 'i' gint64, 'b' GBytes * (NULL
- * is fine). NULL with @error set on failure. */
+/* A statement of @sql that is not being stepped through, which binds @types, one letter and one argument each: 's' const char *
+ * (NULL is fine), 'i' gint64, 'b' GBytes * (NULL is fine). NULL with @error set on failure. */
 sqlite3_stmt *berth_store_sql_query(BerthStore *store, GError **error, const char *sql, const char *types, ...);
 /* The next row: 1, none: 0, failure: -1 with @error set. */
 int berth_store_sql_step(BerthStore *store, sqlite3_stmt *statement, GError **error);
