@@ -94,12 +94,12 @@ static void test_json_garbage(void) {
       "null",
       "{}",
       "{\"berth-facts\": 99}",
-      "{\"berth-facts\": \"1\"}",
-      "{\"berth-facts\": 1, \"binary\": 3, \"mtime\": 0, \"size\": 0, \"major\": 1, \"minor\": 0, \"micro\": 0}",
-      "{\"berth-facts\": 1, \"binary\": \"q\", \"mtime\": 0, \"size\": 0, \"major\": 1, \"minor\": 0, \"micro\": 0, "
-      "\"machines\": {\"pc\": 1}, \"deprecated\": [], \"devices\": []}",
-      "{\"berth-facts\": 1, \"binary\": \"q\", \"mtime\": 0, \"size\": 0, \"major\": 1, \"minor\": 0, \"micro\": 0, "
-      "\"machines\": {}, \"deprecated\": [], \"devices\": [null]}",
+      "{\"berth-facts\": \"2\"}",
+      "{\"berth-facts\": 2, \"binary\": 3, \"mtime\": 0, \"size\": 0, \"major\": 1, \"minor\": 0, \"micro\": 0}",
+      "{\"berth-facts\": 2, \"binary\": \"q\", \"mtime\": 0, \"size\": 0, \"major\": 1, \"minor\": 0, \"micro\": 0, "
+      "\"machines\": {\"pc\": 1}, \"deprecated\": \"\", \"devices\": \"\"}",
+      "{\"berth-facts\": 2, \"binary\": \"q\", \"mtime\": 0, \"size\": 0, \"major\": 1, \"minor\": 0, \"micro\": 0, "
+      "\"machines\": {}, \"deprecated\": \"\", \"devices\": [\"lsi\"]}",
   };
   for (gsize i = 0; i < G_N_ELEMENTS(garbage); i++) {
     g_autoptr(GError) error = NULL;

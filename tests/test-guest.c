@@ -167,7 +167,7 @@ static void test_probe_cache(World *world, gconstpointer data) {
   g_autoptr(BerthFacts) newer = probe_script(world);
   g_assert_cmpuint(times_run(world), ==, 2);
   /* Corrupt caches. */
-  static const char *const corrupt[] = {"", "{", "[]", "{\"berth-facts\": 1}", "\xff\xfe"};
+  static const char *const corrupt[] = {"", "{", "[]", "{\"berth-facts\": 2}", "\xff\xfe"};
   g_autofree char *path = only_cache_file(world);
   for (gsize i = 0; i < G_N_ELEMENTS(corrupt); i++) {
     g_assert_true(g_file_set_contents(path, corrupt[i], -1, NULL));

@@ -4,7 +4,7 @@
 #include <json-glib/json-glib.h>
 
 /* Answers in another form are asked again, so the number only has to differ. */
-#define FACTS_VERSION 1
+#define FACTS_VERSION 2
 
 BerthFacts *berth_facts_new(void) {
   BerthFacts *facts = g_new0(BerthFacts, 1);
@@ -33,13 +33,13 @@ static GPtrArray *sorted_keys(GHashTable *table) {
   return keys;
 }
 
+/* One string, for every command reads it: an array of hundreds of strings takes as long as all else that it reads. */
 static void add_names(JsonBuilder *builder, const char *member, GHashTable *set) {
   g_autoptr(GPtrArray) keys = sorted_keys(set);
+  g_ptr_array_add(keys, NULL);
+  g_autofree char *names = g_strjoinv(" ", (char **)keys->pdata);
   json_builder_set_member_name(builder, member);
-  json_builder_begin_array(builder);
-  for (guint i = 0; i < keys->len; i++)
-    json_builder_add_string_value(builder, keys->pdata[i]);
-  json_builder_end_array(builder);
+  json_builder_add_string_value(builder, names);
 }
 
 static void add_int(JsonBuilder *builder, const char *member, gint64 value) {
@@ -81,15 +81,11 @@ static gboolean is_string(JsonNode *node) {
 
 static gboolean read_names(JsonObject *object, const char *member, GHashTable *set) {
   JsonNode *node = json_object_get_member(object, member);
-  if (node == NULL || !JSON_NODE_HOLDS_ARRAY(node))
+  if (!is_string(node))
     return FALSE;
-  JsonArray *array = json_node_get_array(node);
-  for (guint i = 0; i < json_array_get_length(array); i++) {
-    JsonNode *element = json_array_get_element(array, i);
-    if (!is_string(element))
-      return FALSE;
-    g_hash_table_add(set, g_strdup(json_node_get_string(element)));
-  }
+  g_autofree GStrv names = g_strsplit(json_node_get_string(node), " ", -1);
+  for (guint i = 0; names[i] != NULL; i++)
+    g_hash_table_add(set, names[i]);
   return TRUE;
 }
 
