@@ -96,15 +96,21 @@ GBytes *berth_lib_vcpus_inherit(GBytes *document, const char *what, const BerthX
 
 /* ---- what runs ---- */
 
+/* One whose vCPUs are all there from the start cannot lose any; most guests are so, and need not be parsed for it. */
+static gboolean may_lose(const BerthStoreGuest *guest) {
+  gsize size = 0;
+  const char *text = guest->run.document != NULL ? g_bytes_get_data(guest->run.document, &size) : NULL;
+  return text != NULL && g_strstr_len(text, (gssize)size, "current") != NULL;
+}
+
 gboolean berth_lib_vcpus_settle(Berth *berth, BerthQmp *qmp, const char *uuid, gboolean risen, GError **error) {
   g_autoptr(BerthStoreGuest) before = berth_store_guest(berth->store, uuid, error);
-  if (before == NULL || before->run.document == NULL)
+  if (before == NULL || !may_lose(before))
     return before != NULL;
   g_autoptr(BerthXmlDocument) document = berth_xml_document_parse(before->run.document, before->name, error);
   if (document == NULL)
     return FALSE;
   Count count = count_of(document);
-  /* One whose vCPUs are all there from the start cannot lose any. */
   if (berth_xml_node_get(document->root, "vcpu/@current") == NULL)
     return TRUE;
   g_autoptr(GPtrArray) cpus = berth_guest_cpus(qmp, error);
