@@ -7,12 +7,14 @@
 BERTH_SANITIZED: the build is too large for the test of memory.
 """
 import os
+import shutil
 import signal
 import sqlite3
 import struct
 import sys
+import time
 
-from world import QEMU, Skip, World, alive, ask, check, disk, domain, gone, nic, qemus, tap, wait_for
+from world import QEMU, Skip, World, alive, ask, check, disk, domain, gone, nic, peripherals, processes, qemus, start, tap, wait_for
 
 SERIAL_B = b"\xfa\xba" + struct.pack("<H", 0x3F8) + b"\xb0B\xee"  # cli; 'B' to the serial port
 FOR_EVER = b"\xeb\xfe"
@@ -124,6 +126,75 @@ def both_killed(who_looks):
         nothing_left(world)
         world.berth("start", "guest", "--paused")
         check(reason(world) == "paused (user)", "domstate: %s" % reason(world))
+
+
+TPM = "<tpm model='tpm-crb'><backend type='emulator'/></tpm>"
+# A QEMU whose supervisor is killed before it has begun.
+ORPHAN = "#!/bin/sh\ncase \"$*\" in *control.qmp*) kill -9 $PPID; exit 1;; esac\nexec %s \"$@\"\n"
+
+
+def helpers(world):
+    return processes(world, "helper.sock")
+
+
+def helper_of_killed(who):
+    """A TPM's helper lives as long as QEMU, whoever is killed."""
+    if shutil.which("swtpm") is None:
+        raise Skip("no swtpm")
+    with World() as world:
+        qemu, supervisor = up(world, [TPM])
+        helper = [p for p in helpers(world) if p not in (qemu, supervisor)]
+        check(len(helper) == 1, "helpers: %s" % helper)
+        kill(*{"supervisor": [supervisor], "QEMU": [qemu], "both": [supervisor, qemu]}[who])
+        if who == "supervisor":
+            check(world.state("guest") == "paused" and alive(helper[0]), "it is %s" % world.state("guest"))
+            world.berth("destroy", "guest")
+        check(world.state("guest") in ("crashed", "shut off"), "it is %s" % world.state("guest"))
+        check(not helpers(world), "a helper is left")
+        nothing_left(world)
+        world.berth("start", "guest", "--paused")
+        check(len(helpers(world)) == 2, "the TPM's helper is not there again: %s" % helpers(world))
+
+
+def helper_without_qemu(stopped):
+    """A helper that waits for a QEMU that never comes is ended by the next command, also if it does not listen any more."""
+    if shutil.which("swtpm") is None:
+        raise Skip("no swtpm")
+    with World() as world:
+        world.berth("define", "-", text=domain("q35", [nic(0), TPM]))
+        world.run("start", "guest", qemu=world.file("orphan", ORPHAN % QEMU, 0o755))
+        left = wait_for(lambda: helpers(world), 10, "a helper")
+        if stopped:
+            os.kill(left[0], signal.SIGSTOP)
+        check(world.state("guest") == "shut off", "it is %s" % world.state("guest"))
+        check(not helpers(world), "a helper is left")
+        nothing_left(world)
+        world.berth("start", "guest", "--paused")
+
+
+def helper_of_killed_attach():
+    """attach-device killed once the helper of a file system is there: it stays with the device, or not at all."""
+    if not any(os.path.exists(folder + "/virtiofsd") for folder in ("/usr/libexec", "/usr/lib/qemu", "/usr/bin")):
+        raise Skip("no virtiofsd")
+    with World() as world:
+        shared = "  <memoryBacking><source type='memfd'/><access mode='shared'/></memoryBacking>\n"
+        start(world, "q35", [nic(0)], shared)
+        xml = world.file("fs.xml", "<filesystem><driver type='virtiofs'/><source dir='%s'/><target dir='t'/></filesystem>" % world.folder)
+        for step in range(6):
+            job = world.begin("attach-device", "guest", xml)
+            wait_for(lambda: processes(world, "virtiofsd") or job.poll() is not None, 30, "a helper")
+            time.sleep(0.02 * step)
+            job.kill()
+            job.communicate()
+            world.berth("verify", "guest")
+            there = "fs0" in peripherals(world)
+            check(("<filesystem" in world.berth("dumpxml", "guest", "--live")) == there, "QEMU has it: %s, the record is other" % there)
+            check(bool(processes(world, "virtiofsd")) == there, "device: %s, helper: %s" % (there, not there))
+            if there:
+                world.run("detach-device", "guest", xml, "--timeout", "0")
+                world.berth("reset", "guest")
+                wait_for(lambda: not processes(world, "virtiofsd"), 10, "the end of the helper")
+                world.berth("verify", "guest")
 
 
 def host_rebooted():
@@ -238,6 +309,11 @@ def tests():
     yield "QEMU killed: crashed, and nothing is left", qemu_killed, ()
     for words in (["list", "--all"], ["start", "nobody"], ["verify", "guest"]):
         yield "both killed: the next command (%s) sees the truth" % words[0], both_killed, (words,)
+    for who in ("supervisor", "QEMU", "both"):
+        yield "%s killed: no helper is left" % who, helper_of_killed, (who,)
+    for stopped in (False, True):
+        yield "a helper %s ends" % ("that is stuck" if stopped else "whose QEMU never came"), helper_without_qemu, (stopped,)
+    yield "a helper that a killed attach-device has left ends", helper_of_killed_attach, ()
     yield "host rebooted: pids of before are strangers'", host_rebooted, ()
     for words in (["domstate", "guest"], ["start", "guest", "--paused"]):
         yield "a QEMU that was never recorded is ended by %s" % words[0], never_recorded, (words,)

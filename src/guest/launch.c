@@ -102,8 +102,8 @@ GStrv berth_guest_arguments(const BerthQemu *qemu, const char *run_dir, GError *
 
 /* --- the run folder --------------------------------------------------------------------------------------------------- */
 
-/* Sockets that QEMU was told to make here: channels, displays; and secrets. Of a folder that is not a guest's nothing else is
- * touched. */
+/* Sockets that QEMU was told to make here: channels, displays; those of its helpers; and secrets. Of a folder that is not a guest's
+ * nothing else is touched. */
 static void remove_sockets(const char *run_dir) {
   g_autoptr(GDir) folder = g_dir_open(run_dir, 0, NULL);
   const char *name;
@@ -111,6 +111,8 @@ static void remove_sockets(const char *run_dir) {
     struct stat file;
     g_autofree char *path = g_build_filename(run_dir, name, NULL);
     gboolean is_file = lstat(path, &file) == 0;
+    if (is_file && g_str_has_suffix(name, BERTH_QEMU_HELPER_SOCKET))
+      berth_guest_end_waiting(path);
     if (is_file && ((g_str_has_suffix(name, ".sock") && S_ISSOCK(file.st_mode)) ||
                     (g_str_has_suffix(name, ".secret") && S_ISREG(file.st_mode))))
       g_unlink(path);

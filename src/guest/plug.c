@@ -6,6 +6,7 @@
 #include "emit/emit.h"
 #include "guest/bridge.h"
 #include "guest/control.h"
+#include "guest/prepare.h"
 
 #define RELEASE_TRIES 50
 #define RELEASE_STEP_US 20000ul
@@ -114,6 +115,8 @@ gboolean berth_guest_tell(BerthQmp *qmp, const BerthQemu *objects, GError **erro
 
 void berth_guest_unplug_back_ends(BerthQmp *qmp, const BerthQemu *objects) {
   take_back_first(qmp, objects, objects->objects->len);
+  for (guint i = 0; i < objects->helpers->len; i++)
+    berth_guest_end_waiting(((const BerthQemuHelper *)g_ptr_array_index(objects->helpers, i))->socket);
 }
 
 gboolean berth_guest_unplug(BerthQmp *qmp, const char *id, GError **error) {

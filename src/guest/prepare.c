@@ -2,12 +2,14 @@
 #include "guest/prepare.h"
 
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
 
 #define POLL_MS 10
+#define GRACE_MS 2000
 #define MAX_COPY (64u << 20)
 
 /* Where QEMU's helpers are that are in nobody's PATH. */
@@ -118,6 +120,14 @@ void berth_guest_end_helpers(GPtrArray *helpers) {
     berth_host_process_end(process, NULL);
   }
   g_clear_pointer(&helpers, g_ptr_array_unref);
+}
+
+void berth_guest_end_waiting(const char *socket) {
+  gint64 pid = berth_host_socket_peer(socket);
+  g_autoptr(BerthProcess) helper = pid != 0 ? berth_host_process_open(pid, berth_host_process_start_time(pid), NULL) : NULL;
+  if (helper != NULL && berth_host_process_kill(helper, SIGTERM, NULL) && !berth_host_process_wait(helper, GRACE_MS, NULL))
+    berth_host_process_end(helper, NULL);
+  g_unlink(socket);
 }
 
 GPtrArray *berth_guest_prepare(const BerthQemu *qemu, int log, guint timeout_ms, GError **error) {

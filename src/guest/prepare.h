@@ -24,3 +24,5 @@ char *berth_guest_find_helper(const char *name);
 /* Makes the files anew that are copies and kept; each is as it was or as its template. Errors: USAGE (there are none), FAILED … */
 gboolean berth_guest_renew_files(const BerthQemu *qemu, GError **error);
 void berth_guest_end_helpers(GPtrArray *helpers);
+/* Ends a helper that still waits for QEMU at @socket: whoever started it was killed before QEMU came, or has gone since. */
+void berth_guest_end_waiting(const char *socket);

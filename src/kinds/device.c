@@ -69,7 +69,7 @@ void berth_kinds_need(BerthBuild *build, const BerthDevice *device, const BerthX
 }
 
 char *berth_kinds_helper_socket(const BerthBuild *build, const BerthDevice *device) {
-  return g_strdup_printf("%s/%s.helper.sock", build->host->run_dir, device->id);
+  return g_strdup_printf("%s/%s" BERTH_QEMU_HELPER_SOCKET, build->host->run_dir, device->id);
 }
 
 void berth_kinds_helper(BerthBuild *build, const BerthDevice *device, const char *const *argv, const char *folder) {

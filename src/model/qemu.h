@@ -43,6 +43,8 @@ typedef struct {
   char *folder;  /* made before it is started, mode 0700; NULL: none */
   char *message; /* "FILE:LINE: DEVICE": what it is for */
 } BerthQemuHelper;
+/* How the name of such a socket in the run folder ends. */
+#define BERTH_QEMU_HELPER_SOCKET ".helper.sock"
 
 typedef struct {
   char *binary;
