@@ -177,7 +177,7 @@ def give_up(world):
     if world.incoming and os.path.exists(world.path("way")):
         world.incoming.terminate()
     if world.incoming:
-        world.incoming.communicate(timeout=30)
+        world.incoming.communicate(timeout=LIMIT)
 
 
 def moving(world):

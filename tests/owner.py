@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 
-from world import Skip, World, attach, channel, check, disk, domain, gone, nic, parent_of, qemus, tap, verified
+from world import Skip, World, attach, channel, check, disk, domain, gone, nic, parent_of, qemus, tap, verified, wait_for
 
 NOBODY = pwd.getpwnam("nobody")
 ROOT = (0, 0)
@@ -206,6 +206,80 @@ def plugged():
         check([owner(world, n + ".img") for n in ("vda", "vdb")] == [ROOT] * 2, "they were not given back")
 
 
+def is_nobodys(world):
+    check(status(qemus(world)[0])["Uid"].split()[0] == str(NOBODY.pw_uid), "QEMU is not nobody's")
+    check(owner(world, "vda.img")[0] == NOBODY.pw_uid, "it was not given")
+    verified(world)
+
+
+def is_given_back(world):
+    check(owner(world, "vda.img") == ROOT and gone(world), "the disk stayed %s's" % (owner(world, "vda.img"),))
+
+
+def saved():
+    """A guest is saved to files that only root may read, and goes on as the same user."""
+    need_root()
+    with world_for_nobody() as world:
+        path = os.path.join(world.folder, "saved")
+        define(world, [private(world, "vda"), nic(0)])
+        world.berth("start", "guest", "--qemu-user", "nobody")
+        for flags in ([], ["--paused"]):
+            world.berth("save", "guest", path, *flags)
+            is_given_back(world)
+            check(owner(world, "saved") == ROOT and os.stat(path).st_mode & 0o777 == 0o600, "the file is open to others")
+            world.berth("restore", path, "--qemu-user", "nobody")
+            is_nobodys(world)
+        check(world.state("guest") == "paused", "it is %s" % world.state("guest"))
+        world.berth("managedsave", "guest", "--running")
+        is_given_back(world)
+        world.berth("start", "guest", "--qemu-user", "nobody")
+        is_nobodys(world)
+        check(world.state("guest") == "running", "it is %s" % world.state("guest"))
+        world.berth("save", "guest", path)
+        with open(path, "r+b") as file:
+            file.seek(os.path.getsize(path) - 1)
+            file.write(b"\1")
+        check(world.run("restore", path, "--qemu-user", "nobody").returncode == 4, "a damaged file was restored")
+        is_given_back(world)
+
+
+def migrated():
+    """Both sides start QEMU as the user."""
+    need_root()
+    with world_for_nobody() as world, world_for_nobody() as other:
+        define(world, [private(world, "vda"), nic(0)])
+        world.berth("start", "guest", "--qemu-user", "nobody")
+        way = os.path.join(world.folder, "way")
+        job = other.begin("run", "--incoming", "unix:" + way, "--qemu-user", "nobody", "guest")
+        wait_for(lambda: os.path.exists(way), 10, "the destination listens")
+        world.berth("migrate", "guest", "--to", "unix:" + way)
+        check(world.state("guest") == "shut off" and other.state("guest") == "running", "it is not there")
+        check(status(qemus(other)[0])["Uid"].split()[0] == str(NOBODY.pw_uid), "QEMU is not nobody's there")
+        verified(other)
+        other.berth("destroy", "guest")
+        job.communicate(timeout=30)
+        check(job.returncode == 0, "the destination: %d" % job.returncode)
+
+
+def dumped():
+    """The core of a guest that crashed is root's, whoever QEMU was."""
+    need_root()
+    with world_for_nobody() as world:
+        # A boot sector that tells pvpanic: out 0x505, al.
+        with open(os.path.join(world.folder, "vda.img"), "wb") as image:
+            image.write(b"\xba\x05\x05\xb0\x01\xee\xeb\xfe".ljust(510, b"\0") + b"\x55\xaa" + b"\0" * 512 * 2047)
+        text = domain("pc", [private(world, "vda"), "<panic model='isa'/>"])
+        world.berth("define", "-", text=text.replace("  <devices>", "  <on_crash>coredump-destroy</on_crash>\n  <devices>"))
+        world.berth("start", "guest", "--qemu-user", "nobody")
+        wait_for(lambda: world.state("guest") == "crashed", 60, "the crash")
+        folder = os.path.join(world.state_folder, "dump")
+        found = [os.path.join(folder, name) for name in os.listdir(folder)]
+        check(len(found) == 1 and os.path.getsize(found[0]) > 1 << 20, "dumps: %s" % found)
+        info = os.stat(found[0])
+        check((info.st_uid, info.st_mode & 0o777) == (0, 0o600), "the core is open to others: %d %o" % (info.st_uid, info.st_mode))
+        is_given_back(world)
+
+
 BRIDGE = "a guest joins a bridge with the sandbox closed, as another user, too"
 
 
@@ -282,6 +356,9 @@ TESTS = [
     ("a start killed at any time loses no file's owner", killed_at_any_time, ()),
     ("a shared disk is given back by the last guest", shared, ()),
     ("what is plugged is given, too", plugged, ()),
+    ("a saved guest goes on as the user", saved, ()),
+    ("a guest migrates as the user", migrated, ()),
+    ("the core of a crashed guest is not the user's", dumped, ()),
     (BRIDGE, on_bridge, ()),
     ("a symbolic link is followed safely", links, ()),
     ("only root can start QEMU as somebody else", only_root, ()),
