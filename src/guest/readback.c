@@ -91,7 +91,7 @@ static guint64 send_get(const Reading *reading, const char *path, const char *pr
   g_autoptr(JsonObject) args = json_object_new();
   json_object_set_string_member(args, "path", path);
   json_object_set_string_member(args, "property", property);
-  return berth_qmp_send(reading->qmp, "qom-get", args);
+  return berth_qmp_queue(reading->qmp, "qom-get", args);
 }
 
 static gboolean is_nonsense(const char *command, GError **error) {
@@ -126,7 +126,7 @@ static Found *found_new(const char *container, const char *name) {
 static guint64 send_list(const Reading *reading, const char *path) {
   g_autoptr(JsonObject) args = json_object_new();
   json_object_set_string_member(args, "path", path);
-  return berth_qmp_send(reading->qmp, "qom-list", args);
+  return berth_qmp_queue(reading->qmp, "qom-list", args);
 }
 
 /* The children of the container @path, as Found in QEMU's order; the question @id is on its way. (transfer container full) */
@@ -193,7 +193,7 @@ static gboolean take_root_bus(const Reading *reading, guint64 id, GError **error
 /* All answers are taken, also behind a failure. */
 static gboolean list_devices(Reading *reading, GPtrArray **with_id, GError **error) {
   guint64 named = send_list(reading, PERIPHERAL), anonymous = send_list(reading, ANONYMOUS);
-  guint64 pci = berth_qmp_send(reading->qmp, "query-pci", NULL);
+  guint64 pci = berth_qmp_queue(reading->qmp, "query-pci", NULL);
   *with_id = take_children(reading, named, PERIPHERAL, error);
   reading->anonymous = take_children(reading, anonymous, ANONYMOUS, *with_id != NULL ? error : NULL);
   gboolean listed = *with_id != NULL && reading->anonymous != NULL;
@@ -520,7 +520,7 @@ BerthPlace *berth_guest_read_back_one(BerthQmp *qmp, const BerthInventory *inven
   const BerthFamily *family = readable_family(&reading, device);
   if (family == NULL)
     return place_new((int)index, device->id, BERTH_PLACE_BUILTIN);
-  if (is_on_root_bus(&device->address) && !take_root_bus(&reading, berth_qmp_send(qmp, "query-pci", NULL), error))
+  if (is_on_root_bus(&device->address) && !take_root_bus(&reading, berth_qmp_queue(qmp, "query-pci", NULL), error))
     return NULL;
   g_autoptr(GArray) questions = g_array_new(FALSE, FALSE, sizeof(Question));
   g_autoptr(GPtrArray) owner = g_ptr_array_new_with_free_func(found_free);

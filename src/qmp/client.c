@@ -207,7 +207,7 @@ static void propagate_broken(const BerthQmp *qmp, GError **error) {
 
 /* --- commands --------------------------------------------------------------------------------------------------------- */
 
-guint64 berth_qmp_send(BerthQmp *qmp, const char *command, JsonObject *args) {
+guint64 berth_qmp_queue(BerthQmp *qmp, const char *command, JsonObject *args) {
   guint64 *id = g_new(guint64, 1);
   guint64 sent = *id = qmp->next_id++;
   g_hash_table_insert(qmp->expected, id, NULL);
@@ -215,8 +215,14 @@ guint64 berth_qmp_send(BerthQmp *qmp, const char *command, JsonObject *args) {
     return sent;
   g_autofree char *line = berth_qmp_message_command(command, args, sent);
   g_byte_array_append(qmp->unsent, (const guint8 *)line, (guint)strlen(line));
-  write_some(qmp);
   return sent;
+}
+
+guint64 berth_qmp_send(BerthQmp *qmp, const char *command, JsonObject *args) {
+  guint64 id = berth_qmp_queue(qmp, command, args);
+  if (qmp->broken == NULL)
+    write_some(qmp);
+  return id;
 }
 
 /* The reply to @id, waiting for it; NULL: broken or time limit, told in @error. (transfer full) */
