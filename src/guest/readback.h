@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Where QEMU really has each device. Places are read by QOM and by qdev id, so that they are right before firmware has numbered
- * any bus; what the machine itself has (no id) is looked for on the root bus with query-pci.
+ * Where QEMU really has each device, before firmware has numbered any bus, too: what is on PCI's root bus by query-pci, which tells
+ * qdev ids and what the machine itself has there; all else by QOM.
  */
 #pragma once
 
