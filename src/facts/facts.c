@@ -71,7 +71,7 @@ char *berth_facts_to_json(const BerthFacts *facts) {
   json_builder_end_object(builder);
 
   g_autoptr(JsonNode) root = json_builder_get_root(builder);
-  g_autofree char *text = json_to_string(root, TRUE);
+  g_autofree char *text = json_to_string(root, FALSE);
   return g_strconcat(text, "\n", NULL);
 }
 

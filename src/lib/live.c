@@ -30,20 +30,19 @@ static gboolean is_leaving(Berth *berth, const char *uuid, const char *id) {
   return change != NULL && change->xml == NULL;
 }
 
-/* The run's document and record once the device has come, or gone. */
-static gboolean rewrite(Berth *berth, BerthStoreWrite *write, const BerthStoreGuest *guest, const char *id, GBytes *xml,
-                        GError **error) {
+/* The run's document and record once the device has come, or gone. @known: it is in the document. */
+static gboolean rewrite(Berth *berth, BerthStoreWrite *write, const BerthStoreGuest *guest, const char *id, gboolean known,
+                        GBytes *xml, GError **error) {
   g_autoptr(BerthXmlDocument) fragment = xml != NULL ? berth_xml_document_parse(xml, guest->name, error) : NULL;
   if (xml != NULL && fragment == NULL)
     return FALSE;
-  g_autoptr(GBytes) there = berth_lib_live_element(guest->run.document, id);
   g_autofree char *file = berth_lib_live_file(guest->name), *now = berth_base_env_timestamp(berth->env);
   g_autoptr(BerthRecord) record = berth_record_parse(guest->run.record, -1, guest->name, error);
   if (record == NULL)
     return FALSE;
-  BerthXmlDocument *changed = xml == NULL     ? berth_lib_live_remove(guest->run.document, file, id, error)
-                              : there == NULL ? berth_lib_live_add(guest->run.document, file, fragment->root, error)
-                                              : berth_lib_live_replace(guest->run.document, file, id, fragment->root, error);
+  BerthXmlDocument *changed = xml == NULL ? berth_lib_live_remove(guest->run.document, file, id, error)
+                              : !known    ? berth_lib_live_add(guest->run.document, file, fragment->root, error)
+                                          : berth_lib_live_replace(guest->run.document, file, id, fragment->root, error);
   g_autoptr(BerthPlan) plan = berth_lib_live_plan(changed, record, NULL, now, error);
   if (plan == NULL)
     return FALSE;
@@ -65,7 +64,7 @@ gboolean berth_lib_live_commit(Berth *berth, const char *uuid, const BerthStoreR
     return TRUE;
   g_autoptr(GBytes) there = berth_lib_live_element(guest->run.document, id);
   gboolean same = there == NULL || xml == NULL ? there == xml : g_bytes_equal(there, xml);
-  if (!same && !rewrite(berth, write, guest, id, xml, error))
+  if (!same && !rewrite(berth, write, guest, id, there != NULL, xml, error))
     return FALSE;
   return berth_store_write_change_done(write, uuid, id, error) && (also == NULL || also(write, data, error)) &&
          berth_store_write_commit(g_steal_pointer(&write), error);
