@@ -52,6 +52,8 @@ gboolean berth_guest_move_out(BerthQmp *qmp, const char *path, const BerthMoveHo
 static char *status_of(BerthQmp *qmp, char **why, GError **error) {
   g_autoptr(JsonNode) answer = berth_qmp_execute(qmp, "query-migrate", NULL, ANSWER_MS, error);
   JsonObject *object = answer != NULL && JSON_NODE_HOLDS_OBJECT(answer) ? json_node_get_object(answer) : NULL;
+  if (answer != NULL && object == NULL)
+    g_set_error_literal(error, BERTH_ERROR, BERTH_ERROR_FAILED, "QEMU answered \"query-migrate\" with something else");
   if (object == NULL)
     return NULL;
   g_free(*why);
