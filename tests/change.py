@@ -87,6 +87,9 @@ def tray():
         world.berth("change-media", "guest", "sda", one)
         check(not tray_is_open(world, "sata0-0-0"), "the tray is open")
         check("tray=" not in world.berth("dumpxml", "guest", "--live"), "it is still recorded")
+        told = [(r["command"], r["changed"]) for r in world.rows("history", "guest") if r["revision"] is None]
+        check(told[0] == ("guest", ["disk 'sda': target/@tray='open'"])
+              and told[-1] == ("change-media", ["disk 'sda': no target/@tray"]), "history: %s" % told)
         verified(world)
 
 
@@ -175,6 +178,8 @@ def vcpus():
         there = lambda: len(ask(world, {"execute": "query-cpus-fast"}))
         check([count("--live"), count("--config"), there()] == [2, 2, 2], "at start")
         world.berth("setvcpus", "guest", "3")
+        last = world.rows("history", "guest")[-1]
+        check((last["revision"], last["command"], last["changed"]) == (None, "setvcpus", ["vcpus: 3, before 2"]), "history: %s" % last)
         check([count("--live"), count("--config"), there()] == [3, 2, 3], "after 3")
         world.berth("setvcpus", "guest", "4", "--live", "--config")
         check([count("--live"), count("--config"), there()] == [4, 4, 4], "after 4 of both")

@@ -60,7 +60,7 @@ def record_is_qemu(world, name="guest"):
 
 
 def revisions(world, name="guest"):
-    return sorted({r["revision"] for r in world.rows("history", name)})
+    return sorted({r["revision"] for r in world.rows("history", name)} - {None})
 
 
 def crowd(machine):

@@ -224,6 +224,99 @@ static const char first_schema[] =
     "INSERT INTO runs VALUES ('" UUID "', 'running', '2026-01-02T00:00:00Z', 7, 8, 9, 10, '/run', 1, x'3c612f3e', '{}');"
     "PRAGMA user_version = 1;";
 
+/* What the following ones added, before a running guest's history was kept. */
+static const char fourth_schema[] =
+    "CREATE TABLE changes (guest TEXT NOT NULL REFERENCES guests (uuid) ON DELETE CASCADE, device TEXT NOT NULL,"
+    "  state TEXT NOT NULL, since TEXT NOT NULL, xml BLOB, pid INTEGER NOT NULL, start_time INTEGER NOT NULL,"
+    "  PRIMARY KEY (guest, device)) STRICT;"
+    "CREATE TABLE owners (guest TEXT NOT NULL REFERENCES guests (uuid) ON DELETE CASCADE, path TEXT NOT NULL,"
+    "  uid INTEGER NOT NULL, gid INTEGER NOT NULL, given INTEGER NOT NULL, PRIMARY KEY (guest, path)) STRICT;"
+    "ALTER TABLE runs ADD COLUMN reason TEXT NOT NULL DEFAULT ''; ALTER TABLE runs ADD COLUMN boot TEXT NOT NULL DEFAULT '';"
+    "INSERT INTO changes VALUES ('" UUID "', 'net0', 'unplug requested', '2026-01-03T00:00:00Z', NULL, 7, 8);"
+    "PRAGMA user_version = 4;";
+
+static void assert_change(BerthStore *store, const char *state, const char *command) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GPtrArray) changes = berth_store_changes(store, UUID, &error);
+  g_assert_no_error(error);
+  g_assert_cmpuint(changes->len, ==, 1);
+  const BerthStoreChange *change = g_ptr_array_index(changes, 0);
+  g_assert_cmpstr(change->device, ==, "net0");
+  g_assert_cmpstr(change->state, ==, state);
+  g_assert_cmpstr(change->command, ==, command);
+}
+
+static void write_change(BerthStore *store, const char *state, const char *command) {
+  g_autoptr(GError) error = NULL;
+  const BerthStoreChange change = {.device = (char *)"net0",
+                                   .state = (char *)state,
+                                   .since = (char *)"2026-01-03T00:00:01Z",
+                                   .command = (char *)command,
+                                   .pid = 7,
+                                   .start_time = 8};
+  BerthStoreWrite *write = berth_store_write_begin(store, &error);
+  g_assert_no_error(error);
+  g_assert_true(berth_store_write_change(write, UUID, &change, &error));
+  g_assert_true(berth_store_write_commit(write, &error));
+}
+
+static void write_events(BerthStore *store, guint n, guint from) {
+  g_autoptr(GError) error = NULL;
+  BerthStoreWrite *write = berth_store_write_begin(store, &error);
+  g_assert_no_error(error);
+  for (guint i = from; i < from + n; i++) {
+    g_autofree char *text = g_strdup_printf("disk %u", i);
+    char *came[] = {text, text, NULL}, *none[] = {NULL};
+    BerthStoreEvent event = {
+        .made = (char *)"2026-01-04T00:00:00Z", .command = (char *)"attach-device", .came = came, .went = none};
+    g_assert_true(berth_store_write_event(write, UUID, &event, &error));
+  }
+  g_assert_true(berth_store_write_commit(write, &error));
+}
+
+static void test_fourth_schema(World *world, gconstpointer data) {
+  g_autoptr(GError) error = NULL;
+  sqlite3 *db = NULL;
+  g_mkdir_with_parents(world->dir, 0700);
+  g_assert_cmpint(sqlite3_open(world->file, &db), ==, SQLITE_OK);
+  g_assert_cmpint(sqlite3_exec(db, first_schema, NULL, NULL, NULL), ==, SQLITE_OK);
+  g_assert_cmpint(sqlite3_exec(db, fourth_schema, NULL, NULL, NULL), ==, SQLITE_OK);
+  sqlite3_close(db);
+  g_autoptr(BerthStore) store = reopen(world);
+  assert_change(store, "unplug requested", "");
+  g_autoptr(GPtrArray) none = berth_store_events(store, UUID, &error);
+  g_assert_no_error(error);
+  g_assert_cmpuint(none->len, ==, 0);
+
+  write_change(store, "unplug refused", NULL);
+  assert_change(store, "unplug refused", "");
+  write_change(store, "unplug requested", "detach-device");
+  write_change(store, "unplug refused", NULL);
+  assert_change(store, "unplug refused", "detach-device");
+
+  write_events(store, 2, 0);
+  g_autoptr(GPtrArray) two = berth_store_events(store, UUID, &error);
+  g_assert_no_error(error);
+  g_assert_cmpuint(two->len, ==, 2);
+  const BerthStoreEvent *event = g_ptr_array_index(two, 1);
+  g_assert_cmpuint(event->revision, ==, 1);
+  g_assert_cmpuint(g_strv_length(event->came), ==, 2);
+  g_assert_cmpstr(event->came[1], ==, "disk 1");
+  g_assert_cmpuint(g_strv_length(event->went) + g_strv_length(event->changed), ==, 0);
+
+  /* The oldest are forgotten. */
+  write_events(store, BERTH_STORE_MAX_EVENTS, 2);
+  g_autoptr(GPtrArray) all = berth_store_events(store, UUID, &error);
+  g_assert_cmpuint(all->len, ==, BERTH_STORE_MAX_EVENTS);
+  g_assert_cmpstr(((BerthStoreEvent *)g_ptr_array_index(all, 0))->came[0], ==, "disk 2");
+
+  BerthStoreWrite *write = berth_store_write_begin(store, &error);
+  g_assert_true(berth_store_write_remove(write, UUID, &error));
+  g_assert_true(berth_store_write_commit(write, &error));
+  g_autoptr(GPtrArray) gone = berth_store_events(store, UUID, &error);
+  g_assert_cmpuint(gone->len, ==, 0);
+}
+
 static void test_first_schema(World *world, gconstpointer data) {
   g_autoptr(GError) error = NULL;
   sqlite3 *db = NULL;
@@ -437,6 +530,7 @@ static const struct {
     {"/store/removed-with-all", test_removed},
     {"/store/rolled-back-leaves-nothing", test_rolled_back},
     {"/store/first-schema-is-brought-up-to-date", test_first_schema},
+    {"/store/fourth-schema-learns-what-history-needs", test_fourth_schema},
     {"/store/newer-schema-is-left-alone", test_newer},
     {"/store/newer-schema-meanwhile", test_newer_meanwhile},
     {"/store/cut-short-first-write", test_cut_short},

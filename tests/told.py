@@ -267,6 +267,37 @@ def rehearsed(world):
     check(answer.returncode == 0 and answer.stderr == "", "%d: %s" % (answer.returncode, answer.stderr))
 
 
+# ---- history of what ran ----
+
+def lived(world):
+    """history tells what came, went and changed while the guest ran, by which command, between the definitions."""
+    cdrom = "<disk type='file' device='cdrom'><target dev='sda' bus='sata'/></disk>"
+    scsi = w.disk(world, "sdb")
+    written(world, *w.PORTS, w.nic(0), cdrom, w.usb(), w.scsi())
+    world.berth("start", "guest", "--paused")
+    w.attach(world, scsi, "--live")
+    stick = w.usb_disk(world, "sdc")
+    w.attach(world, stick, "--live", "--config")
+    image = world.file("a.iso", "\0" * 4096)
+    world.berth("change-media", "guest", "sda", image, "--live")
+    world.berth("domif-setlink", "guest", FIRST, "down", "--live")
+    w.detach(world, stick, "--live")
+    world.fails(FAILED, "", "detach-device", "guest", "-", "--live", "--timeout", "1", text=w.nic(0))
+    rows = world.rows("history", "guest")
+    told = [(r["revision"], r["command"]) for r in rows]
+    check(told == [(1, "define"), (None, "attach-device"), (None, "attach-device"), (2, "attach-device"), (None, "change-media"),
+                   (None, "domif-setlink"), (None, "detach-device")], "%s" % told)
+    came = [r["came"] for r in rows[1:4]]
+    check(came[0] == ["disk target=scsi:sdb drive 0:0:0:1"] and came[1] == came[2] == rows[6]["went"] != [] == rows[6]["came"], "%s" % rows)
+    check(rows[4]["changed"] == ["disk 'sda': source/@file='%s'" % image], "%s" % rows[4])
+    check(rows[5]["changed"] == ["interface %s: link/@state='down'" % FIRST], "%s" % rows[5])
+    check(all(r["when"] for r in rows), "no time")
+    table = world.berth("history", "guest").splitlines()
+    check(len([line for line in table if line.split()[0] == "live"]) == 5, "%s" % table)
+    world.berth("destroy", "guest")
+    check([(r["revision"], r["command"]) for r in world.rows("history", "guest")] == told, "the end changed what was")
+
+
 TESTS = [
     ("a mistake in a device's file is named by its file and line", named_by_its_file),
     ("who clashes with a new device is named by the line of dumpxml", clashes),
@@ -280,6 +311,7 @@ TESTS = [
     ("an option that is not there: the nearest is named", slips),
     ("undefine asks what becomes of a managed save", undefined),
     ("define --validate refuses what start would", validated),
+    ("history tells what came, went and changed while a guest ran", lived),
     ("why QEMU died at start is told without its chatter", why_qemu_died),
     ("rehearse asks its QEMU what a machine alias stands for", rehearsed),
 ]

@@ -86,13 +86,16 @@ BERTH_API GStrv berth_displays(Berth *berth, const char *guest, GError **error);
 BERTH_API GBytes *berth_dumpxml(Berth *berth, const char *guest, guint revision, GError **error);
 BERTH_API BerthRecord *berth_guest_record(Berth *berth, const char *guest, guint revision, GError **error);
 
+/** BerthRevision: a new definition, or a change of the running guest. */
 typedef struct {
-  guint number;
-  char *when, *command; /* ISO 8601 UTC; "define", "forget" … */
+  guint number;         /* of the definition, from 1; 0: only what ran was changed */
+  char *when, *command; /* ISO 8601 UTC; "define", "attach-device" …; "guest": the guest has done it by itself */
   GStrv came, went;     /* "interface mac=… pci 0000:00:03.0" */
+  GStrv changed;        /* of what ran: "disk 'hda': source/@file='/a.iso'" */
 } BerthRevision;
 BERTH_API void berth_revision_free(BerthRevision *revision);
-/** berth_history: (transfer container full): BerthRevision, oldest first. */
+/** berth_history: (transfer container full): BerthRevision, oldest first. Of changes of what ran the last 1000 are known; all that
+ * only a running guest had is gone when it ends. */
 BERTH_API GPtrArray *berth_history(Berth *berth, const char *guest, GError **error);
 /** berth_forget: drops the reservation of the gone device @device (one of its keys, or its address), or all (NULL). Returns how
  * many went through @n. BERTH_ERROR_NOT_FOUND if there is none such. */

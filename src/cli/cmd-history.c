@@ -1,30 +1,42 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "verbs.h"
 
-static const CliColumn columns[] = {{"REVISION", CLI_COLUMN_NUMBER}, {"WHEN", CLI_COLUMN_TEXT}, {"COMMAND", CLI_COLUMN_TEXT},
-                                    {"CAME", CLI_COLUMN_LIST},       {"WENT", CLI_COLUMN_LIST}, {0}};
+#define LIVE "live" /* instead of a number: only what ran was changed */
 
-static void add_line(CliTable *table, const char *number, const char *when, const char *command, const char *came,
-                     const char *went) {
-  const char *const cells[] = {number, when, command, came, went, NULL};
+static const CliColumn columns[] = {{"REVISION", CLI_COLUMN_NUMBER},
+                                    {"WHEN", CLI_COLUMN_TEXT},
+                                    {"COMMAND", CLI_COLUMN_TEXT},
+                                    {"CAME", CLI_COLUMN_LIST},
+                                    {"WENT", CLI_COLUMN_LIST},
+                                    {"CHANGED", CLI_COLUMN_LIST},
+                                    {0}};
+
+static void add_line(CliTable *table, const char *number, const char *when, const char *command, const char *came, const char *went,
+                     const char *changed) {
+  const char *const cells[] = {number, when, command, came, went, changed, NULL};
   cli_table_add(table, cells);
 }
 
-/* One line for each device; the first also says what the definition was. */
-static void add_lines(CliTable *table, const BerthRevision *revision) {
-  g_autofree char *number = g_strdup_printf("%u", revision->number);
-  guint came = g_strv_length(revision->came), went = g_strv_length(revision->went);
-  for (guint i = 0; i < MAX(MAX(came, went), 1); i++)
-    add_line(table, i == 0 ? number : "", i == 0 ? revision->when : "", i == 0 ? revision->command : "",
-             i < came ? revision->came[i] : "", i < went ? revision->went[i] : "");
+static const char *line_of(GStrv lines, guint i) {
+  return i < g_strv_length(lines) ? lines[i] : "";
 }
 
-/* JSON has one object for each definition. */
+/* One line for each device; the first also says what was done. */
+static void add_lines(CliTable *table, const BerthRevision *revision) {
+  g_autofree char *number = revision->number > 0 ? g_strdup_printf("%u", revision->number) : g_strdup(LIVE);
+  guint n = MAX(g_strv_length(revision->came), g_strv_length(revision->went));
+  n = MAX(n, g_strv_length(revision->changed));
+  for (guint i = 0; i < MAX(n, 1); i++)
+    add_line(table, i == 0 ? number : "", i == 0 ? revision->when : "", i == 0 ? revision->command : "", line_of(revision->came, i),
+             line_of(revision->went, i), line_of(revision->changed, i));
+}
+
+/* JSON has one object for each; the number of what is no definition is null. */
 static void add_object(CliTable *table, const BerthRevision *revision) {
-  g_autofree char *number = g_strdup_printf("%u", revision->number);
-  g_autofree char *came = g_strjoinv("\n", revision->came);
-  g_autofree char *went = g_strjoinv("\n", revision->went);
-  add_line(table, number, revision->when, revision->command, came, went);
+  g_autofree char *number = revision->number > 0 ? g_strdup_printf("%u", revision->number) : g_strdup("");
+  g_autofree char *came = g_strjoinv("\n", revision->came), *went = g_strjoinv("\n", revision->went);
+  g_autofree char *changed = g_strjoinv("\n", revision->changed);
+  add_line(table, number, revision->when, revision->command, came, went, changed);
 }
 
 gboolean cli_cmd_history(Cli *cli, GStrv words, GError **error) {

@@ -168,7 +168,7 @@ static gboolean give(BerthLibLive *live, const BerthQemu *objects, const char *i
   if (give_all(live, objects, &failure))
     return TRUE;
   if (!berth_qmp_unsure(live->control))
-    berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, NULL, NULL, NULL, NULL, NULL);
+    berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, NULL, NULL, NULL, NULL, NULL, NULL);
   else if (came(live, id))
     return TRUE;
   g_propagate_prefixed_error(error, g_steal_pointer(&failure), "guest '%s': ", guest->name);
@@ -187,7 +187,7 @@ static gboolean plug(Coming *coming, BerthLibLiveAlso also, gpointer data, GErro
   if (coming->dry)
     return TRUE;
   const char *state = also != NULL ? BERTH_STORE_ATTACHING_BOTH : BERTH_STORE_ATTACHING;
-  if (!berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, state, coming->xml, NULL, NULL, error))
+  if (!berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, state, "attach-device", coming->xml, NULL, NULL, error))
     return FALSE;
   if (!give(live, objects, id, error))
     return FALSE;

@@ -76,21 +76,22 @@ static gboolean unplug(BerthLibLive *live, const char *id, GError **error) {
 }
 
 /* Asks the guest. The request is on record before QEMU hears of it; the definition changes once QEMU has taken it. */
-static gboolean request(BerthLibLive *live, const char *id, BerthLibConfig *config, GError **error) {
+static gboolean request(BerthLibLive *live, const char *id, const char *command, BerthLibConfig *config, GError **error) {
   const BerthStoreGuest *guest = live->guest;
   g_autoptr(GPtrArray) changes = berth_store_changes(live->berth->store, guest->uuid, error);
   if (changes == NULL)
     return FALSE;
   gboolean again = change_of(changes, id) != NULL;
   const char *state = config != NULL ? BERTH_STORE_UNPLUGGING_BOTH : BERTH_STORE_UNPLUGGING;
-  if ((!again || config != NULL) && !berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, state, NULL, NULL, NULL, error))
+  if ((!again || config != NULL) &&
+      !berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, state, command, NULL, NULL, NULL, error))
     return FALSE;
   g_autoptr(GError) failure = NULL;
   if (unplug(live, id, &failure) || (again && live->control != NULL))
-    return config == NULL || berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, BERTH_STORE_UNPLUGGING, NULL,
+    return config == NULL || berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, BERTH_STORE_UNPLUGGING, NULL, NULL,
                                                  berth_lib_config_change, config, error);
   if (live->control != NULL)
-    berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, NULL, NULL, NULL, NULL, NULL);
+    berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, NULL, NULL, NULL, NULL, NULL, NULL);
   g_propagate_prefixed_error(error, g_steal_pointer(&failure), "guest '%s': ", guest->name);
   return FALSE;
 }
@@ -121,7 +122,7 @@ static gboolean await(Berth *berth, const BerthStoreGuest *guest, const char *id
     if (change == NULL)
       return TRUE;
     if (g_str_equal(change->state, BERTH_STORE_REFUSED)) {
-      berth_lib_live_note(berth, guest->uuid, &guest->run, id, NULL, NULL, NULL, NULL, NULL);
+      berth_lib_live_note(berth, guest->uuid, &guest->run, id, NULL, NULL, NULL, NULL, NULL, NULL);
       return refused(guest->name, what, error);
     }
     if (waited >= timeout_ms)
@@ -150,15 +151,15 @@ static gboolean gone(BerthLibLive *live, const char *id, GError **error) {
   return FALSE;
 }
 
-static gboolean detach_live(BerthLibLive *live, const char *id, const char *name, guint timeout_ms, BerthLibConfig *config,
-                            GError **error) {
-  if (!request(live, id, config, error))
+static gboolean detach_live(BerthLibLive *live, const char *id, const char *name, const char *command, guint timeout_ms,
+                            BerthLibConfig *config, GError **error) {
+  if (!request(live, id, command, config, error))
     return FALSE;
   BerthUnplug said = berth_guest_await_unplug(live->control, id, MIN(timeout_ms, AT_ONCE_MS));
   if (said == BERTH_UNPLUG_DONE)
     return gone(live, id, error);
   if (said == BERTH_UNPLUG_REFUSED) {
-    berth_lib_live_note(live->berth, live->guest->uuid, &live->guest->run, id, NULL, NULL, NULL, NULL, NULL);
+    berth_lib_live_note(live->berth, live->guest->uuid, &live->guest->run, id, NULL, NULL, NULL, NULL, NULL, NULL);
     return refused(live->guest->name, name, error);
   }
   g_clear_pointer(&live->control, berth_qmp_free);
@@ -172,6 +173,10 @@ typedef struct {
   const char *alias;                /* … this one */
   guint flags, timeout_ms;
 } Wish;
+
+static const char *command_of(const Wish *wish) {
+  return wish->alias != NULL ? "detach-device-alias" : "detach-device";
+}
 
 /* The definition may call the device otherwise: there it is known by what the running guest's says about itself. */
 static BerthXmlDocument *as_defined(const BerthLibLive *live, const char *id, GError **error) {
@@ -205,7 +210,8 @@ static gboolean detach_running(Berth *berth, const Wish *wish, BerthLibConfig *c
     if (defined == NULL || !berth_lib_config_change(NULL, config, error))
       return FALSE;
   }
-  return (wish->flags & BERTH_CHANGE_DRY_RUN) != 0 || detach_live(&live, id, name, wish->timeout_ms, config, error);
+  return (wish->flags & BERTH_CHANGE_DRY_RUN) != 0 ||
+         detach_live(&live, id, name, command_of(wish), wish->timeout_ms, config, error);
 }
 
 static gboolean detach(Berth *berth, const char *guest, const Wish *wish, GPtrArray **rows, GError **error) {
@@ -214,11 +220,8 @@ static gboolean detach(Berth *berth, const char *guest, const Wish *wish, GPtrAr
   g_autoptr(GPtrArray) go = NULL;
   if (!berth_lib_scope(berth, guest, wish->flags, &live, &config, &uuid, error))
     return FALSE;
-  BerthLibConfig change = {.berth = berth,
-                           .uuid = uuid,
-                           .command = wish->alias != NULL ? "detach-device-alias" : "detach-device",
-                           .remove = wish->fragment,
-                           .alias = wish->alias};
+  BerthLibConfig change = {
+      .berth = berth, .uuid = uuid, .command = command_of(wish), .remove = wish->fragment, .alias = wish->alias};
   if (live ? !detach_running(berth, wish, config ? &change : NULL, uuid, &go, error)
            : !berth_lib_config_alone(&change, (wish->flags & BERTH_CHANGE_DRY_RUN) != 0, &go, error))
     return FALSE;

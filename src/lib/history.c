@@ -54,8 +54,7 @@ static gboolean has_device(const BerthRecord *record, const BerthRecordEntry *en
   return FALSE;
 }
 
-/* The devices of @record that are not in @other. */
-static GStrv only_in(const BerthRecord *record, const BerthRecord *other) {
+GStrv berth_lib_record_only_in(const BerthRecord *record, const BerthRecord *other) {
   GPtrArray *texts = g_ptr_array_new();
   for (guint i = 0; record != NULL && i < record->entries->len; i++) {
     const BerthRecordEntry *entry = g_ptr_array_index(record->entries, i);
@@ -73,28 +72,48 @@ void berth_revision_free(BerthRevision *revision) {
   g_free(revision->command);
   g_strfreev(revision->came);
   g_strfreev(revision->went);
+  g_strfreev(revision->changed);
   g_free(revision);
+}
+
+static BerthRevision *revision_of(const BerthStoreRevision *stored, const BerthRecord *before, const BerthRecord *record) {
+  BerthRevision *revision = g_new0(BerthRevision, 1);
+  revision->number = stored->number;
+  revision->when = g_strdup(stored->made);
+  revision->command = g_strdup(stored->command);
+  revision->came = berth_lib_record_only_in(record, before);
+  revision->went = berth_lib_record_only_in(before, record);
+  revision->changed = g_new0(char *, 1);
+  return revision;
+}
+
+static BerthRevision *live_of(const BerthStoreEvent *event) {
+  BerthRevision *revision = g_new0(BerthRevision, 1);
+  revision->when = g_strdup(event->made);
+  revision->command = g_strdup(event->command);
+  revision->came = g_strdupv(event->came);
+  revision->went = g_strdupv(event->went);
+  revision->changed = g_strdupv(event->changed);
+  return revision;
 }
 
 GPtrArray *berth_history(Berth *berth, const char *guest, GError **error) {
   g_autoptr(BerthStoreGuest) found = berth_store_guest(berth->store, guest, error);
-  g_autoptr(GPtrArray) stored = found != NULL ? berth_store_revisions(berth->store, found->uuid, error) : NULL;
+  g_autoptr(GPtrArray) events = found != NULL ? berth_store_events(berth->store, found->uuid, error) : NULL;
+  g_autoptr(GPtrArray) stored = events != NULL ? berth_store_revisions(berth->store, found->uuid, error) : NULL;
   if (stored == NULL)
     return NULL;
   g_autoptr(GPtrArray) revisions = g_ptr_array_new_with_free_func((GDestroyNotify)berth_revision_free);
   g_autoptr(BerthRecord) before = NULL;
+  guint next = 0;
   for (guint i = 0; i < stored->len; i++) {
     const BerthStoreRevision *one = g_ptr_array_index(stored, i);
     g_autoptr(BerthRecord) record = berth_record_parse(one->record, -1, found->name, error);
     if (record == NULL)
       return NULL;
-    BerthRevision *revision = g_new0(BerthRevision, 1);
-    revision->number = one->number;
-    revision->when = g_strdup(one->made);
-    revision->command = g_strdup(one->command);
-    revision->came = only_in(record, before);
-    revision->went = only_in(before, record);
-    g_ptr_array_add(revisions, revision);
+    g_ptr_array_add(revisions, revision_of(one, before, record));
+    for (; next < events->len && ((BerthStoreEvent *)g_ptr_array_index(events, next))->revision <= one->number; next++)
+      g_ptr_array_add(revisions, live_of(g_ptr_array_index(events, next)));
     berth_record_free(before);
     before = g_steal_pointer(&record);
   }

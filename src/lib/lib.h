@@ -140,4 +140,6 @@ gboolean berth_lib_watch_run(BerthLibWatch *watch, GError **error);
 /* history.c: whether a key says something to people: a hash of the content does not. */
 gboolean berth_lib_key_speaks(const char *key);
 /* "interface mac=… pci 0000:00:03.0". (transfer full) */
+/* The present devices of @record (NULL: none) that are not in @other, as texts. (transfer full) */
+GStrv berth_lib_record_only_in(const BerthRecord *record, const BerthRecord *other);
 char *berth_lib_entry_text(const BerthRecordEntry *entry);

@@ -30,6 +30,24 @@ static gboolean is_leaving(Berth *berth, const char *uuid, const char *id) {
   return change != NULL && change->xml == NULL;
 }
 
+/* For history: what came or went, or (@stays) what is said otherwise of the device. */
+static gboolean tell(Berth *berth, BerthStoreWrite *write, const BerthStoreGuest *guest, const BerthPlan *plan,
+                     const BerthRecord *before, const char *id, gboolean stays, GError **error) {
+  g_autoptr(BerthStoreEvent) event = g_new0(BerthStoreEvent, 1);
+  const BerthDevice *device = stays ? berth_lib_live_device(plan, id) : NULL;
+  event->came = berth_lib_record_only_in(berth_assign_record(plan), before);
+  event->went = berth_lib_record_only_in(before, berth_assign_record(plan));
+  if (device != NULL && device->node != NULL) {
+    g_autoptr(BerthXmlDocument) old = berth_lib_live_parse(guest->name, guest->run.document, error);
+    const BerthXmlNode *was = old != NULL ? berth_lib_live_node(old, id) : NULL;
+    if (was == NULL)
+      return old != NULL;
+    g_autofree char *name = berth_model_device_name(device);
+    event->changed = berth_lib_event_changed(name, was, device->node);
+  }
+  return berth_lib_event(berth, write, guest->uuid, id, event, error);
+}
+
 /* The run's document and record once the device has come, or gone. @known: it is in the document. */
 static gboolean rewrite(Berth *berth, BerthStoreWrite *write, const BerthStoreGuest *guest, const char *id, gboolean known,
                         GBytes *xml, GError **error) {
@@ -44,7 +62,7 @@ static gboolean rewrite(Berth *berth, BerthStoreWrite *write, const BerthStoreGu
                               : !known    ? berth_lib_live_add(guest->run.document, file, fragment->root, error)
                                           : berth_lib_live_replace(guest->run.document, file, id, fragment->root, error);
   g_autoptr(BerthPlan) plan = berth_lib_live_plan(changed, record, NULL, now, error);
-  if (plan == NULL)
+  if (plan == NULL || !tell(berth, write, guest, plan, record, id, known && xml != NULL, error))
     return FALSE;
   g_autoptr(GBytes) document = berth_plan_document(plan);
   g_autofree char *json = berth_record_to_json(berth_assign_record(plan));
@@ -71,7 +89,7 @@ gboolean berth_lib_live_commit(Berth *berth, const char *uuid, const BerthStoreR
 }
 
 gboolean berth_lib_live_note(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *id, const char *state,
-                             GBytes *xml, BerthLibLiveAlso also, gpointer data, GError **error) {
+                             const char *command, GBytes *xml, BerthLibLiveAlso also, gpointer data, GError **error) {
   /* What power takes away it takes away from QEMU, too. */
   g_autoptr(BerthStoreWrite) write =
       also == NULL ? berth_store_write_begin_brief(berth->store, error) : berth_store_write_begin(berth->store, error);
@@ -83,8 +101,13 @@ gboolean berth_lib_live_note(Berth *berth, const char *uuid, const BerthStoreRun
     return FALSE;
   }
   g_autofree char *now = berth_base_env_timestamp(berth->env);
-  const BerthStoreChange change = {
-      .device = (char *)id, .state = (char *)state, .since = now, .xml = xml, .pid = run->pid, .start_time = run->start_time};
+  const BerthStoreChange change = {.device = (char *)id,
+                                   .state = (char *)state,
+                                   .since = now,
+                                   .command = (char *)command,
+                                   .xml = xml,
+                                   .pid = run->pid,
+                                   .start_time = run->start_time};
   gboolean noted =
       state != NULL ? berth_store_write_change(write, uuid, &change, error) : berth_store_write_change_done(write, uuid, id, error);
   return noted && (also == NULL || also(write, data, error)) && berth_store_write_commit(g_steal_pointer(&write), error);
@@ -191,7 +214,7 @@ gboolean berth_lib_live_refused(Berth *berth, const char *uuid, const BerthStore
   /* Whoever asks right now sees the refusal itself. */
   if (change == NULL || change->xml != NULL || is_half(change))
     return changes != NULL;
-  return berth_lib_live_note(berth, uuid, run, id, BERTH_STORE_REFUSED, NULL, NULL, NULL, error);
+  return berth_lib_live_note(berth, uuid, run, id, BERTH_STORE_REFUSED, NULL, NULL, NULL, NULL, error);
 }
 
 /* It never came: its back ends may have. */
@@ -202,7 +225,7 @@ static gboolean never_came(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *g
   g_autoptr(BerthPlan) plan = berth_lib_live_plan(with, NULL, NULL, NULL, NULL);
   if (plan != NULL)
     drop_back_ends(berth, qmp, guest, plan, change->device);
-  return berth_lib_live_note(berth, guest->uuid, &guest->run, change->device, NULL, NULL, NULL, NULL, error);
+  return berth_lib_live_note(berth, guest->uuid, &guest->run, change->device, NULL, NULL, NULL, NULL, NULL, error);
 }
 
 /* Whoever was about to ask the guest has died, perhaps before: so it is asked now. */
@@ -218,7 +241,7 @@ static gboolean ask_again(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *gu
     return FALSE;
   if (!there)
     return has_gone(berth, qmp, guest, change, error);
-  return berth_lib_live_note(berth, guest->uuid, &guest->run, change->device, BERTH_STORE_UNPLUGGING, NULL,
+  return berth_lib_live_note(berth, guest->uuid, &guest->run, change->device, BERTH_STORE_UNPLUGGING, NULL, NULL,
                              half.wanted ? berth_lib_config_change : NULL, &half.config, error);
 }
 
@@ -231,7 +254,7 @@ static gboolean update_again(Berth *berth, BerthQmp *qmp, const BerthStoreGuest 
                              GError **error) {
   if (berth_lib_update_again(berth, qmp, guest, change->device, change->xml))
     return finish(berth, guest, change, error);
-  return berth_lib_live_note(berth, guest->uuid, &guest->run, change->device, NULL, NULL, NULL, NULL, error);
+  return berth_lib_live_note(berth, guest->uuid, &guest->run, change->device, NULL, NULL, NULL, NULL, NULL, error);
 }
 
 static gboolean resolve(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *guest, const BerthStoreChange *change, gboolean reset,
@@ -250,7 +273,7 @@ static gboolean resolve(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *gues
   if (is_half(change))
     return ask_again(berth, qmp, guest, change, error);
   if (reset || g_str_equal(change->state, BERTH_STORE_REFUSED))
-    return berth_lib_live_note(berth, guest->uuid, &guest->run, change->device, NULL, NULL, NULL, NULL, error);
+    return berth_lib_live_note(berth, guest->uuid, &guest->run, change->device, NULL, NULL, NULL, NULL, NULL, error);
   /* Who has recorded the request may have been killed before QEMU heard of it. QEMU refuses one that it has heard of. */
   if (!berth_guest_unplug(qmp, change->device, NULL))
     return TRUE;

@@ -64,9 +64,10 @@ typedef gboolean (*BerthLibLiveAlso)(BerthStoreWrite *write, gpointer data, GErr
  * If the guest has ended or been started anew meanwhile, or the device was recorded already, that is fine, too. */
 gboolean berth_lib_live_commit(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *id, GBytes *xml,
                                BerthLibLiveAlso also, gpointer data, GError **error);
-/* Records a change's state; @state NULL: that there is none. @also may be NULL. */
+/* Records a change's state; @state NULL: that there is none. @command: what history calls the change; NULL: as before. @also may be
+ * NULL. */
 gboolean berth_lib_live_note(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *id, const char *state,
-                             GBytes *xml, BerthLibLiveAlso also, gpointer data, GError **error);
+                             const char *command, GBytes *xml, BerthLibLiveAlso also, gpointer data, GError **error);
 
 /* The device @id has gone from QEMU: under the guest's lock, removes its back ends and records it, if its unplug had been
  * requested. */
@@ -76,6 +77,15 @@ gboolean berth_lib_live_refused(Berth *berth, const char *uuid, const BerthStore
 /* Ends what other processes have left half done. Under the guest's lock, or in its supervisor. @reset: the guest was reset, so that
  * it will not obey requests any more. */
 gboolean berth_lib_live_resolve(Berth *berth, BerthQmp *qmp, const char *uuid, gboolean reset, GError **error);
+
+/* events.c: what history tells of running guests. */
+/* What the element @now says otherwise than @was, a line each, for a device called @name: "disk 'hda': source/@file='/a.iso'".
+ * (transfer full) */
+GStrv berth_lib_event_changed(const char *name, const BerthXmlNode *was, const BerthXmlNode *now);
+/* Records @event of the device @id, if there is anything in it; when, and by which command, is filled in. Before the pending change
+ * of it is done. */
+gboolean berth_lib_event(Berth *berth, BerthStoreWrite *write, const char *uuid, const char *id, BerthStoreEvent *event,
+                         GError **error);
 
 /* update-device.c: makes the device @id as @xml says, or leaves it as it is (FALSE). */
 gboolean berth_lib_update_again(const Berth *berth, BerthQmp *qmp, const BerthStoreGuest *guest, const char *id, GBytes *xml);

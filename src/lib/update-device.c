@@ -135,8 +135,8 @@ gboolean berth_lib_update_check(const BerthLibLive *live, const char *id, const 
 }
 
 /* Recorded as changing, changed, recorded as changed. */
-gboolean berth_lib_update_running(BerthLibLive *live, const char *id, const BerthXmlDocument *element, guint flags,
-                                  BerthLibConfig *config, GError **error) {
+gboolean berth_lib_update_running(BerthLibLive *live, const char *id, const BerthXmlDocument *element, const char *command,
+                                  guint flags, BerthLibConfig *config, GError **error) {
   const BerthStoreGuest *guest = live->guest;
   g_auto(Versions) versions = {0};
   if (!versions_init(live->berth, &versions, guest, live->facts, id, element, error))
@@ -150,14 +150,14 @@ gboolean berth_lib_update_running(BerthLibLive *live, const char *id, const Bert
   if ((flags & BERTH_CHANGE_DRY_RUN) != 0)
     return TRUE;
   const char *state = config != NULL ? BERTH_STORE_UPDATING_BOTH : BERTH_STORE_UPDATING;
-  if (!berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, state, element->bytes, NULL, NULL, error))
+  if (!berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, state, command, element->bytes, NULL, NULL, error))
     return FALSE;
   if (!berth_lib_owner_give_running(live->berth, guest, versions.objects[1], error) ||
       !apply_surely(live, &versions, (flags & BERTH_CHANGE_FORCE) != 0 ? BERTH_MEDIUM_FORCED : 0, error)) {
     g_prefix_error(error, "guest '%s': ", guest->name);
     /* If QEMU still owes an answer, the change stays on record, for the next command to finish. */
     if (live->control != NULL && !berth_qmp_unsure(live->control))
-      berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, NULL, NULL, NULL, NULL, NULL);
+      berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, NULL, NULL, NULL, NULL, NULL, NULL);
     return FALSE;
   }
   return berth_lib_live_commit(live->berth, guest->uuid, &guest->run, id, element->bytes,
@@ -206,7 +206,7 @@ static gboolean update_live(Berth *berth, const char *uuid, const BerthLibEdit *
   if (element == NULL)
     return FALSE;
   g_ptr_array_add(*rows, berth_lib_row_new(live.plan, berth_lib_live_device(live.plan, id)));
-  return berth_lib_update_running(&live, id, element, flags, config, error);
+  return berth_lib_update_running(&live, id, element, edit->command, flags, config, error);
 }
 
 gboolean berth_lib_update(Berth *berth, const char *guest, const BerthLibEdit *edit, guint flags, GPtrArray **rows,

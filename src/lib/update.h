@@ -17,8 +17,8 @@ typedef struct {
 gboolean berth_lib_update(Berth *berth, const char *guest, const BerthLibEdit *edit, guint flags, GPtrArray **rows, GError **error);
 
 /* Makes the device @id of a running guest as @element says, and with @config (may be NULL) the definition's, too. */
-gboolean berth_lib_update_running(BerthLibLive *live, const char *id, const BerthXmlDocument *element, guint flags,
-                                  BerthLibConfig *config, GError **error);
+gboolean berth_lib_update_running(BerthLibLive *live, const char *id, const BerthXmlDocument *element, const char *command,
+                                  guint flags, BerthLibConfig *config, GError **error);
 /* Whether that could be done; *@changes: whether QEMU had anything to do. Errors: UNSUPPORTED. */
 gboolean berth_lib_update_check(const BerthLibLive *live, const char *id, const BerthXmlDocument *element, gboolean *changes,
                                 GError **error);

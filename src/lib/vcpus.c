@@ -126,8 +126,11 @@ gboolean berth_lib_vcpus_settle(Berth *berth, BerthQmp *qmp, const char *uuid, g
   g_autoptr(GBytes) changed = edited(guest->run.document, guest->name, &now, error);
   BerthStoreRun run = guest->run;
   run.document = changed;
-  return changed != NULL && berth_store_write_run(write, uuid, &run, error) &&
-         berth_store_write_commit(g_steal_pointer(&write), error);
+  g_autoptr(BerthStoreEvent) event = g_new0(BerthStoreEvent, 1);
+  g_autofree char *said = g_strdup_printf("vcpus: %u, before %u", now.current, count.current);
+  event->changed = g_strsplit(said, "\n", -1);
+  return changed != NULL && berth_lib_event(berth, write, uuid, BERTH_LIB_VCPUS, event, error) &&
+         berth_store_write_run(write, uuid, &run, error) && berth_store_write_commit(g_steal_pointer(&write), error);
 }
 
 static gboolean plug(BerthQmp *qmp, const GPtrArray *cpus, guint missing, GError **error) {
@@ -216,7 +219,7 @@ static guint row_count(GBytes *xml) {
 
 static gboolean note(const BerthLibLive *live, const char *state, GBytes *row, BerthLibConfig *config, GError **error) {
   const BerthStoreGuest *guest = live->guest;
-  return berth_lib_live_note(live->berth, guest->uuid, &guest->run, BERTH_LIB_VCPUS, state, row,
+  return berth_lib_live_note(live->berth, guest->uuid, &guest->run, BERTH_LIB_VCPUS, state, "setvcpus", row,
                              config != NULL ? berth_lib_config_change : NULL, config, error);
 }
 
@@ -227,8 +230,8 @@ gboolean berth_lib_vcpus_again(Berth *berth, BerthQmp *qmp, const BerthStoreGues
   gboolean both = g_str_equal(row->state, BERTH_STORE_UPDATING_BOTH);
   both &= change(qmp, guest->name, wanted.current, TIMEOUT_MS, NULL) && berth_lib_config_change(NULL, &config, NULL);
   return berth_lib_vcpus_settle(berth, qmp, guest->uuid, TRUE, error) &&
-         berth_lib_live_note(berth, guest->uuid, &guest->run, BERTH_LIB_VCPUS, NULL, NULL, both ? berth_lib_config_change : NULL,
-                             &config, error);
+         berth_lib_live_note(berth, guest->uuid, &guest->run, BERTH_LIB_VCPUS, NULL, NULL, NULL,
+                             both ? berth_lib_config_change : NULL, &config, error);
 }
 
 /* Whether QEMU has done what it has not answered to, nobody knows: so it is counted again. FALSE with live->control NULL: it

@@ -7,6 +7,7 @@ void berth_store_change_free(BerthStoreChange *change) {
   g_free(change->device);
   g_free(change->state);
   g_free(change->since);
+  g_free(change->command);
   g_clear_pointer(&change->xml, g_bytes_unref);
   g_free(change);
 }
@@ -16,11 +17,13 @@ GPtrArray *berth_store_changes(BerthStore *store, const char *uuid, GError **err
   int there = berth_store_sql_has_table(store, "changes", error);
   if (there <= 0)
     return there == 0 ? g_steal_pointer(&changes) : NULL;
-  g_autoptr(sqlite3_stmt) query = berth_store_sql_query(
-      store, error,
-      "SELECT device, changes.state, changes.since, xml, changes.pid, changes.start_time FROM changes JOIN runs USING (guest)"
+  /* A store of an older schema does not say. */
+  g_autofree char *sql = g_strconcat(
+      "SELECT device, changes.state, changes.since, xml, changes.pid, changes.start_time, ", store->schema >= 5 ? "command" : "''",
+      " FROM changes JOIN runs USING (guest)"
       " WHERE guest = ? AND changes.pid = runs.pid AND changes.start_time = runs.start_time ORDER BY changes.rowid",
-      "s", uuid);
+      NULL);
+  g_autoptr(sqlite3_stmt) query = berth_store_sql_query(store, error, sql, "s", uuid);
   int result;
   while ((result = berth_store_sql_step(store, query, error)) == 1) {
     BerthStoreChange *change = g_new0(BerthStoreChange, 1);
@@ -30,6 +33,7 @@ GPtrArray *berth_store_changes(BerthStore *store, const char *uuid, GError **err
     change->xml = berth_store_sql_blob(query, 3);
     change->pid = sqlite3_column_int64(query, 4);
     change->start_time = (guint64)sqlite3_column_int64(query, 5);
+    change->command = berth_store_sql_text(query, 6);
     g_ptr_array_add(changes, change);
   }
   return result == 0 ? g_steal_pointer(&changes) : NULL;
@@ -38,8 +42,10 @@ GPtrArray *berth_store_changes(BerthStore *store, const char *uuid, GError **err
 gboolean berth_store_write_change(BerthStoreWrite *write, const char *uuid, const BerthStoreChange *change, GError **error) {
   g_autoptr(sqlite3_stmt) replace = berth_store_sql_query(
       write->store, error,
-      "INSERT OR REPLACE INTO changes (guest, device, state, since, xml, pid, start_time) VALUES (?, ?, ?, ?, ?, ?, ?)", "ssssbii",
-      uuid, change->device, change->state, change->since, change->xml, change->pid, (gint64)change->start_time);
+      "INSERT OR REPLACE INTO changes (guest, device, state, since, xml, pid, start_time, command) VALUES (?1, ?2, ?3, ?4, ?5, ?6, "
+      "?7, COALESCE(?8, (SELECT command FROM changes WHERE guest = ?1 AND device = ?2), ''))",
+      "ssssbiis", uuid, change->device, change->state, change->since, change->xml, change->pid, (gint64)change->start_time,
+      change->command);
   return berth_store_sql_step(write->store, replace, error) == 0;
 }
 

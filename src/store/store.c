@@ -61,6 +61,18 @@ static const char *const migrations[] = {
     "  PRIMARY KEY (guest, path)"
     ") STRICT;",
     "ALTER TABLE runs ADD COLUMN reason TEXT NOT NULL DEFAULT ''; ALTER TABLE runs ADD COLUMN boot TEXT NOT NULL DEFAULT '';",
+    "CREATE TABLE events ("
+    "  guest TEXT NOT NULL REFERENCES guests (uuid) ON DELETE CASCADE,"
+    "  number INTEGER NOT NULL CHECK (number > 0),"
+    "  revision INTEGER NOT NULL,"
+    "  made TEXT NOT NULL,"
+    "  command TEXT NOT NULL,"
+    "  came TEXT NOT NULL,"
+    "  went TEXT NOT NULL,"
+    "  changed TEXT NOT NULL,"
+    "  PRIMARY KEY (guest, number)"
+    ") STRICT;"
+    "ALTER TABLE changes ADD COLUMN command TEXT NOT NULL DEFAULT '';",
 };
 #define SCHEMA ((gint64)G_N_ELEMENTS(migrations))
 

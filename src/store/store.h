@@ -90,6 +90,7 @@ typedef struct {
   char *device;       /* QEMU id */
   char *state;        /* BERTH_STORE_ATTACHING … */
   char *since;        /* when it got there */
+  char *command;      /* that wants it; NULL in berth_store_write_change(): stays as it was */
   GBytes *xml;        /* of a device that comes or changes: its element, with address and alias; NULL: it goes */
   gint64 pid;         /* the run: QEMU … */
   guint64 start_time; /* … and when it started */
@@ -111,6 +112,23 @@ GPtrArray *berth_store_changes(BerthStore *store, const char *uuid, GError **err
 gboolean berth_store_write_change(BerthStoreWrite *write, const char *uuid, const BerthStoreChange *change, GError **error);
 /* Removes it; none is no error. */
 gboolean berth_store_write_change_done(BerthStoreWrite *write, const char *uuid, const char *device, GError **error);
+
+/* A change of a running guest's hardware that has been made. */
+typedef struct {
+  guint revision;            /* newest definition at that time; set by the store */
+  char *made;                /* when */
+  char *command;             /* by which command, or by whom */
+  GStrv came, went, changed; /* a text for each device; NULL in berth_store_write_event(): none */
+} BerthStoreEvent;
+void berth_store_event_free(BerthStoreEvent *event);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthStoreEvent, berth_store_event_free)
+/* So many are kept of a guest. */
+#define BERTH_STORE_MAX_EVENTS 1000
+
+/* (transfer container full): BerthStoreEvent, oldest first. */
+GPtrArray *berth_store_events(BerthStore *store, const char *uuid, GError **error);
+/* Adds @event behind the newest; the oldest is forgotten if there are too many. Texts are without line breaks. */
+gboolean berth_store_write_event(BerthStoreWrite *write, const char *uuid, const BerthStoreEvent *event, GError **error);
 
 /* A file of the host that was made QEMU's user's for a guest, and whose it was. */
 typedef struct {
