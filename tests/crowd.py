@@ -15,7 +15,7 @@ import time
 from world import (SEED, World, channel, check, domain, disk, machine_domain, nic, peripherals, qemus, scsi, start, tap, usb,
                    usb_disk, verified)
 
-CROWD, GUESTS, RACES = 32, 16, 6
+CROWD, GUESTS, UPDATES, RACES = 32, 16, 8, 6
 PATIENCE = 240  # seconds, for a whole crowd on a slow machine
 BUSY = 5
 
@@ -100,6 +100,31 @@ def crowd(machine):
         check(not moved, "moved by the restart: %s" % moved)
 
 
+def updates(machine):
+    """Whole definitions of one running guest at once: one of them is the definition, what runs is recorded, and nothing is in the way
+    of the next."""
+    with World() as world:
+        base = [usb().replace("/>", " ports='15'/>"), scsi()]
+        start(world, machine, base)
+        texts = [machine_domain(machine, base + [usb_disk(world, "sd" + chr(98 + n)), channel(n)]) for n in range(UPDATES)]
+        jobs = [world.begin("update", "guest", world.file("%d.xml" % n, text)) for n, text in enumerate(texts)]
+        ends = []
+        for job in jobs:
+            _, errors = job.communicate(timeout=PATIENCE)
+            ends.append((job.returncode, errors.strip()))
+            check(job.returncode in (0, 1, BUSY) and len(errors.strip().splitlines()) <= 1, "it ended with %s" % ends[-1:])
+        check(any(code == 0 for code, _ in ends), "none succeeded: %s" % ends)
+        record_is_qemu(world)
+        defined = [n for n in range(UPDATES) if "sd" + chr(98 + n) + ".img" in world.berth("dumpxml", "guest")]
+        check(len(defined) == 1, "the definition has %s" % defined)
+        # A place that has to become free first is taken by the second.
+        for _ in range(2):
+            told = patiently(world, time.monotonic() + PATIENCE, "update", "guest", "-", text=texts[0])
+        rows = record_is_qemu(world)
+        there = sorted(r["identity"] for r in rows if r["device"] in ("disk", "channel"))
+        check(there == ["channel=virtio:org.example.0", "target=usb:sdb"], "it runs with %s after %s" % (there, told))
+
+
 def many_guests():
     """16 guests live their lives at once, while others are defined and listed."""
     with World() as world:
@@ -149,7 +174,7 @@ def race(machine, number, first, second, allowed):
                  "DISK": world.file("disk.xml", disk(world, "sda"))}
         for _ in range(RACES):
             world.run("define", files["FILE"])
-            if "destroy" in first + second or "attach" in first:
+            if any(word in first + second for word in ("destroy", "attach")):
                 world.run("start", "guest", "--paused")
             words = [[files.get(word, word) for word in command.split()] for command in (first, second)]
             one = world.begin(*words[0])
@@ -190,12 +215,14 @@ RACERS = [
     ("destroy guest", "destroy guest", {(0, 0), (0, 2), (2, 0)}),
     ("destroy guest", "start guest --paused", {(0, 5), (0, 0)}),
     ("undefine guest", "define FILE", {(0, 0)}),
+    ("update guest FILE", "attach-device guest DISK --live --config", {(0, 0)}),
 ]
 
 
 def tests():
     for machine in ("pc", "q35"):
         yield "%s: %d processes attach and detach on one guest" % (machine, CROWD), crowd, (machine,)
+    yield "%d new definitions of one running guest" % UPDATES, updates, ("q35",)
     yield "%d guests at once" % GUESTS, many_guests, ()
     yield "8 definitions of one new guest", one_name, (8,)
     for number, (first, second, allowed) in enumerate(RACERS):
