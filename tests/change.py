@@ -10,8 +10,8 @@ import json
 import os
 import sys
 
-from world import (GUEST, Skip, World, ask, attach, back_ends, check, detach, disk, machine_domain, nic, places, rng, scsi, start, tap, usb,
-                   usb_disk, verified, wait_for)
+from world import (GUEST, MOVER, QEMU, Skip, World, ask, attach, back_ends, check, detach, disk, machine_domain, nic, places, rng, scsi,
+                   start, tap, usb, usb_disk, verified, wait_for)
 
 
 def image(world, name, size=1 << 20):
@@ -208,6 +208,34 @@ def vcpus_of_a_real_guest():
         verified(world)
 
 
+def memory_of_a_real_guest():
+    """A Linux guest takes, and gives back, as much of a virtio-mem device as update-device says; it keeps it over save and restore."""
+    with World() as world:
+        memory = ("<memory model='virtio-mem'><target><size unit='MiB'>1024</size><node>0</node><block unit='MiB'>2</block>"
+                  "<requested unit='MiB'>%d</requested></target></memory>")
+        boot(world, "q35", [memory % 128], "  <maxMemory slots='4' unit='MiB'>4096</maxMemory>\n"
+             "  <cpu><numa><cell id='0' cpus='0' memory='256' unit='MiB'/></numa></cpu>\n")
+        has = lambda: ask(world, {"execute": "query-memory-devices"})[0]["data"]["size"] >> 20
+        wait_for(lambda: has() == 128, 60, "the guest takes what it is given")
+        for size, flags in ((512, []), (256, ["--live", "--config"]), (0, []), (384, [])):
+            world.berth("update-device", "guest", "-", *flags, text=memory % size)
+            wait_for(lambda: has() == size, 60, "the guest has %d MiB" % size)
+            verified(world)
+        path = os.path.join(world.folder, "saved")
+        world.berth("save", "guest", path)
+        world.berth("restore", path)
+        check(has() == 384, "after a restore it has %d MiB" % has())
+        verified(world)
+        world.berth("update-device", "guest", "-", text=memory % 128)
+        wait_for(lambda: has() == 128, 60, "the guest gives it back")
+        refuses(world, 4, "more than its <size>", "update-device", "guest", "-", text=memory % 2048)
+        refuses(world, 4, "no multiple", "update-device", "guest", "-", text=memory % 127)
+        world.berth("destroy", "guest")
+        world.berth("start", "guest", "--paused")
+        wanted = ask(world, {"execute": "query-memory-devices"})[0]["data"]["requested-size"] >> 20
+        check(wanted == 256, "after a start it is asked to take %d MiB" % wanted)
+
+
 def boot(world, machine, devices, more=""):
     """Starts the Linux guest and waits until it is up."""
     if not (GUEST and os.path.exists(os.path.join(GUEST, "vmlinuz"))):
@@ -267,6 +295,43 @@ def drift(machine):
         drifts(world, "extra", device="vcpus", actual="3 vcpus")
 
 
+# A QEMU that gives half of the memory of the first module.
+LESS = """#!/usr/bin/env python3
+import os, sys
+os.execv(%r, [%r] + [a.replace('"memdimm0","size":268435456', '"memdimm0","size":134217728') for a in sys.argv[1:]])
+"""
+
+
+def drift_of_memory(machine):
+    """Memory that is gone, is another, in another slot, or asked back: by what query-memory-devices says."""
+    with World() as world:
+        memory = ("<memory model='dimm'><target><size unit='MiB'>256</size><node>0</node></target></memory>",
+                  "<memory model='virtio-mem'><target><size unit='MiB'>512</size><node>0</node><block unit='MiB'>2</block>"
+                  "<requested unit='MiB'>64</requested></target></memory>")
+        nvdimm = image(world, "nvdimm", 256 << 20)
+        kept = ("<memory model='nvdimm'><source><path>%s</path></source><target><size unit='MiB'>256</size><node>0</node><label>"
+                "<size unit='KiB'>128</size></label></target></memory>" % nvdimm)
+        more = ("  <maxMemory slots='8' unit='MiB'>4096</maxMemory>\n"
+                "  <cpu><numa><cell id='0' cpus='0' memory='256' unit='MiB'/></numa></cpu>\n")
+        start(world, machine, list(memory) + [kept], more)
+        verified(world)
+        qmp(world, "qom-set", path="/machine/peripheral/dimm1", property="requested-size", value=128 << 20)
+        drifts(world, "wrong size", id="dimm1", actual="128 MiB")
+        world.berth("update-device", "guest", "-", text=memory[1].replace(">64<", ">32<"))
+        verified(world)
+        check("<requested unit='MiB'>32<" in world.berth("dumpxml", "guest", "--live"), "it is not recorded")
+        qmp(world, "object-add", qom_type="memory-backend-ram", id="more", size=128 << 20)
+        qmp(world, "device_add", driver="pc-dimm", id="more0", memdev="more")
+        drifts(world, "extra", id="more0")
+        world.berth("destroy", "guest")
+        # Nobody lets go of memory while no guest runs: another QEMU has less of it, or has it elsewhere, from the start.
+        world.berth("start", "guest", "--paused", qemu=world.file("less", LESS % (QEMU, QEMU), 0o755))
+        drifts(world, "wrong size", id="dimm0", actual="128 MiB")
+        world.berth("destroy", "guest")
+        answer = world.run("start", "guest", "--paused", qemu=world.file("moved", MOVER % ("dimm0", {"slot": 5}, QEMU, QEMU), 0o755))
+        check(answer.returncode == 5 and "dimm 5" in answer.stderr, "%d: %s" % (answer.returncode, answer.stderr))
+
+
 def own_view():
     """With a guest up, what it finds on its PCI buses is compared, too."""
     with World() as world:
@@ -319,6 +384,8 @@ def tests():
     yield "links go up and down", links, ()
     yield "pc: drift is seen", drift, ("pc",)
     yield "q35: drift is seen", drift, ("q35",)
+    for machine in ("pc", "q35"):
+        yield "%s: drift of memory is seen" % machine, drift_of_memory, (machine,)
     yield "a guest's own view of PCI", own_view, ()
     yield "pc: doctor counts what can be plugged", doctor, ("pc",)
     yield "q35: doctor counts what can be plugged", doctor, ("q35",)
@@ -326,6 +393,7 @@ def tests():
     yield "pc: a whole new definition", whole, ("pc",)
     yield "q35: a whole new definition", whole, ("q35",)
     yield "a real guest lets go of vCPUs", vcpus_of_a_real_guest, ()
+    yield "a real guest lets go of memory", memory_of_a_real_guest, ()
 
 
 if __name__ == "__main__":

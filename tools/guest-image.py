@@ -26,7 +26,7 @@ import sys
 
 # Where the driver of a device is a module; loaded by the guest with what they depend on.
 MODULES = ["virtio_pci", "virtio_blk", "virtio_net", "virtio_scsi", "e1000", "e1000e", "8139cp", "ata_piix", "ahci", "sd_mod",
-           "sym53c8xx", "sr_mod"]
+           "sym53c8xx", "sr_mod", "virtio_mem"]
 # The same for what is only plugged while the guest runs.
 PLUGGED = ["vmxnet3", "xhci_pci", "usb_storage", "usbhid", "hid_generic", "virtio_input", "virtio_console", "virtio_rng",
            "i6300esb", "mptsas", "megaraid_sas", "vmw_pvscsi", "shpchp"]

@@ -140,8 +140,9 @@ BERTH_API gboolean berth_update(Berth *berth, const char *guest, const BerthDoma
 BERTH_API GBytes *berth_dumpxml_live(Berth *berth, const char *guest, GError **error);
 /** berth_devices: (transfer container full): BerthRow of every device; with a running guest, actual and state are filled. */
 BERTH_API GPtrArray *berth_devices(Berth *berth, const char *guest, GError **error);
-/** berth_verify: as berth_devices(), for a running guest, and compares more: state is also "wrong model" or "wrong medium" (actual:
- * what there is instead), and there is a row for vCPUs if their number is not as recorded. @drift: whether any row is not "ok". */
+/** berth_verify: as berth_devices(), for a running guest, and compares more: state is also "wrong model", "wrong medium" or
+ * "wrong size" (actual: what there is instead), and there is a row for vCPUs if their number is not as recorded. @drift: whether
+ * any row is not "ok". */
 BERTH_API GPtrArray *berth_verify(Berth *berth, const char *guest, gboolean *drift, GError **error);
 
 G_END_DECLS

@@ -104,3 +104,28 @@ GHashTable *berth_guest_pci_view(BerthQmp *qmp, GError **error) {
       see(views, json_object_get_member(element(answer, i), "devices"), "", 0);
   return views;
 }
+
+/* QEMU's names differ from kind to kind (QMP reference: MemoryDeviceInfo). */
+static guint64 number(JsonObject *data, const char *name, const char *otherwise) {
+  const char *found = json_object_has_member(data, name) ? name : otherwise;
+  return (guint64)json_object_get_int_member_with_default(data, found, 0);
+}
+
+GHashTable *berth_guest_memory(BerthQmp *qmp, GError **error) {
+  g_autoptr(JsonNode) answer = list_of(qmp, "query-memory-devices", NULL, error);
+  if (answer == NULL)
+    return NULL;
+  GHashTable *memory = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+  for (guint i = 0; i < length(answer); i++) {
+    JsonObject *data = member(element(answer, i), "data");
+    if (data == NULL)
+      continue;
+    BerthMemoryView *view = g_new0(BerthMemoryView, 1);
+    view->size = number(data, "max-size", "size");
+    view->requested = number(data, "requested-size", "size");
+    view->address = number(data, "memaddr", "addr");
+    view->slot = json_object_get_int_member_with_default(data, "slot", -1);
+    g_hash_table_insert(memory, g_strdup(text(data, "id")), view);
+  }
+  return memory;
+}

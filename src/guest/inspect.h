@@ -16,3 +16,13 @@ typedef struct {
 } BerthPciView;
 /* id -> BerthPciView. Behind a bridge that firmware has not numbered yet nothing is seen. (transfer full) */
 GHashTable *berth_guest_pci_view(BerthQmp *qmp, GError **error);
+
+/* A memory device as the guest has it, in bytes. */
+typedef struct {
+  guint64 size;      /* all that it can give */
+  guint64 requested; /* how much of it the guest was asked to use; of most kinds that is all */
+  guint64 address;   /* where it begins in the guest's physical memory */
+  gint64 slot;       /* -1: it is in none */
+} BerthMemoryView;
+/* id -> BerthMemoryView. (transfer full) */
+GHashTable *berth_guest_memory(BerthQmp *qmp, GError **error);

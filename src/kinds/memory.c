@@ -442,6 +442,20 @@ static gboolean set_options(BerthBuild *build, const BerthDevice *device, JsonOb
   return TRUE;
 }
 
+/* As libvirt has it. QEMU says so in bytes, and only when it starts. */
+static gboolean check_requested(const BerthBuild *build, const BerthDevice *device, JsonObject *props, guint64 bytes,
+                                GError **error) {
+  gint64 requested = json_object_get_int_member_with_default(props, "requested-size", 0);
+  gint64 block = json_object_get_int_member_with_default(props, "block-size", 0);
+  const char *why = requested > (gint64)bytes             ? "<requested> is more than its <size>"
+                    : block > 0 && requested % block != 0 ? "<requested> is no multiple of its <block>"
+                                                          : NULL;
+  if (why != NULL)
+    berth_xml_error(error, BERTH_ERROR_BAD_INPUT, build->document, element_at(device->node, "target/requested"), "<memory>: %s",
+                    why);
+  return why == NULL;
+}
+
 gboolean berth_kinds_build_memory_device(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
   const BerthXmlNode *target = target_of(device);
   g_autofree char *id = berth_kinds_id("mem", device);
@@ -464,5 +478,5 @@ gboolean berth_kinds_build_memory_device(BerthBuild *build, const BerthDevice *d
   json_object_set_string_member(props, "memdev", id);
   if (berth_xml_node_child(target, "readonly") != NULL)
     json_object_set_boolean_member(props, "unarmed", TRUE);
-  return set_options(build, device, props, error);
+  return set_options(build, device, props, error) && check_requested(build, device, props, bytes, error);
 }

@@ -7,11 +7,13 @@
 #include "guest/inspect.h"
 #include "kinds/kinds.h"
 
+#define MIB (G_GUINT64_CONSTANT(1) << 20)
+
 typedef struct {
   const BerthLibLive *live;
   GPtrArray *rows;
   BerthQemu *objects; /* what QEMU was given */
-  GHashTable *models, *media, *views;
+  GHashTable *models, *media, *views, *memory;
 } Check;
 
 static void check_clear(Check *check) {
@@ -19,6 +21,7 @@ static void check_clear(Check *check) {
   g_clear_pointer(&check->models, g_hash_table_unref);
   g_clear_pointer(&check->media, g_hash_table_unref);
   g_clear_pointer(&check->views, g_hash_table_unref);
+  g_clear_pointer(&check->memory, g_hash_table_unref);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Check, check_clear)
 
@@ -75,6 +78,49 @@ static void check_view(const Check *check, const BerthDevice *device) {
   judge(row_of(check, device->id), "moved", place);
 }
 
+static JsonObject *props_of(const Check *check, const char *id) {
+  for (guint i = 0; i < check->objects->objects->len; i++) {
+    const BerthQemuObject *object = g_ptr_array_index(check->objects->objects, i);
+    if (object->props != NULL && g_strcmp0(text_of(object, "id"), id) == 0)
+      return object->props;
+  }
+  return NULL;
+}
+
+static void judge_size(const Check *check, const char *id, guint64 bytes) {
+  g_autofree char *size = bytes % MIB == 0 ? g_strdup_printf("%" G_GUINT64_FORMAT " MiB", bytes / MIB)
+                                           : g_strdup_printf("%" G_GUINT64_FORMAT " bytes", bytes);
+  judge(row_of(check, id), "wrong size", size);
+}
+
+/* QOM tells that it is plugged; what the guest can use of it is told here. */
+static void check_memory(const Check *check, const BerthDevice *device) {
+  JsonObject *props = props_of(check, device->id);
+  const char *back_end = props != NULL ? json_object_get_string_member_with_default(props, "memdev", NULL) : NULL;
+  JsonObject *memory = back_end != NULL ? props_of(check, back_end) : NULL;
+  if (memory == NULL)
+    return;
+  const BerthMemoryView *view = g_hash_table_lookup(check->memory, device->id);
+  if (view == NULL) {
+    judge(row_of(check, device->id), "missing", "");
+    return;
+  }
+  guint64 size = (guint64)(json_object_get_int_member_with_default(memory, "size", 0) -
+                           json_object_get_int_member_with_default(props, "label-size", 0));
+  guint64 requested = (guint64)json_object_get_int_member_with_default(props, "requested-size", (gint64)view->requested);
+  gint64 slot = json_object_get_int_member_with_default(props, "slot", view->slot);
+  guint64 address = (guint64)json_object_get_int_member_with_default(props, "memaddr", (gint64)view->address);
+  if (view->slot != slot || view->address != address) {
+    g_autofree char *place = view->slot != slot ? g_strdup_printf("slot %" G_GINT64_FORMAT, view->slot)
+                                                : g_strdup_printf("0x%" G_GINT64_MODIFIER "x", view->address);
+    judge(row_of(check, device->id), "moved", place);
+  }
+  if (view->size != size)
+    judge_size(check, device->id, view->size);
+  else if (view->requested != requested)
+    judge_size(check, device->id, view->requested);
+}
+
 static gboolean check_vcpus(const Check *check, GError **error) {
   guint recorded = 0, most = 0;
   g_autoptr(GPtrArray) cpus = berth_guest_cpus(check->live->control, error);
@@ -110,7 +156,8 @@ gboolean berth_lib_verify(const BerthLibLive *live, GPtrArray *rows, gboolean *d
   check.objects = berth_kinds_build(inventory, live->facts, berth_families, host, error);
   if (check.objects == NULL || (check.models = berth_guest_models(live->control, error)) == NULL ||
       (check.media = berth_guest_media(live->control, error)) == NULL ||
-      (check.views = berth_guest_pci_view(live->control, error)) == NULL)
+      (check.views = berth_guest_pci_view(live->control, error)) == NULL ||
+      (check.memory = berth_guest_memory(live->control, error)) == NULL)
     return FALSE;
   for (guint i = 0; i < check.objects->objects->len; i++) {
     const BerthQemuObject *object = g_ptr_array_index(check.objects->objects, i);
@@ -121,6 +168,9 @@ gboolean berth_lib_verify(const BerthLibLive *live, GPtrArray *rows, gboolean *d
   }
   for (guint i = 0; i < inventory->devices->len; i++)
     check_view(&check, g_ptr_array_index(inventory->devices, i));
+  const BerthDevice *device;
+  for (guint i = 0; (device = berth_model_inventory_walk(inventory, BERTH_MEMORY, &i)) != NULL;)
+    check_memory(&check, device);
   if (!check_vcpus(&check, error))
     return FALSE;
   *drift = has_drift(rows);
