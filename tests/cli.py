@@ -10,17 +10,14 @@ nothing left running.
 import json
 import os
 import resource
-import shutil
 import signal
 import stat
 import subprocess
 import sys
-import tempfile
 import time
 
-BERTH = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else os.environ["BERTH"])
-QEMU = shutil.which(os.environ.pop("BERTH_QEMU", "qemu-system-x86_64"))
-FAILED, USAGE, NOT_FOUND, BAD_INPUT, CONFLICT = 1, 2, 3, 4, 5
+import world as w
+from world import BAD_INPUT, BERTH, CONFLICT, FAILED, NOT_FOUND, QEMU, USAGE, check
 
 DOMAIN = """<domain type='qemu'>
   <name>%(name)s</name>
@@ -43,30 +40,12 @@ def domain(devices="", name="guest", machine="pc-i440fx-7.2"):
     return DOMAIN % {"name": name, "machine": machine, "devices": devices}
 
 
-class Wrong(Exception):
-    pass
+class World(w.World):
+    """Commands run in its folder, in one language; the store does not exist yet."""
 
-
-def check(condition, text, *values):
-    if not condition:
-        raise Wrong(text % values if values else text)
-
-
-class World:
-    """A folder, a store in it that does not exist yet, and a QEMU."""
-
-    def __init__(self, qemu=None):
-        self.folder = tempfile.mkdtemp(prefix="berth-cli-")
-        self.state = os.path.join(self.folder, "state")
-        self.environment = dict(os.environ, BERTH_STATE=self.state, LC_ALL="C.UTF-8", TMPDIR=self.folder)
-        self.environment["BERTH_QEMU"] = qemu or QEMU or os.path.join(self.folder, "no-qemu")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.run("destroy", "guest")
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def __init__(self):
+        super().__init__()
+        self.environment.update(LC_ALL="C.UTF-8", TMPDIR=self.folder, BERTH_QEMU=QEMU or self.path("no-qemu"))
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -77,48 +56,22 @@ class World:
         os.chmod(self.path(name), mode)
         return name
 
-    def run(self, *words, text=None, **more):
+    def run(self, *words, text=None, qemu=None, **more):
         return subprocess.run([BERTH] + list(words), cwd=self.folder, env=self.environment, input=text, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, encoding="utf-8", errors="replace", timeout=120, **more)
 
     def ok(self, *words, text=None):
-        answer = self.run(*words, text=text)
-        check(answer.returncode == 0, "berth %s: %d: %s", " ".join(words)[:80], answer.returncode, answer.stderr)
-        return answer.stdout
-
-    def fails(self, status, says, *words, text=None, **more):
-        """One line that holds each of @says; the exit status; nothing on standard output."""
-        answer = self.run(*words, text=text, **more)
-        lines = [line for line in answer.stderr.splitlines() if not line.startswith("berth: note: ")]
-        check(answer.returncode == status, "exit status %d, not %d: %s", answer.returncode, status, answer.stderr[:300])
-        check(len(lines) == 1 and lines[0].startswith("berth: "), "not one line: %r", answer.stderr[:500])
-        check(len(lines[0]) < 1000, "a line of %d characters", len(lines[0]))
-        for piece in [says] if isinstance(says, str) else says:
-            check(piece in lines[0], "%r is not in: %s", piece, lines[0])
-        check(answer.stdout == "", "standard output: %r", answer.stdout[:300])
-        return lines[0]
-
-    def processes(self):
-        found = []
-        for entry in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                with open("/proc/%s/cmdline" % entry, "rb") as line, open("/proc/%s/stat" % entry) as state:
-                    words, dead = line.read().decode(errors="replace"), state.read().rsplit(")", 1)[1].split()[0] == "Z"
-            except OSError:
-                continue
-            if self.folder in words and not dead and int(entry) != os.getpid():
-                found.append(words.replace("\0", " ")[:200])
-        return found
+        return self.berth(*words, text=text)
 
     def nothing_recorded(self):
-        check(not os.path.exists(os.path.join(self.state, "berth.db")), "a store was made")
+        check(not os.path.exists(os.path.join(self.state_folder, "berth.db")), "a store was made")
 
     def nothing_runs(self):
         deadline = time.monotonic() + 5
-        while self.processes() and time.monotonic() < deadline:
+        while w.processes(self) and time.monotonic() < deadline:
             time.sleep(0.05)
-        check(not self.processes(), "left running: %s", self.processes())
-        run = os.path.join(self.state, "run")
+        check(not w.processes(self), "left running: %s", w.processes(self))
+        run = os.path.join(self.state_folder, "run")
         left = [name for name in os.listdir(run) if not name.endswith(".lock")] if os.path.isdir(run) else []
         check(not left, "left in the run folder: %s", left)
 
@@ -366,7 +319,7 @@ def no_guest(world):
         world.fails(NOT_FOUND, "absent", verb, "absent")
     check(world.ok("list", "--all") == "", "there is something")
     check(json.loads(world.ok("list", "--all", "--json")) == {"guests": []}, "not an empty list")
-    check(not os.path.exists(world.state), "a folder was made")
+    check(not os.path.exists(world.state_folder), "a folder was made")
 
 
 def not_running(world):
@@ -392,7 +345,7 @@ def definitions(world):
     check(world.ok("define", "a.xml", "--dry-run") != "", "a dry run says nothing")
     world.nothing_recorded()
     check(world.ok("define", "a.xml") == "Domain 'guest' defined from a.xml\n", "virsh says it otherwise")
-    check(stat.S_IMODE(os.stat(world.state).st_mode) == 0o700, "others can read the state")
+    check(stat.S_IMODE(os.stat(world.state_folder).st_mode) == 0o700, "others can read the state")
     check(world.ok("list") == "", "it runs")
     check(world.ok("list", "--all", "--name") == "guest\n", "it is not listed")
     first = world.ok("dumpxml", "guest")
@@ -673,25 +626,12 @@ TESTS = [
 ]
 
 
-def main():
-    only = os.environ.get("BERTH_TEST_ONLY", "")
-    todo = [test for test in TESTS if only in test[0]]
-    print("1..%d" % len(todo))
-    failed = 0
-    for number, (name, test, needs_qemu) in enumerate(todo, 1):
-        if needs_qemu and QEMU is None:
-            print("ok %d - %s # SKIP no qemu-system-x86_64" % (number, name))
-            continue
-        try:
-            with World() as world:
-                test(world)
-            print("ok %d - %s" % (number, name), flush=True)
-        except (Wrong, subprocess.TimeoutExpired, ValueError, KeyError, IndexError, OSError) as problem:
-            failed += 1
-            text = str(problem).replace("\n", "\n# ")
-            print("not ok %d - %s\n# %s: %s" % (number, name, type(problem).__name__, text), flush=True)
-    return 1 if failed else 0
+def in_a_world(test, needs_qemu):
+    if needs_qemu and QEMU is None:
+        raise w.Skip("no qemu-system-x86_64")
+    with World() as world:
+        test(world)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(w.tap([(name, in_a_world, (test, needs_qemu)) for name, test, needs_qemu in TESTS], needs_qemu=False))

@@ -2,55 +2,35 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Bridges, ports and many devices on a real Linux guest: predicted paths and bus numbers are what the guest sees.
 
-  topology.py BERTH GUEST-FOLDER [NUMBER ...]      TAP; NUMBER picks test points
+  topology.py BERTH GUEST-FOLDER
 
 BERTH_TOPOLOGIES: how many random topologies (4; BERTH_SEED shifts them). BERTH_SLOW=1: guests of 200 devices instead of 40, and
 those that need more than the usual slots.
 """
-import json
 import os
 import random
 import re
-import shutil
-import subprocess
 import sys
-import tempfile
 import time
 
-BOOT_LIMIT = 1500 if os.environ.get("BERTH_SLOW") else 240
+import world as w
+from world import GUEST, SLOW, Failed, check
+
+BOOT_LIMIT = 1500 if SLOW else 240
 MAC = "52:54:00:00:%02x:%02x"
 
 
-class Difference(Exception):
-    pass
+class World(w.World):
+    """A guest whose serial port goes to a file."""
 
-
-class World:
-    """A berth of its own, and a guest whose serial port goes to a file."""
-
-    def __init__(self, berth, guest, machine):
-        self.path, self.guest, self.machine = berth, guest, machine
-        self.work = tempfile.mkdtemp(prefix="berth-topology-")
-        self.serial = os.path.join(self.work, "serial.log")
+    def __init__(self, machine):
+        super().__init__()
+        self.machine, self.took = machine, 0
+        self.serial = os.path.join(self.folder, "serial.log")
         self.cmdline = "console=ttyS0 quiet panic=-1"
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        subprocess.run([self.path, "--state", os.path.join(self.work, "state"), "destroy", "topology"], stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL)
-        shutil.rmtree(self.work, ignore_errors=True)
-
-    def berth(self, *words, text=None):
-        run = subprocess.run([self.path, "--state", os.path.join(self.work, "state")] + list(words), input=text,
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        if run.returncode:
-            raise Difference("%s: exit status %d: %s" % (" ".join(words), run.returncode, run.stderr.strip()))
-        return run
-
     def disk(self, number):
-        name = os.path.join(self.work, "disk%d" % number)
+        name = os.path.join(self.folder, "disk%d" % number)
         with open(name, "wb") as image:
             image.truncate(1 << 20)
         letters = chr(97 + number // 26 - 1) + chr(97 + number % 26) if number >= 26 else chr(97 + number)
@@ -59,15 +39,18 @@ class World:
 
     def define(self, devices):
         root = "pci-root" if self.machine == "pc" else "pcie-root"
-        return self.berth("define", "-", text=(
+        """Returns what was noted."""
+        answer = self.run("define", "-", text=(
             "<domain type='qemu'><name>topology</name><memory unit='MiB'>768</memory><vcpu>1</vcpu><os>"
             "<type arch='x86_64' machine='%s'>hvm</type><kernel>%s</kernel><initrd>%s</initrd>"
             "<cmdline>%s</cmdline></os><features><acpi/></features><devices>"
             "<controller type='pci' index='0' model='%s'/><controller type='usb' model='none'/>%s"
             "<serial type='file'><source path='%s'/></serial></devices></domain>" % (
-                self.machine, os.path.join(self.guest, "vmlinuz"), os.path.join(self.guest, "initramfs.gz"),
+                self.machine, os.path.join(GUEST, "vmlinuz"), os.path.join(GUEST, "initramfs.gz"),
                 self.cmdline, root,
-                "".join(devices), self.serial))).stderr
+                "".join(devices), self.serial)))
+        check(answer.returncode == 0, "define: exit status %d: %s", answer.returncode, answer.stderr)
+        return answer.stderr
 
     def boot(self):
         """Predicted and seen: (path, bus) of every function, and of each MAC."""
@@ -75,18 +58,17 @@ class World:
             os.unlink(self.serial)
         begin = time.monotonic()
         self.berth("start", "topology")
-        rows = list(json.loads(self.berth("devices", "topology", "--json").stdout).values())[0]
+        rows = self.rows("devices", "topology")
         text = ""
         while "BERTH-GUEST end" not in text:
-            if time.monotonic() - begin > BOOT_LIMIT:
-                raise Difference("the guest did not answer within %d s; its serial port: %s" % (BOOT_LIMIT, text[-500:]))
+            check(time.monotonic() - begin < BOOT_LIMIT, "the guest did not answer within %d s; its serial port: %s", BOOT_LIMIT,
+                  text[-500:])
             time.sleep(0.2)
             if os.path.exists(self.serial):
                 with open(self.serial, errors="replace") as lines:
                     text = lines.read()
         self.took = time.monotonic() - begin
-        subprocess.run([self.path, "--state", os.path.join(self.work, "state"), "destroy", "topology"], stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL)  # it may have powered off by itself
+        self.run("destroy", "topology")  # it may have powered off by itself
         seen, macs = {}, {}
         for line in re.findall(r"BERTH-GUEST (path=.*)", text):
             fact = dict(word.split("=", 1) for word in line.split())
@@ -122,7 +104,7 @@ class World:
                 if macs.get(mac) != place:
                     wrong.append("%s: predicted %s, the guest saw %s" % (mac, place, macs.get(mac)))
         if wrong:
-            raise Difference("%d differences: %s" % (len(wrong), "; ".join(wrong[:12])))
+            raise Failed("%d differences: %s" % (len(wrong), "; ".join(wrong[:12])))
         return places
 
 
@@ -160,11 +142,11 @@ def added_bridge(world):
     before = world.compare()
     notes = world.define(old + new)
     if "shift" in notes:
-        raise Difference("the growth shifts bus numbers: %s" % notes)
+        raise Failed("the growth shifts bus numbers: %s" % notes)
     after = world.compare()
     for mac, place in before.items():
         if after.get(mac) != place:
-            raise Difference("%s moved from %s to %s" % (mac, place, after.get(mac)))
+            raise Failed("%s moved from %s to %s" % (mac, place, after.get(mac)))
 
 
 class Forest:
@@ -243,7 +225,7 @@ def many(world, number):
     world.define(devices)
     places = world.compare()
     if len(places) != number - number // 4:
-        raise Difference("%d NICs of %d" % (len(places), number - number // 4))
+        raise Failed("%d NICs of %d" % (len(places), number - number // 4))
 
 
 def packed(world, number):
@@ -260,40 +242,22 @@ def points():
     for i in range(int(os.environ.get("BERTH_TOPOLOGIES", "4"))):
         machine = ("pc", "q35")[i % 2]
         yield "%s: random topology %d is seen as predicted" % (machine, seed + i), machine, random_topology, (seed + i,)
-    slow = bool(os.environ.get("BERTH_SLOW"))
     for machine in ("pc", "q35"):
-        number = 200 if slow else 40
+        number = 200 if SLOW else 40
         yield "%s: %d devices are all seen where recorded" % (machine, number), machine, many, (number,)
-    if slow:
+    if SLOW:
         yield "pc: 59 NICs, where libvirt gives up", "pc", packed, (59,)
         yield "q35: 252 NICs, with a switch", "q35", packed, (252,)
 
 
-def main():
-    berth, guest = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
-    todo = list(points())
-    print("1..%d" % len(todo))
-    reason = None
-    if shutil.which(os.environ.get("BERTH_QEMU", "qemu-system-x86_64")) is None:
-        reason = "no qemu-system-x86_64"
-    elif not all(os.path.exists(os.path.join(guest, name)) for name in ("vmlinuz", "initramfs.gz")):
-        reason = "no guest image (tools/guest-image.py makes it)"
-    failed = 0
-    for number, (name, machine, test, arguments) in enumerate(todo, 1):
-        if reason is not None or (len(sys.argv) > 3 and str(number) not in sys.argv[3:]):
-            print("ok %d - %s # SKIP %s" % (number, name, reason or "not picked"))
-            continue
-        begin = time.monotonic()
-        with World(berth, guest, machine) as world:
-            try:
-                test(world, *arguments)
-                print("ok %d - %s" % (number, name))
-                print("# %.1f s; the last boot %.1f s" % (time.monotonic() - begin, world.took), flush=True)
-            except Difference as difference:
-                failed += 1
-                print("not ok %d - %s\n# %s" % (number, name, str(difference).replace("\n", "\n# ")), flush=True)
-    return 1 if failed else 0
+def in_a_world(machine, test, arguments):
+    if not all(os.path.exists(os.path.join(GUEST, name)) for name in ("vmlinuz", "initramfs.gz")):
+        raise w.Skip("no guest image (tools/guest-image.py makes it)")
+    begin = time.monotonic()
+    with World(machine) as world:
+        test(world, *arguments)
+        print("# %.1f s; the last boot %.1f s" % (time.monotonic() - begin, world.took), flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(w.tap([(name, in_a_world, (machine, test, arguments)) for name, machine, test, arguments in points()]))

@@ -33,9 +33,9 @@ class Skip(Exception):
     """Raised by a test that cannot run here; its text is the reason."""
 
 
-def check(condition, text):
+def check(condition, text, *values):
     if not condition:
-        raise Failed(text)
+        raise Failed(text % values if values else text)
 
 
 def wait_for(condition, seconds, what):
