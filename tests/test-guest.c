@@ -596,13 +596,19 @@ static void test_missing_and_extra(World *world, gconstpointer data) {
   g_assert_cmpuint(places->len, ==, 7);
 }
 
+static void count(gpointer data) {
+  ++*(guint *)data;
+}
+
 /* One device alone, as after it was plugged: index @i of @inventory is "@state" there, at @actual. */
 static void assert_one(BerthQmp *qmp, const BerthInventory *inventory, guint i, const char *id, const char *state,
                        const char *actual) {
   g_autoptr(GError) error = NULL;
   g_autoptr(GPtrArray) places = g_ptr_array_new_with_free_func((GDestroyNotify)berth_guest_place_free);
-  BerthPlace *place = berth_guest_read_back_one(qmp, inventory, i, toy_families, LONG_MS, &error);
+  guint calls = 0;
+  BerthPlace *place = berth_guest_read_back_one(qmp, inventory, i, toy_families, count, &calls, LONG_MS, &error);
   g_assert_no_error(error);
+  g_assert_cmpuint(calls, ==, g_str_equal(state, "builtin") ? 0 : 1);
   g_assert_cmpint(place->device, ==, (int)i);
   g_ptr_array_add(places, place);
   assert_place(places, 0, id, state, actual);
@@ -628,7 +634,7 @@ static void test_one_alone(World *world, gconstpointer data) {
   assert_one(events, inventory, 7, "pci.1", "builtin", ""); /* the address is of a family that is not read back */
   g_assert_true(berth_guest_quit(events, &error));
   g_assert_true(berth_host_process_wait(process, LONG_MS, &error));
-  g_assert_null(berth_guest_read_back_one(events, inventory, 0, toy_families, SHORT_MS, &error));
+  g_assert_null(berth_guest_read_back_one(events, inventory, 0, toy_families, NULL, NULL, SHORT_MS, &error));
   g_assert_error(error, BERTH_ERROR, BERTH_ERROR_FAILED);
   berth_guest_clean(world->run_dir);
 }

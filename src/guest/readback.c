@@ -512,16 +512,28 @@ GPtrArray *berth_guest_read_back(BerthQmp *qmp, const BerthInventory *inventory,
   return g_steal_pointer(&reading.places);
 }
 
+/* QEMU answers; the caller has time until it is waited for. */
+static void leave(const Reading *reading, void (**meanwhile)(gpointer data), gpointer data) {
+  berth_qmp_flush(reading->qmp);
+  if (*meanwhile != NULL)
+    (*meanwhile)(data);
+  *meanwhile = NULL;
+}
+
 BerthPlace *berth_guest_read_back_one(BerthQmp *qmp, const BerthInventory *inventory, guint index, const BerthFamily *families,
-                                      guint timeout_ms, GError **error) {
+                                      void (*meanwhile)(gpointer data), gpointer data, guint timeout_ms, GError **error) {
   const BerthDevice *device = inventory->devices->pdata[index];
   g_auto(Reading) reading = {0};
   reading_init(&reading, qmp, inventory, families, timeout_ms);
   const BerthFamily *family = readable_family(&reading, device);
   if (family == NULL)
     return place_new((int)index, device->id, BERTH_PLACE_BUILTIN);
-  if (is_on_root_bus(&device->address) && !take_root_bus(&reading, berth_qmp_queue(qmp, "query-pci", NULL), error))
-    return NULL;
+  if (is_on_root_bus(&device->address)) {
+    guint64 pci = berth_qmp_queue(qmp, "query-pci", NULL);
+    leave(&reading, &meanwhile, data);
+    if (!take_root_bus(&reading, pci, error))
+      return NULL;
+  }
   g_autoptr(GArray) questions = g_array_new(FALSE, FALSE, sizeof(Question));
   g_autoptr(GPtrArray) owner = g_ptr_array_new_with_free_func(found_free);
   Found *found = found_new(PERIPHERAL, device->id);
@@ -529,6 +541,7 @@ BerthPlace *berth_guest_read_back_one(BerthQmp *qmp, const BerthInventory *inven
   if (!is_told(&reading, family, found)) {
     ask(&reading, questions, found, "parent_bus");
     ask_family(&reading, questions, family, device, found);
+    leave(&reading, &meanwhile, data);
   }
   if (!take_answers(&reading, questions, error))
     return NULL;

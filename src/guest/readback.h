@@ -41,7 +41,8 @@ GPtrArray *berth_guest_read_back(BerthQmp *qmp, const BerthInventory *inventory,
 
 /*
  * The place of the device @index of @inventory alone, which has an id: OK, MOVED or MISSING; BUILTIN if its address cannot be read
- * back. (transfer full) Errors: as berth_guest_read_back().
+ * back. @meanwhile (NULL: nothing) is called with @data while QEMU works on the answer, if it is asked at all.
+ * (transfer full) Errors: as berth_guest_read_back().
  */
 BerthPlace *berth_guest_read_back_one(BerthQmp *qmp, const BerthInventory *inventory, guint index, const BerthFamily *families,
-                                      guint timeout_ms, GError **error);
+                                      void (*meanwhile)(gpointer data), gpointer data, guint timeout_ms, GError **error);

@@ -17,15 +17,17 @@
 typedef struct {
   BerthLibLive *live;
   const BerthXmlDocument *fragment;
-  BerthPlan *plan;     /* with the device */
-  BerthDevice *device; /* of that plan */
-  GBytes *xml;         /* its element with alias and address */
-  gboolean dry;        /* nothing is to be changed */
+  BerthPlan *plan;       /* with the device */
+  BerthDevice *device;   /* of that plan */
+  GBytes *xml;           /* its element with alias and address */
+  BerthLibLiveNext next; /* what the guest has when it is there */
+  gboolean dry;          /* nothing is to be changed */
 } Coming;
 
 static void coming_clear(Coming *coming) {
   g_clear_pointer(&coming->plan, berth_plan_free);
   g_clear_pointer(&coming->xml, g_bytes_unref);
+  berth_lib_live_next_clear(&coming->next);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Coming, coming_clear)
 
@@ -108,14 +110,23 @@ static gboolean check_place(const BerthLibLive *live, const BerthPlan *plan, con
   return unsupported(live, name, why, error);
 }
 
+/* What will be recorded. If it cannot be planned, recording it will say why. */
+static void plan_next(gpointer data) {
+  Coming *coming = data;
+  BerthLibLive *live = coming->live;
+  berth_lib_live_next_clear(&coming->next);
+  berth_lib_live_next(live->berth, live->guest, coming->device->id, FALSE, coming->xml, &coming->next, NULL);
+}
+
 /* QEMU has it where it was told? */
-static gboolean verify(const Coming *coming, GError **error) {
+static gboolean verify(Coming *coming, GError **error) {
   const BerthLibLive *live = coming->live;
   BerthInventory *inventory = coming->plan->inventory;
   guint index = 0;
   if (!g_ptr_array_find(inventory->devices, coming->device, &index))
     return TRUE;
-  g_autoptr(BerthPlace) place = berth_guest_read_back_one(live->control, inventory, index, berth_families, READ_BACK_MS, error);
+  g_autoptr(BerthPlace) place =
+      berth_guest_read_back_one(live->control, inventory, index, berth_families, plan_next, coming, READ_BACK_MS, error);
   if (place == NULL || place->state == BERTH_PLACE_OK || place->state == BERTH_PLACE_BUILTIN)
     return place != NULL;
   g_autofree char *name = berth_model_device_name(coming->device);
@@ -198,7 +209,7 @@ static gboolean plug(Coming *coming, BerthLibLiveAlso also, gpointer data, GErro
     }
     return FALSE;
   }
-  return berth_lib_live_commit(live->berth, guest->uuid, &guest->run, id, coming->xml, also, data, error);
+  return berth_lib_live_commit_next(live->berth, guest->uuid, &guest->run, id, coming->xml, &coming->next, also, data, error);
 }
 
 /* Plans the device; *@other is what it needs besides. */

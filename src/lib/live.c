@@ -48,9 +48,17 @@ static gboolean tell(Berth *berth, BerthStoreWrite *write, const BerthStoreGuest
   return berth_lib_event(berth, write, guest->uuid, id, event, error);
 }
 
-/* The run's document and record once the device has come, or gone. @known: it is in the document. */
-static gboolean rewrite(Berth *berth, BerthStoreWrite *write, const BerthStoreGuest *guest, const char *id, gboolean known,
-                        GBytes *xml, GError **error) {
+void berth_lib_live_next_clear(BerthLibLiveNext *next) {
+  g_clear_pointer(&next->before, g_bytes_unref);
+  g_clear_pointer(&next->document, g_bytes_unref);
+  g_clear_pointer(&next->record_before, g_free);
+  g_clear_pointer(&next->record, g_free);
+  g_clear_pointer(&next->plan, berth_plan_free);
+  g_clear_pointer(&next->old, berth_record_free);
+}
+
+gboolean berth_lib_live_next(const Berth *berth, const BerthStoreGuest *guest, const char *id, gboolean known, GBytes *xml,
+                             BerthLibLiveNext *next, GError **error) {
   g_autoptr(BerthXmlDocument) fragment = xml != NULL ? berth_xml_document_parse(xml, guest->name, error) : NULL;
   if (xml != NULL && fragment == NULL)
     return FALSE;
@@ -62,18 +70,34 @@ static gboolean rewrite(Berth *berth, BerthStoreWrite *write, const BerthStoreGu
                               : !known    ? berth_lib_live_add(guest->run.document, file, fragment->root, error)
                                           : berth_lib_live_replace(guest->run.document, file, id, fragment->root, error);
   g_autoptr(BerthPlan) plan = berth_lib_live_plan(changed, record, NULL, now, error);
-  if (plan == NULL || !tell(berth, write, guest, plan, record, id, known && xml != NULL, error))
+  if (plan == NULL)
     return FALSE;
-  g_autoptr(GBytes) document = berth_plan_document(plan);
-  g_autofree char *json = berth_record_to_json(berth_assign_record(plan));
-  BerthStoreRun run = guest->run;
-  run.document = document;
-  run.record = json;
-  return berth_store_write_run(write, guest->uuid, &run, error);
+  next->before = g_bytes_ref(guest->run.document);
+  next->record_before = g_strdup(guest->run.record);
+  next->document = berth_plan_document(plan);
+  next->record = berth_record_to_json(berth_assign_record(plan));
+  next->old = g_steal_pointer(&record);
+  next->plan = g_steal_pointer(&plan);
+  return TRUE;
 }
 
-gboolean berth_lib_live_commit(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *id, GBytes *xml,
-                               BerthLibLiveAlso also, gpointer data, GError **error) {
+static gboolean rewrite(Berth *berth, BerthStoreWrite *write, const BerthStoreGuest *guest, const char *id, gboolean known,
+                        GBytes *xml, const BerthLibLiveNext *next, GError **error) {
+  g_auto(BerthLibLiveNext) own = {0};
+  BerthStoreRun run = guest->run;
+  if (next->plan == NULL || !g_bytes_equal(next->before, run.document) || g_strcmp0(next->record_before, run.record) != 0) {
+    if (!berth_lib_live_next(berth, guest, id, known, xml, &own, error))
+      return FALSE;
+    next = &own;
+  }
+  run.document = next->document;
+  run.record = next->record;
+  return tell(berth, write, guest, next->plan, next->old, id, known && xml != NULL, error) &&
+         berth_store_write_run(write, guest->uuid, &run, error);
+}
+
+gboolean berth_lib_live_commit_next(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *id, GBytes *xml,
+                                    const BerthLibLiveNext *next, BerthLibLiveAlso also, gpointer data, GError **error) {
   g_autoptr(BerthStoreWrite) write = berth_store_write_begin(berth->store, error);
   g_autoptr(BerthStoreGuest) guest = write != NULL ? berth_store_guest(berth->store, uuid, error) : NULL;
   if (guest == NULL)
@@ -82,10 +106,16 @@ gboolean berth_lib_live_commit(Berth *berth, const char *uuid, const BerthStoreR
     return TRUE;
   g_autoptr(GBytes) there = berth_lib_live_element(guest->run.document, id);
   gboolean same = there == NULL || xml == NULL ? there == xml : g_bytes_equal(there, xml);
-  if (!same && !rewrite(berth, write, guest, id, there != NULL, xml, error))
+  if (!same && !rewrite(berth, write, guest, id, there != NULL, xml, next, error))
     return FALSE;
   return berth_store_write_change_done(write, uuid, id, error) && (also == NULL || also(write, data, error)) &&
          berth_store_write_commit(g_steal_pointer(&write), error);
+}
+
+gboolean berth_lib_live_commit(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *id, GBytes *xml,
+                               BerthLibLiveAlso also, gpointer data, GError **error) {
+  const BerthLibLiveNext none = {0};
+  return berth_lib_live_commit_next(berth, uuid, run, id, xml, &none, also, data, error);
 }
 
 gboolean berth_lib_live_note(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *id, const char *state,

@@ -64,6 +64,23 @@ typedef gboolean (*BerthLibLiveAlso)(BerthStoreWrite *write, gpointer data, GErr
  * If the guest has ended or been started anew meanwhile, or the device was recorded already, that is fine, too. */
 gboolean berth_lib_live_commit(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *id, GBytes *xml,
                                BerthLibLiveAlso also, gpointer data, GError **error);
+
+/* What a run has once a device has come, changed or gone, and what that was planned for. */
+typedef struct {
+  GBytes *before, *document;
+  char *record_before, *record;
+  BerthRecord *old; /* record_before */
+  BerthPlan *plan;
+} BerthLibLiveNext;
+void berth_lib_live_next_clear(BerthLibLiveNext *next);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthLibLiveNext, berth_lib_live_next_clear)
+/* Plans what @guest, which runs, has next; @known: the device @id is in its document. @next is empty before, and after a failure.
+ */
+gboolean berth_lib_live_next(const Berth *berth, const BerthStoreGuest *guest, const char *id, gboolean known, GBytes *xml,
+                             BerthLibLiveNext *next, GError **error);
+/* berth_lib_live_commit() with what was planned meanwhile, if the run still is what that was planned for. */
+gboolean berth_lib_live_commit_next(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *id, GBytes *xml,
+                                    const BerthLibLiveNext *next, BerthLibLiveAlso also, gpointer data, GError **error);
 /* Records a change's state; @state NULL: that there is none. @command: what history calls the change; NULL: as before. @also may be
  * NULL. */
 gboolean berth_lib_live_note(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *id, const char *state,

@@ -218,10 +218,14 @@ guint64 berth_qmp_queue(BerthQmp *qmp, const char *command, JsonObject *args) {
   return sent;
 }
 
+void berth_qmp_flush(BerthQmp *qmp) {
+  if (qmp->broken == NULL && qmp->unsent->len > 0)
+    write_some(qmp);
+}
+
 guint64 berth_qmp_send(BerthQmp *qmp, const char *command, JsonObject *args) {
   guint64 id = berth_qmp_queue(qmp, command, args);
-  if (qmp->broken == NULL)
-    write_some(qmp);
+  berth_qmp_flush(qmp);
   return id;
 }
 

@@ -57,8 +57,9 @@ JsonNode *berth_qmp_execute_fd(BerthQmp *qmp, int fd, const char *command, JsonO
  * command; each id must be received once (or is dropped with the client).
  */
 guint64 berth_qmp_send(BerthQmp *qmp, const char *command, JsonObject *args);
-/* As send, but it goes out together with the next that is sent or waited for. */
+/* As send, but it goes out together with the next that is sent or waited for, or when it is flushed. */
 guint64 berth_qmp_queue(BerthQmp *qmp, const char *command, JsonObject *args);
+void berth_qmp_flush(BerthQmp *qmp);
 JsonNode *berth_qmp_receive(BerthQmp *qmp, guint64 id, guint timeout_ms, GError **error);
 
 /*
