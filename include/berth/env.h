@@ -37,9 +37,9 @@ BERTH_API void berth_env_set_qemu_user(BerthEnv *env, const char *user);
 BERTH_API void berth_env_set_clock(BerthEnv *env, gint64 (*now)(gpointer data), gpointer data);
 /** berth_env_set_self: the path of the berth command, which start uses for the supervisor; default: "berth" in PATH. */
 BERTH_API void berth_env_set_self(BerthEnv *env, const char *path);
-/** berth_env_set_anew: a process of @env, which must have one thread, may go on as a copy of itself to start a guest, and the one that
- * has started it may become the berth command, which stays with the guest in less memory. Off at first, for what the process holds
- * besides would be lost. */
+/** berth_env_set_anew: a process of @env, which must have one thread, may go on as a copy of itself to start a guest, and the one
+ * that has started it may become the berth command, which stays with the guest in less memory. Off at first, for what the process
+ * holds besides would be lost. */
 BERTH_API void berth_env_set_anew(BerthEnv *env, gboolean anew);
 
 G_END_DECLS
