@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "lib/live.h"
+#include "lib/update.h"
 
 #include "document/document.h"
 #include "families/families.h"
@@ -198,7 +198,7 @@ static gboolean plug(Coming *coming, BerthLibLiveAlso also, gpointer data, GErro
   if (coming->dry)
     return TRUE;
   const char *state = also != NULL ? BERTH_STORE_ATTACHING_BOTH : BERTH_STORE_ATTACHING;
-  if (!berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, state, "attach-device", coming->xml, NULL, NULL, error))
+  if (!berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, state, live->command, coming->xml, NULL, NULL, error))
     return FALSE;
   if (!give(live, objects, id, error))
     return FALSE;
@@ -339,17 +339,16 @@ static BerthXmlDocument *clean(GBytes *xml, const char *file, GError **error) {
   return fragment != NULL ? berth_lib_config_fragment(fragment->bytes, file, error) : NULL;
 }
 
-gboolean berth_attach_device(Berth *berth, const char *guest, GBytes *xml, const char *file, guint flags, GPtrArray **rows,
-                             GError **error) {
+gboolean berth_lib_attach(Berth *berth, const char *guest, const BerthXmlDocument *fragment, const char *command, guint flags,
+                          GPtrArray **rows, GError **error) {
   gboolean live = FALSE, config = FALSE, dry = (flags & BERTH_CHANGE_DRY_RUN) != 0;
   g_autofree char *uuid = NULL;
   g_autoptr(GPtrArray) come = NULL;
-  g_autoptr(BerthXmlDocument) fragment = clean(xml, file, error);
-  if (fragment == NULL || !berth_lib_scope(berth, guest, flags, &live, &config, &uuid, error))
+  if (!berth_lib_scope(berth, guest, flags, &live, &config, &uuid, error))
     return FALSE;
-  BerthLibConfig change = {.berth = berth, .uuid = uuid, .command = "attach-device", .add = fragment};
+  BerthLibConfig change = {.berth = berth, .uuid = uuid, .command = command, .add = fragment};
   if (live) {
-    g_auto(BerthLibLive) running = {0};
+    g_auto(BerthLibLive) running = {.command = command};
     if (!berth_lib_live_open(&running, berth, uuid, error) ||
         !attach_live(&running, fragment, config ? &change : NULL, dry, &come, error))
       return FALSE;
@@ -358,4 +357,10 @@ gboolean berth_attach_device(Berth *berth, const char *guest, GBytes *xml, const
   if (rows != NULL)
     *rows = g_steal_pointer(&come);
   return TRUE;
+}
+
+gboolean berth_attach_device(Berth *berth, const char *guest, GBytes *xml, const char *file, guint flags, GPtrArray **rows,
+                             GError **error) {
+  g_autoptr(BerthXmlDocument) fragment = clean(xml, file, error);
+  return fragment != NULL && berth_lib_attach(berth, guest, fragment, "attach-device", flags, rows, error);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "lib/live.h"
+#include "lib/update.h"
 
 #include <string.h>
 
@@ -171,12 +171,9 @@ static gboolean detach_live(BerthLibLive *live, const char *id, const char *name
 typedef struct {
   const BerthXmlDocument *fragment; /* NULL: … */
   const char *alias;                /* … this one */
+  const char *command;
   guint flags, timeout_ms;
 } Wish;
-
-static const char *command_of(const Wish *wish) {
-  return wish->alias != NULL ? "detach-device-alias" : "detach-device";
-}
 
 /* The definition may call the device otherwise: there it is known by what the running guest's says about itself. */
 static BerthXmlDocument *as_defined(const BerthLibLive *live, const char *id, GError **error) {
@@ -210,8 +207,7 @@ static gboolean detach_running(Berth *berth, const Wish *wish, BerthLibConfig *c
     if (defined == NULL || !berth_lib_config_change(NULL, config, error))
       return FALSE;
   }
-  return (wish->flags & BERTH_CHANGE_DRY_RUN) != 0 ||
-         detach_live(&live, id, name, command_of(wish), wish->timeout_ms, config, error);
+  return (wish->flags & BERTH_CHANGE_DRY_RUN) != 0 || detach_live(&live, id, name, wish->command, wish->timeout_ms, config, error);
 }
 
 static gboolean detach(Berth *berth, const char *guest, const Wish *wish, GPtrArray **rows, GError **error) {
@@ -220,8 +216,7 @@ static gboolean detach(Berth *berth, const char *guest, const Wish *wish, GPtrAr
   g_autoptr(GPtrArray) go = NULL;
   if (!berth_lib_scope(berth, guest, wish->flags, &live, &config, &uuid, error))
     return FALSE;
-  BerthLibConfig change = {
-      .berth = berth, .uuid = uuid, .command = command_of(wish), .remove = wish->fragment, .alias = wish->alias};
+  BerthLibConfig change = {.berth = berth, .uuid = uuid, .command = wish->command, .remove = wish->fragment, .alias = wish->alias};
   if (live ? !detach_running(berth, wish, config ? &change : NULL, uuid, &go, error)
            : !berth_lib_config_alone(&change, (wish->flags & BERTH_CHANGE_DRY_RUN) != 0, &go, error))
     return FALSE;
@@ -233,12 +228,17 @@ static gboolean detach(Berth *berth, const char *guest, const Wish *wish, GPtrAr
 gboolean berth_detach_device(Berth *berth, const char *guest, GBytes *xml, const char *file, guint flags, guint timeout_ms,
                              GPtrArray **rows, GError **error) {
   g_autoptr(BerthXmlDocument) fragment = berth_lib_live_fragment(xml, file, error);
-  const Wish wish = {.fragment = fragment, .flags = flags, .timeout_ms = timeout_ms};
+  const Wish wish = {.fragment = fragment, .command = "detach-device", .flags = flags, .timeout_ms = timeout_ms};
   return fragment != NULL && detach(berth, guest, &wish, rows, error);
+}
+
+gboolean berth_lib_detach_alias(Berth *berth, const char *guest, const char *alias, const char *command, guint flags,
+                                guint timeout_ms, GPtrArray **rows, GError **error) {
+  const Wish wish = {.alias = alias, .command = command, .flags = flags, .timeout_ms = timeout_ms};
+  return detach(berth, guest, &wish, rows, error);
 }
 
 gboolean berth_detach_device_alias(Berth *berth, const char *guest, const char *alias, guint flags, guint timeout_ms,
                                    GPtrArray **rows, GError **error) {
-  const Wish wish = {.alias = alias, .flags = flags, .timeout_ms = timeout_ms};
-  return detach(berth, guest, &wish, rows, error);
+  return berth_lib_detach_alias(berth, guest, alias, "detach-device-alias", flags, timeout_ms, rows, error);
 }

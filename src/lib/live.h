@@ -128,6 +128,7 @@ gboolean berth_lib_trays(Berth *berth, BerthQmp *qmp, const char *uuid, GError *
 /* A running guest under its lock, with its monitor; half-done changes have been ended. */
 typedef struct {
   Berth *berth;
+  const char *command; /* that changes it, for history; may be NULL until something is changed */
   BerthLock *lock;
   BerthStoreGuest *guest;
   BerthQmp *control;

@@ -239,11 +239,14 @@ static BerthXmlDocument *as_written(const BerthDevice *device, const BerthXmlDoc
   return merged(data, element, error);
 }
 
+gboolean berth_lib_update_element(Berth *berth, const char *guest, BerthXmlDocument *written, const char *command, guint flags,
+                                  GPtrArray **rows, GError **error) {
+  const BerthLibEdit edit = {.command = command, .file = written->file, .find = find_like, .edited = as_written, .data = written};
+  return berth_lib_update(berth, guest, &edit, flags, rows, error);
+}
+
 gboolean berth_update_device(Berth *berth, const char *guest, GBytes *xml, const char *file, guint flags, GPtrArray **rows,
                              GError **error) {
   g_autoptr(BerthXmlDocument) written = berth_lib_live_fragment(xml, file, error);
-  if (written == NULL)
-    return FALSE;
-  const BerthLibEdit edit = {.command = "update-device", .file = file, .find = find_like, .edited = as_written, .data = written};
-  return berth_lib_update(berth, guest, &edit, flags, rows, error);
+  return written != NULL && berth_lib_update_element(berth, guest, written, "update-device", flags, rows, error);
 }

@@ -5,22 +5,24 @@
 #include "lib/update.h"
 
 #include "assign/remember.h"
+#include "document/document.h"
 #include "kinds/abi.h"
 #include "xml/splice.h"
 
 #define NOW "now"
 #define LATER "next start"
+#define COMMAND "update" /* as history calls it */
 
 typedef struct Update Update;
 /* Carries a step out; with BERTH_CHANGE_DRY_RUN in @flags looks whether it could be. */
-typedef gboolean (*Act)(const Update *update, const char *id, GBytes *xml, guint flags, GError **error);
+typedef gboolean (*Act)(const Update *update, const char *id, BerthXmlDocument *element, guint flags, GError **error);
 
 typedef struct {
   const char *change;
   Act act; /* NULL: only a start can do it */
   char *device, *id;
-  GBytes *xml;
-  GError *why; /* not now */
+  BerthXmlDocument *element; /* as the new definition has it; NULL: none */
+  GError *why;               /* not now */
 } Step;
 
 struct Update {
@@ -36,7 +38,7 @@ static void step_free(gpointer data) {
   Step *step = data;
   g_free(step->device);
   g_free(step->id);
-  g_clear_pointer(&step->xml, g_bytes_unref);
+  berth_xml_document_free(step->element);
   g_clear_error(&step->why);
   g_free(step);
 }
@@ -61,36 +63,38 @@ void berth_update_free(BerthUpdate *update) {
 
 /* ---- what a step does ---- */
 
-static gboolean detach(const Update *update, const char *id, GBytes *xml, guint flags, GError **error) {
-  (void)xml;
-  return berth_detach_device_alias(update->berth, update->uuid, id, flags, update->timeout_ms, NULL, error);
+static gboolean detach(const Update *update, const char *id, BerthXmlDocument *element, guint flags, GError **error) {
+  (void)element;
+  return berth_lib_detach_alias(update->berth, update->uuid, id, COMMAND, flags, update->timeout_ms, NULL, error);
 }
 
-static gboolean attach(const Update *update, const char *id, GBytes *xml, guint flags, GError **error) {
-  return berth_attach_device(update->berth, update->uuid, xml, id, flags, NULL, error);
+static gboolean attach(const Update *update, const char *id, BerthXmlDocument *element, guint flags, GError **error) {
+  (void)id;
+  return berth_lib_attach(update->berth, update->uuid, element, COMMAND, flags, NULL, error);
 }
 
-static gboolean change(const Update *update, const char *id, GBytes *xml, guint flags, GError **error) {
-  return berth_update_device(update->berth, update->uuid, xml, id, flags, NULL, error);
+static gboolean change(const Update *update, const char *id, BerthXmlDocument *element, guint flags, GError **error) {
+  (void)id;
+  return berth_lib_update_element(update->berth, update->uuid, element, COMMAND, flags, NULL, error);
 }
 
 /* @id is the number. */
-static gboolean count(const Update *update, const char *id, GBytes *xml, guint flags, GError **error) {
+static gboolean count(const Update *update, const char *id, BerthXmlDocument *element, guint flags, GError **error) {
   guint wanted = (guint)g_ascii_strtoull(id, NULL, 10);
-  (void)xml;
+  (void)element;
   return (flags & BERTH_CHANGE_DRY_RUN) != 0 ||
          berth_set_vcpus(update->berth, update->uuid, wanted, FALSE, flags, update->timeout_ms, error);
 }
 
 /* ---- which steps there are ---- */
 
-static Step *add(Update *update, const char *change, Act act, char *device, const char *id, GBytes *xml) {
+static Step *add(Update *update, const char *change, Act act, char *device, const char *id, BerthXmlDocument *element) {
   Step *step = g_new0(Step, 1);
   step->change = change;
   step->act = act;
   step->device = device;
   step->id = g_strdup(id != NULL ? id : "");
-  step->xml = xml != NULL ? g_bytes_ref(xml) : NULL;
+  step->element = element;
   g_ptr_array_add(update->steps, step);
   return step;
 }
@@ -113,7 +117,7 @@ static void consider(Update *update, const BerthLibLive *live, const BerthDevice
   gboolean changes = FALSE;
   if (berth_lib_update_check(live, was->id, element, &changes, &why) && !changes)
     return;
-  add(update, "update", change, berth_model_device_name(was), was->id, element->bytes)->why = g_steal_pointer(&why);
+  add(update, "update", change, berth_model_device_name(was), was->id, g_steal_pointer(&element))->why = g_steal_pointer(&why);
 }
 
 static gboolean is_controller(const BerthDevice *device) {
@@ -128,8 +132,7 @@ static void add_coming(Update *update, GPtrArray *partners, gboolean controllers
     if (device->node == NULL || !berth_lib_row_shown(device) || is_controller(device) != controllers ||
         g_ptr_array_find(partners, device, NULL))
       continue;
-    g_autoptr(BerthXmlDocument) element = element_of(device, NULL);
-    add(update, "attach", attach, berth_model_device_name(device), device->id, element->bytes);
+    add(update, "attach", attach, berth_model_device_name(device), device->id, element_of(device, NULL));
   }
 }
 
@@ -191,16 +194,20 @@ static gboolean check_name(const BerthStoreGuest *guest, const BerthDomain *doma
   return FALSE;
 }
 
-/* The new definition as it is, or would be, stored: each of its devices has a node with its place. */
-static BerthPlan *stored(const BerthStoreGuest *guest, const BerthPlan *plan, GError **error) {
-  g_autoptr(GBytes) document = berth_plan_document(plan);
-  g_autofree char *record = berth_record_to_json(berth_plan_record(plan));
-  return berth_lib_plan_defined(guest->name, document, record, NULL, error);
+/* The new definition as it is, or would be, stored: each of its devices has a node with its place, which is still where its user
+ * wrote it. */
+static BerthPlan *stored(const BerthPlan *plan, GError **error) {
+  g_autoptr(BerthXmlDocument) document = berth_document_rewrite(plan, error);
+  const BerthPlanOptions options = {.record = berth_plan_record(plan)};
+  BerthPlan *again = document != NULL ? berth_lib_plan(document, &options, error) : NULL;
+  if (again != NULL)
+    again->document = g_steal_pointer(&document);
+  return again;
 }
 
-static gboolean plan_update(Update *update, const BerthStoreGuest *guest, const BerthPlan *plan, GError **error) {
+static gboolean plan_update(Update *update, const BerthPlan *plan, GError **error) {
   g_auto(BerthLibLive) live = {0};
-  update->now = stored(guest, plan, error);
+  update->now = stored(plan, error);
   if (update->now == NULL || (update->running && !berth_lib_live_open(&live, update->berth, update->uuid, error)))
     return FALSE;
   update->was = update->running ? g_steal_pointer(&live.plan) : berth_plan_of_guest(update->berth, update->uuid, error);
@@ -215,7 +222,7 @@ static void try_steps(Update *update) {
   for (guint i = 0; i < update->steps->len; i++) {
     Step *step = g_ptr_array_index(update->steps, i);
     if (step->act != NULL && step->why == NULL && update->running)
-      step->act(update, step->id, step->xml, update->flags | BERTH_CHANGE_LIVE | BERTH_CHANGE_DRY_RUN, &step->why);
+      step->act(update, step->id, step->element, update->flags | BERTH_CHANGE_LIVE | BERTH_CHANGE_DRY_RUN, &step->why);
   }
 }
 
@@ -229,7 +236,7 @@ static guint carry_out(Update *update) {
   for (guint i = 0; i < update->steps->len; i++) {
     Step *step = g_ptr_array_index(update->steps, i);
     if (is_for_now(update, step))
-      failed += !step->act(update, step->id, step->xml, update->flags | BERTH_CHANGE_LIVE, &step->why);
+      failed += !step->act(update, step->id, step->element, update->flags | BERTH_CHANGE_LIVE, &step->why);
   }
   return failed;
 }
@@ -261,7 +268,7 @@ gboolean berth_update(Berth *berth, const char *guest, const BerthDomain *domain
   g_auto(Update) update = {.berth = berth, .uuid = found->uuid, .flags = flags & BERTH_CHANGE_FORCE, .timeout_ms = timeout_ms};
   update.steps = g_ptr_array_new_with_free_func(step_free);
   update.running = qemu != NULL;
-  if (!plan_update(&update, found, plan, error))
+  if (!plan_update(&update, plan, error))
     return FALSE;
   gboolean dry = (flags & BERTH_CHANGE_DRY_RUN) != 0;
   try_steps(&update);

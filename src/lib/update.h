@@ -16,6 +16,15 @@ typedef struct {
 /* Carries it out as @flags say. *@rows (may be NULL): BerthRow of the device. */
 gboolean berth_lib_update(Berth *berth, const char *guest, const BerthLibEdit *edit, guint flags, GPtrArray **rows, GError **error);
 
+/* The public functions of the same names, for a device that stands in @fragment, or in @written, with its own file and lines;
+ * history calls them @command. */
+gboolean berth_lib_attach(Berth *berth, const char *guest, const BerthXmlDocument *fragment, const char *command, guint flags,
+                          GPtrArray **rows, GError **error);
+gboolean berth_lib_detach_alias(Berth *berth, const char *guest, const char *alias, const char *command, guint flags,
+                                guint timeout_ms, GPtrArray **rows, GError **error);
+gboolean berth_lib_update_element(Berth *berth, const char *guest, BerthXmlDocument *written, const char *command, guint flags,
+                                  GPtrArray **rows, GError **error);
+
 /* Makes the device @id of a running guest as @element says, and with @config (may be NULL) the definition's, too. */
 gboolean berth_lib_update_running(BerthLibLive *live, const char *id, const BerthXmlDocument *element, const char *command,
                                   guint flags, BerthLibConfig *config, GError **error);
