@@ -215,10 +215,16 @@ static gboolean has_gone(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *gue
   g_autoptr(BerthPlan) plan = berth_lib_live_stored(guest, NULL, error);
   if (plan == NULL)
     return FALSE;
+  gboolean owed = berth_qmp_unsure(qmp);
   drop_back_ends(berth, qmp, guest, plan, change->device);
   /* The change stays on record, so that somebody comes back for the back ends. */
   if (berth_qmp_broken(qmp) != NULL) {
     g_propagate_error(error, g_error_copy(berth_qmp_broken(qmp)));
+    return FALSE;
+  }
+  if (!owed && berth_qmp_unsure(qmp)) {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED,
+                "guest '%s': QEMU has not answered what it has done with the back ends of %s", guest->name, change->device);
     return FALSE;
   }
   return finish(berth, guest, change, error);
