@@ -33,7 +33,7 @@ const char *berth_assign_controller_recorded(const BerthAssignment *assignment, 
       g_strdup_printf("controller=%s:%" G_GINT64_FORMAT, berth_model_device_get(controller, "@type"), controller->index);
   for (guint i = 0; assignment->record != NULL && i < assignment->record->entries->len; i++) {
     const BerthRecordEntry *entry = assignment->record->entries->pdata[i];
-    if (entry->gone == NULL && g_ptr_array_find_with_equal_func(entry->keys, key, g_str_equal, NULL))
+    if (entry->gone == NULL && berth_model_record_entry_has_key(entry, key))
       return berth_model_record_entry_get(entry, path);
   }
   return NULL;

@@ -2,8 +2,6 @@
 #include "assign/recall.h"
 #include "model/identity.h"
 
-#include <string.h>
-
 /* Behind the key classes: the same kind, for telling apart what has equal keys, and the same kind at the same place. */
 enum { SAME_KIND = BERTH_N_MATCHED_KEYS, SAME_PLACE };
 
@@ -25,16 +23,9 @@ static const char *entry_key(const BerthRecordEntry *entry, guint key_class) {
   return NULL;
 }
 
-static gboolean entry_has_key(const BerthRecordEntry *entry, const char *text) {
-  for (guint i = 0; i < entry->keys->len; i++)
-    if (strcmp(g_ptr_array_index(entry->keys, i), text) == 0)
-      return TRUE;
-  return FALSE;
-}
-
 /* A strong key that both have and that differs: another device, however alike. A MAC that berth had chosen itself says nothing. */
 static gboolean contradict(const BerthDevice *device, const BerthRecordEntry *entry) {
-  gboolean derived = entry_has_key(entry, "derived=mac");
+  gboolean derived = berth_model_record_entry_has_key(entry, "derived=mac");
   for (guint c = 0; !berth_model_key_class_weak(c); c++) {
     const char *had = c == BERTH_KEY_MAC && derived ? NULL : entry_key(entry, c);
     if (had == NULL || berth_model_device_key(device, c) == NULL)
@@ -42,7 +33,7 @@ static gboolean contradict(const BerthDevice *device, const BerthRecordEntry *en
     gboolean shared = FALSE;
     for (guint i = 0; i < device->keys->len && !shared; i++) {
       const BerthKey *key = &g_array_index(device->keys, BerthKey, i);
-      shared = key->strength == c && entry_has_key(entry, key->text);
+      shared = key->strength == c && berth_model_record_entry_has_key(entry, key->text);
     }
     if (!shared)
       return TRUE;

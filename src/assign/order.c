@@ -119,7 +119,7 @@ static gint64 recorded_index(const BerthAssignment *assignment, const BerthDevic
     const BerthRecordEntry *entry = assignment->record->entries->pdata[i];
     const char *index = berth_model_record_entry_get(entry, "@index");
     if (entry->gone != NULL || index == NULL || g_strcmp0(berth_model_record_entry_get(entry, "@type"), type) != 0 ||
-        !g_ptr_array_find_with_equal_func(entry->keys, key, g_str_equal, NULL))
+        !berth_model_record_entry_has_key(entry, key))
       continue;
     gint64 number = (gint64)g_ascii_strtoull(index, NULL, 10);
     return is_index_used(assignment->inventory, type, NULL, number) ? -1 : number;

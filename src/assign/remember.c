@@ -51,10 +51,6 @@ static void remember_sticky(BerthRecordEntry *entry, const BerthDevice *device) 
     remember_value(entry, device->element->sticky[i], berth_model_device_get(device, device->element->sticky[i]));
 }
 
-static gboolean has_key(const BerthRecordEntry *entry, const char *key) {
-  return g_ptr_array_find_with_equal_func(entry->keys, key, g_str_equal, NULL);
-}
-
 /* An address of which only the type is written is none, unless its type has nothing that must be said. */
 static gboolean is_place(const BerthAddress *address) {
   const BerthAddressForm *form = berth_model_address_form(address->type);
@@ -76,7 +72,7 @@ static int by_path(gconstpointer a, gconstpointer b) {
 /* The MAC that berth chose is berth's choice, also when a document that came out of berth names it. */
 static void remember_derived(BerthRecordEntry *entry, const BerthRecordEntry *old) {
   static const char path[] = "mac/@address", key[] = "derived=mac";
-  if (old == NULL || !has_key(old, key) || has_key(entry, key) ||
+  if (old == NULL || !berth_model_record_entry_has_key(old, key) || berth_model_record_entry_has_key(entry, key) ||
       g_strcmp0(berth_model_record_entry_get(entry, path), berth_model_record_entry_get(old, path)) != 0)
     return;
   g_ptr_array_add(entry->keys, g_strdup(key));

@@ -179,7 +179,7 @@ static gboolean give(BerthLibLive *live, const BerthQemu *objects, const char *i
   if (give_all(live, objects, &failure))
     return TRUE;
   if (!berth_qmp_unsure(live->control))
-    berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, NULL, NULL, NULL, NULL, NULL, NULL);
+    berth_lib_live_drop(live->berth, guest->uuid, &guest->run, id, NULL);
   else if (came(live, id))
     return TRUE;
   g_propagate_prefixed_error(error, g_steal_pointer(&failure), "guest '%s': ", guest->name);

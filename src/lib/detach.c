@@ -91,7 +91,7 @@ static gboolean request(BerthLibLive *live, const char *id, const char *command,
     return config == NULL || berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, BERTH_STORE_UNPLUGGING, NULL, NULL,
                                                  berth_lib_config_change, config, error);
   if (live->control != NULL)
-    berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, NULL, NULL, NULL, NULL, NULL, NULL);
+    berth_lib_live_drop(live->berth, guest->uuid, &guest->run, id, NULL);
   g_propagate_prefixed_error(error, g_steal_pointer(&failure), "guest '%s': ", guest->name);
   return FALSE;
 }
@@ -122,7 +122,7 @@ static gboolean await(Berth *berth, const BerthStoreGuest *guest, const char *id
     if (change == NULL)
       return TRUE;
     if (g_str_equal(change->state, BERTH_STORE_REFUSED)) {
-      berth_lib_live_note(berth, guest->uuid, &guest->run, id, NULL, NULL, NULL, NULL, NULL, NULL);
+      berth_lib_live_drop(berth, guest->uuid, &guest->run, id, NULL);
       return refused(guest->name, what, error);
     }
     if (waited >= timeout_ms)
@@ -159,7 +159,7 @@ static gboolean detach_live(BerthLibLive *live, const char *id, const char *name
   if (said == BERTH_UNPLUG_DONE)
     return gone(live, id, error);
   if (said == BERTH_UNPLUG_REFUSED) {
-    berth_lib_live_note(live->berth, live->guest->uuid, &live->guest->run, id, NULL, NULL, NULL, NULL, NULL, NULL);
+    berth_lib_live_drop(live->berth, live->guest->uuid, &live->guest->run, id, NULL);
     return refused(live->guest->name, name, error);
   }
   g_clear_pointer(&live->control, berth_qmp_free);

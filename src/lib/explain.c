@@ -63,7 +63,7 @@ static const BerthRecordEntry *entry_of(const BerthRecord *record, const BerthRo
     g_autofree char *place =
         entry->address.type != BERTH_ADDRESS_NONE ? berth_model_address_to_string(&entry->address) : g_strdup("");
     if (entry->gone == NULL && g_str_equal(entry->element, row->device) && g_str_equal(place, row->address) &&
-        (*row->identity == '\0' || g_ptr_array_find_with_equal_func(entry->keys, row->identity, g_str_equal, NULL)))
+        (*row->identity == '\0' || berth_model_record_entry_has_key(entry, row->identity)))
       return entry;
   }
   return NULL;

@@ -27,7 +27,7 @@ gboolean berth_lib_key_speaks(const char *key) {
 
 static gboolean share_key(const BerthRecordEntry *a, const BerthRecordEntry *b) {
   for (guint i = 0; i < a->keys->len; i++)
-    if (g_ptr_array_find_with_equal_func(b->keys, g_ptr_array_index(a->keys, i), g_str_equal, NULL))
+    if (berth_model_record_entry_has_key(b, g_ptr_array_index(a->keys, i)))
       return TRUE;
   return FALSE;
 }

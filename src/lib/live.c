@@ -143,6 +143,10 @@ gboolean berth_lib_live_note(Berth *berth, const char *uuid, const BerthStoreRun
   return noted && (also == NULL || also(write, data, error)) && berth_store_write_commit(g_steal_pointer(&write), error);
 }
 
+gboolean berth_lib_live_drop(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *id, GError **error) {
+  return berth_lib_live_note(berth, uuid, run, id, NULL, NULL, NULL, NULL, NULL, error);
+}
+
 /* ---- what others have left ---- */
 
 BerthQemu *berth_lib_live_build(const Berth *berth, const BerthStoreGuest *guest, const BerthFacts *facts, const BerthPlan *plan,
@@ -261,7 +265,7 @@ static gboolean never_came(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *g
   g_autoptr(BerthPlan) plan = berth_lib_live_plan(with, NULL, NULL, NULL, NULL);
   if (plan != NULL)
     drop_back_ends(berth, qmp, guest, plan, change->device);
-  return berth_lib_live_note(berth, guest->uuid, &guest->run, change->device, NULL, NULL, NULL, NULL, NULL, error);
+  return berth_lib_live_drop(berth, guest->uuid, &guest->run, change->device, error);
 }
 
 /* Whoever was about to ask the guest has died, perhaps before: so it is asked now. */
@@ -290,7 +294,7 @@ static gboolean update_again(Berth *berth, BerthQmp *qmp, const BerthStoreGuest 
                              GError **error) {
   if (berth_lib_update_again(berth, qmp, guest, change->device, change->xml))
     return finish(berth, guest, change, error);
-  return berth_lib_live_note(berth, guest->uuid, &guest->run, change->device, NULL, NULL, NULL, NULL, NULL, error);
+  return berth_lib_live_drop(berth, guest->uuid, &guest->run, change->device, error);
 }
 
 static gboolean resolve(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *guest, const BerthStoreChange *change, gboolean reset,
@@ -309,7 +313,7 @@ static gboolean resolve(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *gues
   if (is_half(change))
     return ask_again(berth, qmp, guest, change, error);
   if (reset || g_str_equal(change->state, BERTH_STORE_REFUSED))
-    return berth_lib_live_note(berth, guest->uuid, &guest->run, change->device, NULL, NULL, NULL, NULL, NULL, error);
+    return berth_lib_live_drop(berth, guest->uuid, &guest->run, change->device, error);
   /* Who has recorded the request may have been killed before QEMU heard of it. QEMU refuses one that it has heard of. */
   if (!berth_guest_unplug(qmp, change->device, NULL))
     return TRUE;

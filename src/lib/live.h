@@ -85,6 +85,8 @@ gboolean berth_lib_live_commit_next(Berth *berth, const char *uuid, const BerthS
  * NULL. */
 gboolean berth_lib_live_note(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *id, const char *state,
                              const char *command, GBytes *xml, BerthLibLiveAlso also, gpointer data, GError **error);
+/* Records that there is no change of @id any more. */
+gboolean berth_lib_live_drop(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *id, GError **error);
 
 /* The device @id has gone from QEMU: under the guest's lock, removes its back ends and records it, if its unplug had been
  * requested. */

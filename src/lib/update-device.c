@@ -157,7 +157,7 @@ gboolean berth_lib_update_running(BerthLibLive *live, const char *id, const Bert
     g_prefix_error(error, "guest '%s': ", guest->name);
     /* If QEMU still owes an answer, the change stays on record, for the next command to finish. */
     if (live->control != NULL && !berth_qmp_unsure(live->control))
-      berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, NULL, NULL, NULL, NULL, NULL, NULL);
+      berth_lib_live_drop(live->berth, guest->uuid, &guest->run, id, NULL);
     return FALSE;
   }
   return berth_lib_live_commit(live->berth, guest->uuid, &guest->run, id, element->bytes,

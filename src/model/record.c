@@ -77,6 +77,10 @@ BerthRecordEntry *berth_model_record_entry_copy(const BerthRecordEntry *entry) {
   return copy;
 }
 
+gboolean berth_model_record_entry_has_key(const BerthRecordEntry *entry, const char *key) {
+  return g_ptr_array_find_with_equal_func(entry->keys, key, g_str_equal, NULL);
+}
+
 const char *berth_model_record_entry_get(const BerthRecordEntry *entry, const char *path) {
   for (guint i = 0; i < entry->sets->len; i++) {
     const BerthSet *set = &g_array_index(entry->sets, BerthSet, i);
