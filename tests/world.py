@@ -224,10 +224,10 @@ os.execv(%r, [%r] + arguments)
 
 
 def alive(pid):
-    """Whether a process runs (a zombie does not)."""
+    """Whether a process runs: a zombie does not, once its last thread has ended, which is when its parent can hear of it."""
     try:
         with open("/proc/%d/stat" % pid) as stat:
-            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
+            return stat.read().rsplit(")", 1)[1].split()[0] != "Z" or len(os.listdir("/proc/%d/task" % pid)) > 1
     except OSError:
         return False
 
