@@ -9,12 +9,14 @@ GUEST: folder with vmlinuz and initramfs.gz (tools/guest-image.py) for what need
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 
-from world import (BERTH, GUEST, PORTS, SEED, Failed, Skip, World, ask, attach, back_ends, channel, check, detach, disk, domain,
-                   machine_domain, nic, parent_of, peripherals, places, qemus, rng, scsi, start, tap, usb, usb_disk, verified)
+from world import (BERTH, CONFLICT, FAILED, GUEST, PORTS, SEED, Failed, Skip, World, ask, attach, back_ends, channel, check, detach, disk, domain,
+                   machine_domain, nic, parent_of, peripherals, places, qemus, rng, scsi, start, tap, usb,
+                   usb_disk, verified, wait_for)
 
 
 def every_kind(machine):
@@ -129,6 +131,28 @@ def silent_guest():
         time.sleep(1.5)
         rows = [r["identity"] for r in verified(world) if r["device"] == "interface"]
         check(len(rows) == len([p for p in peripherals(world) if p.startswith("net")]), "rows: %s" % rows)
+
+
+def reset_meanwhile():
+    """A reset ends the requests of before it, not those that come after, and whoever waits for one of those is told."""
+    with World() as world:
+        start(world, "pc", [nic(0)])
+        attach(world, nic(1))
+        world.berth("reset", "guest")
+        world.fails(FAILED, "has not let go", "detach-device", "guest", "-", "--timeout", "0", text=nic(1))
+        time.sleep(1.5)
+        world.fails(CONFLICT, "unplug", "attach-device", "guest", "-", text=nic(1))
+        attach(world, nic(2))
+        waiting = world.begin("detach-device", "guest", world.file("nic.xml", nic(2)), "--timeout", "30")
+        path = os.path.join(world.state_folder, "berth.db")
+        count = lambda store, what: store.execute(what + " FROM changes WHERE device = 'net2'").fetchall()
+        with sqlite3.connect(path, timeout=10) as store:  # as if QEMU had forgotten it
+            wait_for(lambda: count(store, "SELECT *"), 10, "the request")
+            time.sleep(0.5)
+            store.execute("DELETE FROM changes WHERE device = 'net2'")
+        store.close()
+        _, said = waiting.communicate(timeout=30)
+        check(waiting.returncode == FAILED and "was reset" in said, "%d: %s" % (waiting.returncode, said))
 
 
 def scopes():
@@ -358,6 +382,7 @@ def tests():
         yield "%s: what a device needs is where the definition has it" % machine, needed_beside_kept, (machine,)
     yield "devices that need no guest go at once", unplug_without_guest, ()
     yield "a silent guest", silent_guest, ()
+    yield "a reset while an unplug is requested", reset_meanwhile, ()
     yield "live, config, current, persistent", scopes, ()
     yield "a device of the running guest alone ends with it", live_only_ends, ()
     yield "no free port is an error that helps", no_room, ()

@@ -14,32 +14,13 @@ import struct
 import sys
 import time
 
-from world import QEMU, Skip, World, alive, ask, check, disk, domain, gone, nic, peripherals, processes, qemus, start, tap, wait_for
+from world import (QEMU, Skip, World, alive, ask, check, disk, domain, gone, kill, nic, parent_of, peripherals, processes, qemus, start,
+                   supervisors, tap, wait_for)
 
 SERIAL_B = b"\xfa\xba" + struct.pack("<H", 0x3F8) + b"\xb0B\xee"  # cli; 'B' to the serial port
 FOR_EVER = b"\xeb\xfe"
 # What the boot sectors do: ACPI's soft off (PM1a_CNT as SeaBIOS sets it up), the keyboard controller's reset, pvpanic's port.
 DEEDS = {"on_poweroff": b"\xba\x04\x06\xb8\x00\x20\xef", "on_reboot": b"\xb0\xfe\xe6\x64", "on_crash": b"\xba\x05\x05\xb0\x01\xee"}
-
-
-def supervisors(world):
-    """The processes of berth that stay with a guest of this world."""
-    found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                with open("/proc/%s/cmdline" % entry, "rb") as line:
-                    words = line.read().decode(errors="replace").split("\0")
-            except OSError:
-                continue
-            if world.state_folder in words and ("adopt" in words or "run" in words) and alive(int(entry)):
-                found.append(int(entry))
-    return found
-
-
-def parent(pid):
-    with open("/proc/%d/stat" % pid) as stat:
-        return int(stat.read().rsplit(")", 1)[1].split()[1])
 
 
 def reason(world):
@@ -50,13 +31,7 @@ def up(world, devices=(), machine="q35"):
     world.berth("define", "-", text=domain(machine, [nic(0)] + list(devices)))
     world.berth("start", "guest", "--paused")
     qemu = qemus(world)[0]
-    return qemu, parent(qemu)
-
-
-def kill(*pids):
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: not any(alive(pid) for pid in pids), 10, "the end of %s" % (pids,))
+    return qemu, parent_of(qemu)
 
 
 def nothing_left(world):
@@ -275,7 +250,8 @@ def reaction(element, action, expected):
         if action.startswith("coredump"):
             folder = os.path.join(world.state_folder, "dump")
             dumps = [os.path.join(folder, name) for name in os.listdir(folder)]
-            first = min(dumps, default=None)  # the next crash may be about to be written
+            first = min(dumps, key=lambda name: (len(name), name), default=None)  # the next crash may be about to be written
+            check(expected != "again" or len(dumps) >= 2, "of two crashes: %s" % dumps)
             check(first and os.path.getsize(first) > 1 << 20, "dumps: %s" % dumps)
             with open(first, "rb") as core:
                 check(core.read(4) == b"\x7fELF", "the dump is no ELF file")

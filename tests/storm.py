@@ -15,8 +15,8 @@ import socket
 import sys
 import time
 
-from world import (GUEST, SEED, SLOW, Failed, Skip, World, ask, channel, check, detach, disk, machine_domain, nic, rng, scsi, tap,
-                   usb, usb_disk, verified)
+from world import (GUEST, SEED, SLOW, Failed, Skip, World, ask, attach, back_ends, channel, check, detach, disk, kill, machine_domain,
+                   nic, rng, scsi, supervisors, tap, usb, usb_disk, verified, wait_for)
 
 ROUNDS = 100 if SLOW else 6
 BOOT_LIMIT = 300
@@ -57,9 +57,9 @@ class Guest:
         said, self.text = self.text.split(word, 1)
         return said
 
-    def look(self):
-        """What the guest sees: {kind: [(path below /sys/devices, word)]}."""
-        self.connection.sendall(b"\n")
+    def look(self, wish=""):
+        """What the guest sees, once it has done what it is told: {kind: [(path below /sys/devices, word)]}."""
+        self.connection.sendall(wish.encode() + b"\n")
         seen = {}
         for line in self.read_until("BERTH-GUEST end", 60).splitlines():
             words = line.strip().split(" ", 3)
@@ -308,7 +308,43 @@ def storm(machine):
         print("# seed %d, %s: %d rounds, %d changes, %.0f s" % (SEED, machine, ROUNDS, len(tempest.story), time.monotonic() - begun))
 
 
+def ejected(machine):
+    """A guest switches slots off by itself: what was in them is recorded as gone, and comes back to its place."""
+    with World() as world:
+        tempest = Storm(world, machine, random.Random(SEED))
+        serial = os.path.join(world.folder, "serial")
+        world.berth("define", "-", text=tempest.domain(serial))
+        guest = tempest.boot(serial)
+        card, drive = nic(1, "virtio"), tempest.disk(disk, "sda")
+        attach(world, card, "--live", "--config")
+        attach(world, drive, "--live", "--config")
+        tempest.settle(guest, verified(world))
+        full, back = places(verified(world)), back_ends(world)
+        told = lambda: [row["went"] for row in world.rows("history", "guest") if row["command"] == "guest"]
+        sectors = str(tempest.sectors["sda"])
+        for kind, word, lost, watched in (("net", "52:54:00:00:01:01", {"interface"}, True),
+                                          ("block", sectors, {"controller", "disk"}, True),
+                                          ("block", sectors, {"controller", "disk"}, False)):
+            path = next(path for path, said in guest.look()[kind] if said == word)
+            before = len(told())
+            if not watched:
+                kill(*supervisors(world))
+            guest.look("eject " + [part for part in path.split("/") if part.count(":") == 2 and "." in part][-1].split(".")[0])
+            if watched:
+                wait_for(lambda: len(told()) == before + len(lost), 30, "the eject is recorded")
+            gone = set(full) - set(places(verified(world)))
+            check({device for device, _, _ in gone} == lost, "gone: %s", gone)
+            check(len(told()) == before + len(lost) and all(told()), "history: %s", told())
+            again = card if kind == "net" else drive
+            attach(world, again, "--live")
+            check(places(verified(world)) == full, "it came back elsewhere: %s", places(verified(world)))
+            check(back_ends(world) == back, "back ends: %s, before %s", back_ends(world), back)
+            tempest.settle(guest, verified(world))
+
+
 def tests():
+    for machine in ("pc", "q35"):
+        yield "a guest ejects by itself: %s" % machine, ejected, (machine,)
     for machine in ("pc", "q35"):
         yield "%s: %d rounds of devices that come and go" % (machine, ROUNDS), storm, (machine,)
 

@@ -7,6 +7,7 @@ BERTH_QEMU names the QEMU, BERTH_TEST_SEED sets the seed, BERTH_TEST_ONLY picks 
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -253,6 +254,27 @@ def processes(world, word=""):
 
 def qemus(world):
     return processes(world, "-nodefaults")
+
+
+def supervisors(world):
+    """The processes of berth that stay with a guest of this world."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open("/proc/%s/cmdline" % entry, "rb") as line:
+                    words = line.read().decode(errors="replace").split("\0")
+            except OSError:
+                continue
+            if world.state_folder in words and ("adopt" in words or "run" in words) and alive(int(entry)):
+                found.append(int(entry))
+    return found
+
+
+def kill(*pids):
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not any(alive(pid) for pid in pids), 10, "the end of %s" % (pids,))
 
 
 def gone(world, seconds=10):

@@ -87,12 +87,21 @@ answer() {
   cd /
   echo "BERTH-GUEST end"
 }
+# Switches the slot off that the device at an address ("0000:04:00") is in, which lets QEMU take the device out.
+eject() {
+  for slot in /sys/bus/pci/slots/*; do
+    read -r word < "$slot/address" && [ "$word" = "$1" ] && echo 0 > "$slot/power"
+  done
+}
 case $(cat /proc/cmdline) in *berth.ask*)
   for module in $(cat /plugged); do modprobe "$module" 2>/dev/null; done
   exec 3<>/dev/ttyS0
   stty raw -echo <&3
   echo "BERTH-GUEST ready" >&3
-  while read -r line <&3; do answer >&3; done ;;
+  while read -r line <&3; do
+    case $line in "eject "*) eject "${line#eject }" ;; esac
+    answer >&3
+  done ;;
 esac
 case $(cat /proc/cmdline) in *berth.stay*) while :; do sleep 3600; done ;; esac
 sync

@@ -61,7 +61,7 @@ gboolean berth_guest_restart(BerthQmp *qmp, GError **error) {
 }
 
 static gboolean give_file(BerthQmp *qmp, const char *path, GError **error) {
-  int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+  int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (fd < 0) {
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: %s", path, g_strerror(errno));
     return FALSE;
@@ -70,17 +70,19 @@ static gboolean give_file(BerthQmp *qmp, const char *path, GError **error) {
   json_object_set_string_member(arguments, "fdname", DUMP);
   g_autoptr(JsonNode) answer = berth_qmp_execute_fd(qmp, fd, "getfd", arguments, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
   close(fd);
+  if (answer == NULL)
+    g_unlink(path);
   return answer != NULL;
 }
 
 gboolean berth_guest_dump(BerthQmp *qmp, const char *path, GError **error) {
+  if (!give_file(qmp, path, error))
+    return FALSE;
   g_autoptr(JsonObject) arguments = json_object_new();
   json_object_set_boolean_member(arguments, "paging", FALSE);
   json_object_set_boolean_member(arguments, "detach", TRUE);
   json_object_set_string_member(arguments, "protocol", "fd:" DUMP);
-  g_autoptr(JsonNode) answer = give_file(qmp, path, error)
-                                   ? berth_qmp_execute(qmp, "dump-guest-memory", arguments, BERTH_GUEST_COMMAND_TIMEOUT_MS, error)
-                                   : NULL;
+  g_autoptr(JsonNode) answer = berth_qmp_execute(qmp, "dump-guest-memory", arguments, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
   if (answer == NULL)
     g_unlink(path);
   return answer != NULL;

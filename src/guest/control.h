@@ -14,7 +14,7 @@ gboolean berth_guest_stop(BerthQmp *qmp, GError **error);
 gboolean berth_guest_cont(BerthQmp *qmp, GError **error);
 /* Starts a guest that has powered off, or panicked, anew in the same QEMU. */
 gboolean berth_guest_restart(BerthQmp *qmp, GError **error);
-/* Begins to write the guest's memory to the file @path, which is this process's, whoever QEMU runs as; the event DUMP_COMPLETED
+/* Begins to write the guest's memory to the new file @path, which is this process's, whoever QEMU runs as; the event DUMP_COMPLETED
  * says that it is done. */
 gboolean berth_guest_dump(BerthQmp *qmp, const char *path, GError **error);
 /* Presses the power button (ACPI); returns when it was pressed. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A guest that runs gets a supervisor: a new one, or the one that started it, which began anew to be small. */
-#include "lib/lib.h"
+#include "lib/supervise.h"
 
 #include <unistd.h>
 
@@ -15,6 +15,7 @@ typedef struct {
   BerthStoreGuest *guest;
   BerthProcess *qemu;
   BerthQmp *events;
+  gboolean missed; /* it had another supervisor, which may have died long ago */
 } Adoption;
 
 static void adoption_clear(Adoption *adoption) {
@@ -46,6 +47,7 @@ static gboolean claim(Berth *berth, Adoption *adoption, gboolean replace, GError
   }
   if (!end_supervisor(&guest->run, error))
     return FALSE;
+  adoption->missed = TRUE;
   guest->run.supervisor = self;
   guest->run.supervisor_start_time = start_time;
   return berth_store_write_run(write, guest->uuid, &guest->run, error) && berth_store_write_commit(g_steal_pointer(&write), error);
@@ -75,19 +77,29 @@ static gboolean take_over(Berth *berth, const char *guest, gboolean replace, Ado
   return FALSE;
 }
 
+/* After this the process begins anew, and would not know that it has missed anything. */
+static void catch_up(Berth *berth, const Adoption *adoption, BerthLibWatch *watch) {
+  g_autoptr(BerthLock) lock = berth_lib_lock(berth, adoption->guest, NULL);
+  if (lock != NULL && watch->events != NULL)
+    berth_lib_live_gone_all(berth, watch->events, adoption->guest->uuid, NULL);
+}
+
 static gboolean adopt(Berth *berth, const char *guest, gboolean replace, int ready, GError **error) {
   g_auto(Adoption) adoption = {0};
   g_autoptr(GError) failure = NULL;
   g_autoptr(BerthLibWatch) watch = berth_lib_watch_new();
   gboolean held = take_over(berth, guest, replace, &adoption, &failure);
+  watch->missed = adoption.missed;
   if (held)
     berth_lib_watch_begin(watch, berth, adoption.guest->uuid, &adoption.guest->run, adoption.qemu,
                           g_steal_pointer(&adoption.events));
   berth_lib_tell(ready, failure);
   if (held) {
     berth_host_notify(berth->env->notify, "READY=1", NULL);
-    if (replace && berth->env->anew)
+    if (replace && berth->env->anew) {
+      catch_up(berth, &adoption, watch);
       berth_lib_supervisor_become(berth, adoption.guest->uuid, adopt_words);
+    }
     /* Only what watch has copied is needed from here on. */
     g_clear_pointer(&adoption.guest, berth_store_guest_free);
     return berth_lib_watch_run(watch, error);

@@ -155,7 +155,7 @@ static gboolean came(BerthLibLive *live, const char *id) {
   if (!berth_lib_live_sure(live) || !berth_guest_has_device(live->control, id, &there, NULL))
     return FALSE;
   if (!there)
-    berth_lib_live_resolve(live->berth, live->control, live->guest->uuid, FALSE, NULL);
+    berth_lib_live_resolve(live->berth, live->control, live->guest->uuid, NULL);
   return there;
 }
 
@@ -205,7 +205,7 @@ static gboolean plug(Coming *coming, BerthLibLiveAlso also, gpointer data, GErro
   if (!verify(coming, error)) {
     if (berth_lib_live_sure(live)) {
       berth_guest_unplug(live->control, id, NULL);
-      berth_lib_live_resolve(live->berth, live->control, guest->uuid, FALSE, NULL);
+      berth_lib_live_resolve(live->berth, live->control, guest->uuid, NULL);
     }
     return FALSE;
   }

@@ -13,20 +13,11 @@
 #define ASK_EVERY_MS 1000u
 #define CONNECT_MS 2000
 
-static const char *bus_of(const BerthPlan *plan, const BerthDevice *device, JsonObject *props) {
-  const BerthFamily *family = berth_families_find(berth_families, device->address.type);
-  if (family == NULL || family->properties == NULL)
-    return NULL;
-  family->properties(plan->inventory, device, props);
-  return json_object_has_member(props, "bus") ? json_object_get_string_member(props, "bus") : NULL;
-}
-
 /* A device that sits on a bus of @controller; NULL: there is none. */
 static const BerthDevice *passenger(const BerthPlan *plan, const BerthDevice *controller) {
   for (guint i = 0; i < plan->inventory->devices->len; i++) {
     const BerthDevice *device = g_ptr_array_index(plan->inventory->devices, i);
-    g_autoptr(JsonObject) props = json_object_new();
-    const char *bus = device != controller ? bus_of(plan, device, props) : NULL;
+    g_autofree char *bus = device != controller ? berth_lib_live_bus(plan, device) : NULL;
     gsize length = strlen(controller->id);
     if (bus != NULL && g_str_has_prefix(bus, controller->id) && (bus[length] == '.' || bus[length] == '\0'))
       return device;
@@ -107,7 +98,21 @@ static void ask(Berth *berth, const BerthStoreGuest *guest) {
   g_autofree char *path = berth_guest_control_path(guest->run.run_dir);
   g_autoptr(BerthQmp) control = lock != NULL ? berth_qmp_connect(path, CONNECT_MS, NULL) : NULL;
   if (control != NULL)
-    berth_lib_live_resolve(berth, control, guest->uuid, FALSE, NULL);
+    berth_lib_live_resolve(berth, control, guest->uuid, NULL);
+}
+
+/* The request is no more: the guest has obeyed or ended, or was reset. */
+static gboolean has_gone(Berth *berth, const BerthStoreGuest *guest, const char *id, const char *what, GError **error) {
+  g_autoptr(BerthStoreGuest) now = berth_store_guest(berth->store, guest->uuid, error);
+  if (now == NULL)
+    return FALSE;
+  gboolean same = now->run.pid == guest->run.pid && now->run.start_time == guest->run.start_time && now->run.document != NULL;
+  g_autoptr(GBytes) there = same ? berth_lib_live_element(now->run.document, id) : NULL;
+  if (there == NULL)
+    return TRUE;
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "guest '%s': %s: the guest was reset before it let go of it, so it is kept",
+              guest->name, what);
+  return FALSE;
 }
 
 /* The supervisor records what the guest does; so the lock is free for others meanwhile. */
@@ -120,7 +125,7 @@ static gboolean await(Berth *berth, const BerthStoreGuest *guest, const char *id
       return FALSE;
     const BerthStoreChange *change = change_of(changes, id);
     if (change == NULL)
-      return TRUE;
+      return has_gone(berth, guest, id, what, error);
     if (g_str_equal(change->state, BERTH_STORE_REFUSED)) {
       berth_lib_live_drop(berth, guest->uuid, &guest->run, id, NULL);
       return refused(guest->name, what, error);

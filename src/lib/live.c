@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lib/live.h"
 
+#include <string.h>
+
 #include "assign/remember.h"
 #include "families/families.h"
 #include "guest/control.h"
 #include "guest/launch.h"
+#include "guest/readback.h"
 #include "kinds/kinds.h"
 
 #define CONNECT_MS 10000
@@ -21,13 +24,6 @@ static const BerthStoreChange *change_of(const GPtrArray *changes, const char *i
       return change;
   }
   return NULL;
-}
-
-/* A device that goes must have been asked to: the same id may have come again meanwhile. */
-static gboolean is_leaving(Berth *berth, const char *uuid, const char *id) {
-  g_autoptr(GPtrArray) changes = berth_store_changes(berth->store, uuid, NULL);
-  const BerthStoreChange *change = change_of(changes, id);
-  return change != NULL && change->xml == NULL;
 }
 
 /* For history: what came or went, or (@stays) what is said otherwise of the device. */
@@ -102,7 +98,7 @@ gboolean berth_lib_live_commit_next(Berth *berth, const char *uuid, const BerthS
   g_autoptr(BerthStoreGuest) guest = write != NULL ? berth_store_guest(berth->store, uuid, error) : NULL;
   if (guest == NULL)
     return FALSE;
-  if (!same_run(guest, run) || (xml == NULL && !is_leaving(berth, uuid, id)))
+  if (!same_run(guest, run))
     return TRUE;
   g_autoptr(GBytes) there = berth_lib_live_element(guest->run.document, id);
   gboolean same = there == NULL || xml == NULL ? there == xml : g_bytes_equal(there, xml);
@@ -234,18 +230,74 @@ static gboolean has_gone(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *gue
   return finish(berth, guest, change, error);
 }
 
+char *berth_lib_live_bus(const BerthPlan *plan, const BerthDevice *device) {
+  const BerthFamily *family = berth_families_find(berth_families, device->address.type);
+  g_autoptr(JsonObject) props = json_object_new();
+  if (family == NULL || family->properties == NULL)
+    return NULL;
+  family->properties(plan->inventory, device, props);
+  return json_object_has_member(props, "bus") ? g_strdup(json_object_get_string_member(props, "bus")) : NULL;
+}
+
+/* Whether a guest can make @device go without being asked: itself, or with the controller that it is on. */
+static gboolean may_go(BerthQmp *qmp, const BerthPlan *plan, const BerthDevice *device, gboolean *may, GError **error) {
+  const BerthFamily *family = berth_families_find(berth_families, device->address.type);
+  gboolean there = TRUE;
+  *may = family != NULL && family->ejectable;
+  g_autofree char *bus = !*may ? berth_lib_live_bus(plan, device) : NULL;
+  if (bus == NULL)
+    return TRUE;
+  bus[strcspn(bus, ".")] = '\0';
+  if (!berth_guest_has_device(qmp, bus, &there, error))
+    return FALSE;
+  *may = !there;
+  return TRUE;
+}
+
+static gboolean gone_by_itself(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *guest, const char *id, GError **error) {
+  g_autoptr(BerthPlan) plan = berth_lib_live_stored(guest, NULL, error);
+  const BerthDevice *device = plan != NULL ? berth_lib_live_device(plan, id) : NULL;
+  const BerthStoreChange change = {.device = (char *)id, .state = (char *)""};
+  gboolean may = FALSE;
+  if (device == NULL || !may_go(qmp, plan, device, &may, error))
+    return plan != NULL && device == NULL;
+  return !may || has_gone(berth, qmp, guest, &change, error);
+}
+
 gboolean berth_lib_live_gone(Berth *berth, BerthQmp *qmp, const char *uuid, const char *id, GError **error) {
   g_autoptr(GPtrArray) changes = berth_store_changes(berth->store, uuid, error);
   if (changes == NULL)
     return FALSE;
   const BerthStoreChange *change = change_of(changes, id);
   gboolean there = FALSE;
-  if (change == NULL || change->xml != NULL)
+  if (change != NULL && change->xml != NULL)
     return TRUE;
   if (!berth_guest_has_device(qmp, id, &there, error) || there)
     return there;
   g_autoptr(BerthStoreGuest) guest = berth_store_guest(berth->store, uuid, error);
-  return guest != NULL && has_gone(berth, qmp, guest, change, error);
+  if (guest == NULL || guest->run.document == NULL)
+    return guest != NULL;
+  return change != NULL ? has_gone(berth, qmp, guest, change, error) : gone_by_itself(berth, qmp, guest, id, error);
+}
+
+gboolean berth_lib_live_gone_all(Berth *berth, BerthQmp *qmp, const char *uuid, GError **error) {
+  g_autoptr(BerthStoreGuest) guest = berth_store_guest(berth->store, uuid, error);
+  g_autoptr(BerthPlan) plan = guest != NULL && guest->run.document != NULL ? berth_lib_live_stored(guest, NULL, error) : NULL;
+  g_autoptr(GPtrArray) places =
+      plan != NULL ? berth_guest_read_back(qmp, plan->inventory, berth_families, BERTH_GUEST_COMMAND_TIMEOUT_MS, error) : NULL;
+  if (places == NULL)
+    return FALSE;
+  /* What is on a controller goes before it. */
+  for (gint controllers = FALSE; controllers <= TRUE; controllers++)
+    for (guint i = 0; i < places->len; i++) {
+      const BerthPlace *place = g_ptr_array_index(places, i);
+      const BerthDevice *device =
+          place->state == BERTH_PLACE_MISSING ? g_ptr_array_index(plan->inventory->devices, place->device) : NULL;
+      if (device != NULL && (device->element->id == BERTH_CONTROLLER) == controllers &&
+          !berth_lib_live_gone(berth, qmp, uuid, place->id, error))
+        return FALSE;
+    }
+  return TRUE;
 }
 
 gboolean berth_lib_live_refused(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *id, GError **error) {
@@ -297,8 +349,7 @@ static gboolean update_again(Berth *berth, BerthQmp *qmp, const BerthStoreGuest 
   return berth_lib_live_drop(berth, guest->uuid, &guest->run, change->device, error);
 }
 
-static gboolean resolve(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *guest, const BerthStoreChange *change, gboolean reset,
-                        GError **error) {
+static gboolean resolve(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *guest, const BerthStoreChange *change, GError **error) {
   gboolean there = FALSE;
   if (g_str_equal(change->device, BERTH_LIB_VCPUS))
     return berth_lib_vcpus_again(berth, qmp, guest, change, error);
@@ -312,7 +363,7 @@ static gboolean resolve(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *gues
     return has_gone(berth, qmp, guest, change, error);
   if (is_half(change))
     return ask_again(berth, qmp, guest, change, error);
-  if (reset || g_str_equal(change->state, BERTH_STORE_REFUSED))
+  if (g_str_equal(change->state, BERTH_STORE_REFUSED))
     return berth_lib_live_drop(berth, guest->uuid, &guest->run, change->device, error);
   /* Who has recorded the request may have been killed before QEMU heard of it. QEMU refuses one that it has heard of. */
   if (!berth_guest_unplug(qmp, change->device, NULL))
@@ -320,17 +371,26 @@ static gboolean resolve(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *gues
   return berth_guest_has_device(qmp, change->device, &there, error) && (there || has_gone(berth, qmp, guest, change, error));
 }
 
-gboolean berth_lib_live_resolve(Berth *berth, BerthQmp *qmp, const char *uuid, gboolean reset, GError **error) {
+gboolean berth_lib_live_forget(Berth *berth, BerthQmp *qmp, const char *uuid, const char *id, GError **error) {
+  g_autoptr(GPtrArray) changes = berth_store_changes(berth->store, uuid, error);
+  const BerthStoreChange *change = changes != NULL ? change_of(changes, id) : NULL;
+  gboolean there = FALSE;
+  if (change == NULL || change->xml != NULL || is_half(change))
+    return changes != NULL;
+  g_autoptr(BerthStoreGuest) guest = berth_store_guest(berth->store, uuid, error);
+  if (guest == NULL || !berth_guest_has_device(qmp, id, &there, error))
+    return FALSE;
+  return there ? berth_lib_live_drop(berth, uuid, &guest->run, id, error) : has_gone(berth, qmp, guest, change, error);
+}
+
+gboolean berth_lib_live_resolve(Berth *berth, BerthQmp *qmp, const char *uuid, GError **error) {
   g_autoptr(GPtrArray) changes = berth_store_changes(berth->store, uuid, error);
   if (changes == NULL)
     return FALSE;
   for (guint i = 0; i < changes->len; i++) {
     const BerthStoreChange *change = g_ptr_array_index(changes, i);
-    /* Somebody may be at it: only who has the lock can tell that nobody is. */
-    if (reset && (change->xml != NULL || is_half(change)))
-      continue;
     g_autoptr(BerthStoreGuest) guest = berth_store_guest(berth->store, uuid, error);
-    if (guest == NULL || !resolve(berth, qmp, guest, change, reset, error))
+    if (guest == NULL || !resolve(berth, qmp, guest, change, error))
       return FALSE;
   }
   return TRUE;
@@ -389,7 +449,8 @@ gboolean berth_lib_live_open(BerthLibLive *live, Berth *berth, const char *guest
     return FALSE;
   }
   /* A change goes on without one, too. */
-  if (!berth_lib_supervisor_lives(&live->guest->run))
+  gboolean watched = berth_lib_supervisor_lives(&live->guest->run);
+  if (!watched)
     berth_lib_adopt(berth, live->guest, NULL);
   /* While it greets, what runs is planned; seldom is it something else afterwards. */
   g_autofree char *path = berth_guest_control_path(live->guest->run.run_dir);
@@ -398,7 +459,8 @@ gboolean berth_lib_live_open(BerthLibLive *live, Berth *berth, const char *guest
     return FALSE;
   /* Without the binary that the guest was started from, QEMU itself says what it lacks. */
   live->facts = berth_lib_facts(berth->env, berth_xml_node_get(live->plan->inventory->document->root, "devices/emulator"), NULL);
-  return berth_qmp_ready(live->control, error) && berth_lib_live_resolve(berth, live->control, live->guest->uuid, FALSE, error) &&
+  return berth_qmp_ready(live->control, error) && berth_lib_live_resolve(berth, live->control, live->guest->uuid, error) &&
+         (watched || berth_lib_live_gone_all(berth, live->control, live->guest->uuid, error)) &&
          berth_lib_trays(berth, live->control, live->guest->uuid, error) &&
          berth_lib_vcpus_settle(berth, live->control, live->guest->uuid, FALSE, error) && berth_lib_live_refresh(live, error);
 }

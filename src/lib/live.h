@@ -41,6 +41,8 @@ BerthQemu *berth_lib_live_build(const Berth *berth, const BerthStoreGuest *guest
                                 const BerthDevice *device, GError **error);
 /* The device @id of @plan; NULL: there is none. (transfer none) */
 BerthDevice *berth_lib_live_device(const BerthPlan *plan, const char *id);
+/* QEMU's name of the bus that @device is on ("scsi0.0"). NULL: its family does not tell. (transfer full) */
+char *berth_lib_live_bus(const BerthPlan *plan, const BerthDevice *device);
 
 /*
  * The places that @other has and @record has not are kept while @record is planned with: reserve adds them as reservations, release
@@ -88,14 +90,18 @@ gboolean berth_lib_live_note(Berth *berth, const char *uuid, const BerthStoreRun
 /* Records that there is no change of @id any more. */
 gboolean berth_lib_live_drop(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *id, GError **error);
 
-/* The device @id has gone from QEMU: under the guest's lock, removes its back ends and records it, if its unplug had been
- * requested. */
+/* The device @id may have gone from QEMU. If it has, on request or because the guest itself let go of it (or of what it is on), its
+ * back ends are removed, and it is recorded. What somebody else took away is left to verify. Under the guest's lock. */
 gboolean berth_lib_live_gone(Berth *berth, BerthQmp *qmp, const char *uuid, const char *id, GError **error);
+/* The same for each device that QEMU does not have: for those who may have missed an event. */
+gboolean berth_lib_live_gone_all(Berth *berth, BerthQmp *qmp, const char *uuid, GError **error);
+/* The guest was reset since it was asked to let go of the device @id: QEMU has taken it away, or has forgotten the request. Under
+ * the guest's lock. */
+gboolean berth_lib_live_forget(Berth *berth, BerthQmp *qmp, const char *uuid, const char *id, GError **error);
 /* The guest has said that it keeps the device @id: whoever waits for it is told. */
 gboolean berth_lib_live_refused(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *id, GError **error);
-/* Ends what other processes have left half done. Under the guest's lock, or in its supervisor. @reset: the guest was reset, so that
- * it will not obey requests any more. */
-gboolean berth_lib_live_resolve(Berth *berth, BerthQmp *qmp, const char *uuid, gboolean reset, GError **error);
+/* Ends what other processes have left half done. Under the guest's lock. */
+gboolean berth_lib_live_resolve(Berth *berth, BerthQmp *qmp, const char *uuid, GError **error);
 
 /* events.c: what history tells of running guests. */
 /* What the element @now says otherwise than @was, a line each, for a device called @name: "disk 'hda': source/@file='/a.iso'".

@@ -87,12 +87,15 @@ static void finish(BerthLibWatch *watch, const BerthReaction *reaction, const Wa
     berth_lib_reboot_forget(watch->events, &wanted->guest->run, NULL);
 }
 
-/* STATE/dump/NAME-TIME.core, as crash and gdb read it. */
+/* STATE/dump/NAME-TIME.core, as crash and gdb read it; NAME-TIME-2.core … of a guest that crashes again within the second. */
 static gboolean start_dump(BerthLibWatch *watch, const char *guest) {
   g_autofree char *folder = g_build_filename(watch->berth->env->state_dir, "dump", NULL);
   g_autofree char *now = berth_base_env_timestamp(watch->berth->env);
-  g_autofree char *name = g_strdup_printf("%s-%s.core", guest, now);
-  g_autofree char *path = g_build_filename(folder, name, NULL);
+  g_autofree char *path = g_strdup_printf("%s/%s-%s.core", folder, guest, now);
+  for (guint n = 2; g_file_test(path, G_FILE_TEST_EXISTS); n++) {
+    g_free(path);
+    path = g_strdup_printf("%s/%s-%s-%u.core", folder, guest, now, n);
+  }
   return berth_base_file_make_dir(folder, NULL) && berth_guest_dump(watch->events, path, NULL);
 }
 

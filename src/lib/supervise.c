@@ -79,13 +79,31 @@ static void on_refused(BerthLibWatch *watch, const char *event, JsonObject *data
     berth_lib_live_refused(watch->berth, watch->uuid, &watch->run, id, NULL);
 }
 
-/* What was unplugged by the reset itself has been told by now; the other requests are forgotten by QEMU, too. */
+/* What was unplugged by the reset itself has been told by now; the other requests from before it are forgotten by QEMU, too. */
 static gboolean on_after_reset(gpointer user_data) {
   BerthLibWatch *watch = user_data;
-  if (watch->events != NULL)
-    berth_lib_live_resolve(watch->berth, watch->events, watch->uuid, TRUE, NULL);
+  g_autoptr(BerthStoreGuest) guest = berth_store_guest(watch->berth->store, watch->uuid, NULL);
+  g_autoptr(BerthLock) lock = guest != NULL ? berth_lib_lock_now(watch->berth, guest) : NULL;
+  if (lock == NULL && guest != NULL)
+    return G_SOURCE_CONTINUE;
+  for (guint i = 0; i < watch->asked_before->len && watch->events != NULL && guest != NULL; i++)
+    berth_lib_live_forget(watch->berth, watch->events, watch->uuid, g_ptr_array_index(watch->asked_before, i), NULL);
+  g_ptr_array_set_size(watch->asked_before, 0);
   rest(watch);
   return G_SOURCE_REMOVE;
+}
+
+/* What is asked for after the reset is none of its business. */
+static void forget_soon(BerthLibWatch *watch) {
+  g_autoptr(GPtrArray) changes = berth_store_changes(watch->berth->store, watch->uuid, NULL);
+  gboolean waits = watch->asked_before->len > 0;
+  for (guint i = 0; changes != NULL && i < changes->len; i++) {
+    const BerthStoreChange *change = g_ptr_array_index(changes, i);
+    if (change->xml == NULL)
+      g_ptr_array_add(watch->asked_before, g_strdup(change->device));
+  }
+  if (!waits && watch->asked_before->len > 0)
+    attach(watch, g_timeout_source_new(RESET_MS), on_after_reset);
 }
 
 /* What others have left half done while nobody watched. */
@@ -96,14 +114,17 @@ static gboolean on_left_over(gpointer user_data) {
   if (lock == NULL)
     return guest != NULL ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
   if (watch->events != NULL)
-    berth_lib_live_resolve(watch->berth, watch->events, watch->uuid, FALSE, NULL);
+    berth_lib_live_resolve(watch->berth, watch->events, watch->uuid, NULL);
+  if (watch->events != NULL && watch->missed)
+    berth_lib_live_gone_all(watch->berth, watch->events, watch->uuid, NULL);
+  watch->missed = FALSE;
   rest(watch);
   return G_SOURCE_REMOVE;
 }
 
 static void look_for_left_over(BerthLibWatch *watch) {
   g_autoptr(GPtrArray) changes = berth_store_changes(watch->berth->store, watch->uuid, NULL);
-  if (changes == NULL || changes->len > 0)
+  if (changes == NULL || changes->len > 0 || watch->missed)
     attach(watch, g_timeout_source_new(LEAVE_MS), on_left_over);
 }
 
@@ -130,7 +151,7 @@ static void on_state(BerthLibWatch *watch, const char *event, JsonObject *data) 
 
 static void on_reset(BerthLibWatch *watch, const char *event, JsonObject *data) {
   watch->cause = BERTH_LIB_NO_CAUSE;
-  attach(watch, g_timeout_source_new(RESET_MS), on_after_reset);
+  forget_soon(watch);
   on_state(watch, event, data);
 }
 
@@ -171,6 +192,7 @@ static gboolean on_reconnect(gpointer user_data);
 static void on_close(BerthQmp *qmp, const GError *why, gpointer user_data) {
   BerthLibWatch *watch = user_data;
   g_clear_pointer(&watch->events, berth_qmp_free);
+  watch->missed = TRUE;
   attach(watch, g_timeout_source_new(AGAIN_MS), on_reconnect);
 }
 
@@ -252,6 +274,7 @@ BerthLibWatch *berth_lib_watch_new(void) {
   watch->context = g_main_context_new();
   watch->loop = g_main_loop_new(watch->context, FALSE);
   watch->leaving = g_ptr_array_new_with_free_func(g_free);
+  watch->asked_before = g_ptr_array_new_with_free_func(g_free);
   return watch;
 }
 
@@ -261,6 +284,7 @@ void berth_lib_watch_free(BerthLibWatch *watch) {
   /* The context takes its sources along. */
   berth_qmp_free(watch->events);
   g_ptr_array_unref(watch->leaving);
+  g_ptr_array_unref(watch->asked_before);
   g_main_loop_unref(watch->loop);
   g_main_context_unref(watch->context);
   close(watch->signals);

@@ -14,15 +14,17 @@ struct BerthLibWatch {
   GMainLoop *loop;
   int signals; /* signalfd */
   sigset_t before;
-  gboolean asked; /* this process was told to end */
+  gboolean asked;  /* this process was told to end */
+  gboolean missed; /* nobody has listened for a while */
   /* From here on while it runs. */
   Berth *berth; /* borrowed */
   char *uuid;
-  BerthStoreRun run;  /* without its document; the state as recorded last */
-  BerthProcess *qemu; /* borrowed */
-  BerthQmp *events;   /* NULL: not connected */
-  GPtrArray *leaving; /* ids of devices that have gone, but whose leaving is not recorded yet */
-  gboolean trays;     /* the same of trays that have moved */
+  BerthStoreRun run;       /* without its document; the state as recorded last */
+  BerthProcess *qemu;      /* borrowed */
+  BerthQmp *events;        /* NULL: not connected */
+  GPtrArray *leaving;      /* ids of devices that have gone, but whose leaving is not recorded yet */
+  gboolean trays;          /* the same of trays that have moved */
+  GPtrArray *asked_before; /* ids of devices whose unplug was requested when the guest was reset */
   gboolean panicked;
   guint cause;                /* why QEMU ends or has stopped for good, as react.c counts; BERTH_LIB_NO_CAUSE: it has not said so */
   const BerthReaction *after; /* what is done once the dump is written; NULL: none is being written */

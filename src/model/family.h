@@ -46,6 +46,8 @@ typedef struct BerthFamily {
   /* Why @device, which has its address, can neither be plugged into a running guest there nor unplugged; NULL: it can. (transfer
    * full) The member NULL: it always can. */
   char *(*immovable)(const BerthInventory *inventory, const BerthDevice *device);
+  /* A guest can let go of such a device unasked: it powers the slot off (PCI), or ejects it (ACPI). */
+  gboolean ejectable;
   /* Adds the address properties of @device ("bus", "addr", "multifunction" …) to @props (addressing §9.2). NULL: none. */
   void (*properties)(const BerthInventory *inventory, const BerthDevice *device, JsonObject *props);
   /* QOM properties that tell where a device is, NULL-terminated ("addr", "scsi-id" …). NULL: cannot be read back. */
