@@ -188,12 +188,16 @@ static void on_event(BerthQmp *qmp, const char *event, JsonObject *data, gpointe
 
 static gboolean on_reconnect(gpointer user_data);
 
-/* QEMU ends, which the pidfd tells, or has thrown this client out. */
+/* QEMU ends, which the pidfd tells, or does not listen now. */
+static void connect_again(BerthLibWatch *watch) {
+  watch->missed = TRUE;
+  attach(watch, g_timeout_source_new(AGAIN_MS), on_reconnect);
+}
+
 static void on_close(BerthQmp *qmp, const GError *why, gpointer user_data) {
   BerthLibWatch *watch = user_data;
   g_clear_pointer(&watch->events, berth_qmp_free);
-  watch->missed = TRUE;
-  attach(watch, g_timeout_source_new(AGAIN_MS), on_reconnect);
+  connect_again(watch);
 }
 
 /* Events that nobody has heard are replaced by questions. */
@@ -309,6 +313,8 @@ void berth_lib_watch_begin(BerthLibWatch *watch, Berth *berth, const char *uuid,
   attach(watch, g_unix_fd_source_new(qemu->pidfd, G_IO_IN), G_SOURCE_FUNC(on_end));
   if (watch->events != NULL)
     listen_to_events(watch);
+  else
+    connect_again(watch);
 }
 
 gboolean berth_lib_watch_run(BerthLibWatch *watch, GError **error) {
