@@ -279,6 +279,7 @@ def killed():
             check(status != "postmigrate" or signals == signal.SIGKILL, "it was left paused by signal %d: %s" % (signals, errors))
             if status == "gone":
                 check(os.path.exists(path), "neither guest nor file: %s" % errors)
+                wait_for(lambda: world.state("guest") == "shut off", 10, "the end of QEMU, of which the last is still to come")
                 world.berth("restore", path)
             if os.path.exists(path):
                 os.unlink(path)
