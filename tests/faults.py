@@ -14,8 +14,8 @@ import subprocess
 import sys
 import time
 
-from recovery import supervisors
-from world import BERTH, SEED, SLOW, World, alive, channel, check, disk, machine_domain, qemus, scsi, tap, usb, usb_disk, verified, wait_for
+from world import (BERTH, SEED, SLOW, World, alive, channel, check, disk, machine_domain, qemus, scsi, supervisors, tap, usb, usb_disk,
+                   verified, wait_for)
 
 ROUNDS, PARTS = (75, 4) if SLOW else (8, 3)
 

@@ -14,8 +14,8 @@ import subprocess
 import sys
 import time
 
-from world import (BERTH, CONFLICT, FAILED, GUEST, PORTS, SEED, Failed, Skip, World, ask, attach, back_ends, channel, check, detach, disk, domain,
-                   machine_domain, nic, parent_of, peripherals, places, qemus, rng, scsi, start, tap, usb,
+from world import (BERTH, CONFLICT, FAILED, GUEST, PORTS, SEED, Failed, Skip, World, ask, attach, back_ends, channel, check,
+                   detach, disk, domain, machine_domain, nic, parent_of, peripherals, places, qemus, rng, scsi, start, tap, usb,
                    usb_disk, verified, wait_for)
 
 

@@ -238,18 +238,20 @@ def parent_of(pid):
         return int(stat.read().rsplit(")", 1)[1].split()[1])
 
 
-def processes(world, word=""):
-    """The processes that hold the world's folder, and word, in their command line."""
-    found = []
+def command_lines():
+    """(pid, command line) of all processes; a NUL follows each word."""
     for entry in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open("/proc/%s/cmdline" % entry, "rb") as line:
                 words = line.read().decode(errors="replace")
         except OSError:
             continue
-        if world.folder in words and word in words and alive(int(entry)):
-            found.append(int(entry))
-    return found
+        yield int(entry), words
+
+
+def processes(world, word=""):
+    """The processes that hold the world's folder, and word, in their command line."""
+    return [pid for pid, line in command_lines() if world.folder in line and word in line and alive(pid)]
 
 
 def qemus(world):
@@ -259,15 +261,10 @@ def qemus(world):
 def supervisors(world):
     """The processes of berth that stay with a guest of this world."""
     found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                with open("/proc/%s/cmdline" % entry, "rb") as line:
-                    words = line.read().decode(errors="replace").split("\0")
-            except OSError:
-                continue
-            if world.state_folder in words and ("adopt" in words or "run" in words) and alive(int(entry)):
-                found.append(int(entry))
+    for pid, line in command_lines():
+        words = line.split("\0")
+        if world.state_folder in words and ("adopt" in words or "run" in words) and alive(pid):
+            found.append(pid)
     return found
 
 

@@ -44,15 +44,6 @@ static gboolean check(const BerthLibLive *live, const BerthDevice *device, GErro
   return FALSE;
 }
 
-static const BerthStoreChange *change_of(const GPtrArray *changes, const char *id) {
-  for (guint i = 0; i < changes->len; i++) {
-    const BerthStoreChange *change = g_ptr_array_index(changes, i);
-    if (g_str_equal(change->device, id))
-      return change;
-  }
-  return NULL;
-}
-
 /* A request whose answer was lost is made again: QEMU says whether it has it, or whether the device is gone. */
 static gboolean unplug(BerthLibLive *live, const char *id, GError **error) {
   g_autoptr(GError) failure = NULL;
@@ -72,7 +63,7 @@ static gboolean request(BerthLibLive *live, const char *id, const char *command,
   g_autoptr(GPtrArray) changes = berth_store_changes(live->berth->store, guest->uuid, error);
   if (changes == NULL)
     return FALSE;
-  gboolean again = change_of(changes, id) != NULL;
+  gboolean again = berth_store_changes_find(changes, id) != NULL;
   const char *state = config != NULL ? BERTH_STORE_UNPLUGGING_BOTH : BERTH_STORE_UNPLUGGING;
   if ((!again || config != NULL) &&
       !berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, state, command, NULL, NULL, NULL, error))
@@ -123,7 +114,7 @@ static gboolean await(Berth *berth, const BerthStoreGuest *guest, const char *id
     g_autoptr(GPtrArray) changes = berth_store_changes(berth->store, guest->uuid, error);
     if (changes == NULL)
       return FALSE;
-    const BerthStoreChange *change = change_of(changes, id);
+    const BerthStoreChange *change = berth_store_changes_find(changes, id);
     if (change == NULL)
       return has_gone(berth, guest, id, what, error);
     if (g_str_equal(change->state, BERTH_STORE_REFUSED)) {

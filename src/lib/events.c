@@ -74,12 +74,8 @@ GStrv berth_lib_event_changed(const char *name, const BerthXmlNode *was, const B
 /* Who wanted it: the command whose change is pending, else the guest itself. (transfer full) */
 static char *command_of(Berth *berth, const char *uuid, const char *id) {
   g_autoptr(GPtrArray) changes = berth_store_changes(berth->store, uuid, NULL);
-  for (guint i = 0; changes != NULL && i < changes->len; i++) {
-    const BerthStoreChange *change = g_ptr_array_index(changes, i);
-    if (g_str_equal(change->device, id))
-      return g_strdup(*change->command != '\0' ? change->command : "unknown");
-  }
-  return g_strdup("guest");
+  const BerthStoreChange *change = berth_store_changes_find(changes, id);
+  return g_strdup(change == NULL ? "guest" : *change->command != '\0' ? change->command : "unknown");
 }
 
 static gboolean is_empty(GStrv lines) {

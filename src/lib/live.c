@@ -17,15 +17,6 @@ static gboolean same_run(const BerthStoreGuest *guest, const BerthStoreRun *run)
   return guest->run.pid == run->pid && guest->run.start_time == run->start_time && guest->run.pid != 0;
 }
 
-static const BerthStoreChange *change_of(const GPtrArray *changes, const char *id) {
-  for (guint i = 0; changes != NULL && i < changes->len; i++) {
-    const BerthStoreChange *change = g_ptr_array_index(changes, i);
-    if (g_str_equal(change->device, id))
-      return change;
-  }
-  return NULL;
-}
-
 /* For history: what came or went, or (@stays) what is said otherwise of the device. */
 static gboolean tell(Berth *berth, BerthStoreWrite *write, const BerthStoreGuest *guest, const BerthPlan *plan,
                      const BerthRecord *before, const char *id, gboolean stays, GError **error) {
@@ -255,20 +246,22 @@ static gboolean may_go(BerthQmp *qmp, const BerthPlan *plan, const BerthDevice *
 }
 
 static gboolean gone_by_itself(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *guest, const char *id, GError **error) {
-  g_autoptr(BerthPlan) plan = berth_lib_live_stored(guest, NULL, error);
-  const BerthDevice *device = plan != NULL ? berth_lib_live_device(plan, id) : NULL;
   const BerthStoreChange change = {.device = (char *)id, .state = (char *)""};
   gboolean may = FALSE;
-  if (device == NULL || !may_go(qmp, plan, device, &may, error))
-    return plan != NULL && device == NULL;
-  return !may || has_gone(berth, qmp, guest, &change, error);
+  g_autoptr(BerthPlan) plan = berth_lib_live_stored(guest, NULL, error);
+  if (plan == NULL)
+    return FALSE;
+  const BerthDevice *device = berth_lib_live_device(plan, id);
+  if (device == NULL)
+    return TRUE;
+  return may_go(qmp, plan, device, &may, error) && (!may || has_gone(berth, qmp, guest, &change, error));
 }
 
 gboolean berth_lib_live_gone(Berth *berth, BerthQmp *qmp, const char *uuid, const char *id, GError **error) {
   g_autoptr(GPtrArray) changes = berth_store_changes(berth->store, uuid, error);
   if (changes == NULL)
     return FALSE;
-  const BerthStoreChange *change = change_of(changes, id);
+  const BerthStoreChange *change = berth_store_changes_find(changes, id);
   gboolean there = FALSE;
   if (change != NULL && change->xml != NULL)
     return TRUE;
@@ -302,7 +295,7 @@ gboolean berth_lib_live_gone_all(Berth *berth, BerthQmp *qmp, const char *uuid, 
 
 gboolean berth_lib_live_refused(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *id, GError **error) {
   g_autoptr(GPtrArray) changes = berth_store_changes(berth->store, uuid, error);
-  const BerthStoreChange *change = change_of(changes, id);
+  const BerthStoreChange *change = berth_store_changes_find(changes, id);
   /* Whoever asks right now sees the refusal itself. */
   if (change == NULL || change->xml != NULL || is_half(change))
     return changes != NULL;
@@ -373,7 +366,7 @@ static gboolean resolve(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *gues
 
 gboolean berth_lib_live_forget(Berth *berth, BerthQmp *qmp, const char *uuid, const char *id, GError **error) {
   g_autoptr(GPtrArray) changes = berth_store_changes(berth->store, uuid, error);
-  const BerthStoreChange *change = changes != NULL ? change_of(changes, id) : NULL;
+  const BerthStoreChange *change = changes != NULL ? berth_store_changes_find(changes, id) : NULL;
   gboolean there = FALSE;
   if (change == NULL || change->xml != NULL || is_half(change))
     return changes != NULL;

@@ -32,15 +32,23 @@ static void rest(BerthLibWatch *watch) {
 #endif
 }
 
+/* The guest's lock, if nobody else has it. *@busy: somebody has, so it is asked for again. */
+static BerthLock *lock_now(const BerthLibWatch *watch, gboolean *busy) {
+  g_autoptr(BerthStoreGuest) guest = berth_store_guest(watch->berth->store, watch->uuid, NULL);
+  BerthLock *lock = guest != NULL ? berth_lib_lock_now(watch->berth, guest) : NULL;
+  *busy = guest != NULL && lock == NULL;
+  return lock;
+}
+
 /* ---- devices ---- */
 
 /* Whoever has the lock sees the device go, too, or will; so this one never waits for it. */
 static gboolean on_leaving(gpointer user_data) {
   BerthLibWatch *watch = user_data;
-  g_autoptr(BerthStoreGuest) guest = berth_store_guest(watch->berth->store, watch->uuid, NULL);
-  g_autoptr(BerthLock) lock = guest != NULL ? berth_lib_lock_now(watch->berth, guest) : NULL;
+  gboolean busy = FALSE;
+  g_autoptr(BerthLock) lock = lock_now(watch, &busy);
   if (lock == NULL)
-    return guest != NULL ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
+    return busy ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
   for (guint i = 0; i < watch->leaving->len && watch->events != NULL; i++)
     berth_lib_live_gone(watch->berth, watch->events, watch->uuid, g_ptr_array_index(watch->leaving, i), NULL);
   g_ptr_array_set_size(watch->leaving, 0);
@@ -82,11 +90,11 @@ static void on_refused(BerthLibWatch *watch, const char *event, JsonObject *data
 /* What was unplugged by the reset itself has been told by now; the other requests from before it are forgotten by QEMU, too. */
 static gboolean on_after_reset(gpointer user_data) {
   BerthLibWatch *watch = user_data;
-  g_autoptr(BerthStoreGuest) guest = berth_store_guest(watch->berth->store, watch->uuid, NULL);
-  g_autoptr(BerthLock) lock = guest != NULL ? berth_lib_lock_now(watch->berth, guest) : NULL;
-  if (lock == NULL && guest != NULL)
+  gboolean busy = FALSE;
+  g_autoptr(BerthLock) lock = lock_now(watch, &busy);
+  if (busy)
     return G_SOURCE_CONTINUE;
-  for (guint i = 0; i < watch->asked_before->len && watch->events != NULL && guest != NULL; i++)
+  for (guint i = 0; i < watch->asked_before->len && watch->events != NULL && lock != NULL; i++)
     berth_lib_live_forget(watch->berth, watch->events, watch->uuid, g_ptr_array_index(watch->asked_before, i), NULL);
   g_ptr_array_set_size(watch->asked_before, 0);
   rest(watch);
@@ -109,10 +117,10 @@ static void forget_soon(BerthLibWatch *watch) {
 /* What others have left half done while nobody watched. */
 static gboolean on_left_over(gpointer user_data) {
   BerthLibWatch *watch = user_data;
-  g_autoptr(BerthStoreGuest) guest = berth_store_guest(watch->berth->store, watch->uuid, NULL);
-  g_autoptr(BerthLock) lock = guest != NULL ? berth_lib_lock_now(watch->berth, guest) : NULL;
+  gboolean busy = FALSE;
+  g_autoptr(BerthLock) lock = lock_now(watch, &busy);
   if (lock == NULL)
-    return guest != NULL ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
+    return busy ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
   if (watch->events != NULL)
     berth_lib_live_resolve(watch->berth, watch->events, watch->uuid, NULL);
   if (watch->events != NULL && watch->missed)

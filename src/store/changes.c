@@ -39,6 +39,15 @@ GPtrArray *berth_store_changes(BerthStore *store, const char *uuid, GError **err
   return result == 0 ? g_steal_pointer(&changes) : NULL;
 }
 
+const BerthStoreChange *berth_store_changes_find(const GPtrArray *changes, const char *device) {
+  for (guint i = 0; changes != NULL && i < changes->len; i++) {
+    const BerthStoreChange *change = g_ptr_array_index(changes, i);
+    if (g_str_equal(change->device, device))
+      return change;
+  }
+  return NULL;
+}
+
 gboolean berth_store_write_change(BerthStoreWrite *write, const char *uuid, const BerthStoreChange *change, GError **error) {
   g_autoptr(sqlite3_stmt) replace = berth_store_sql_query(
       write->store, error,

@@ -108,6 +108,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthStoreChange, berth_store_change_free)
 
 /* (transfer container full): BerthStoreChange of the guest's present run, oldest first. */
 GPtrArray *berth_store_changes(BerthStore *store, const char *uuid, GError **error);
+/* The one of @device among @changes (NULL: none). NULL: there is none. (transfer none) */
+const BerthStoreChange *berth_store_changes_find(const GPtrArray *changes, const char *device);
 /* Adds @change, or replaces the one of the same device. */
 gboolean berth_store_write_change(BerthStoreWrite *write, const char *uuid, const BerthStoreChange *change, GError **error);
 /* Removes it; none is no error. */
