@@ -10,7 +10,8 @@ import signal
 import subprocess
 import sys
 
-from world import QEMU, Failed, Skip, World, alive, check, disk, domain, machine_domain, monitor, nic, rng, scsi, tap, verified, wait_for
+from world import (QEMU, Failed, Skip, World, alive, check, disk, domain, machine_domain, monitor, nic, processes, rng, scsi, tap, verified,
+                   wait_for)
 import shutil
 import socket
 
@@ -97,24 +98,11 @@ def helpers_end_with_the_guest():
         world.berth("define", "-", text=machine_domain("q35", [TPM, nic(0)]))
         world.berth("start", "guest", "--paused")
         verified(world)
-        found = helper_pids(world)
+        found = processes(world, "swtpm\0socket")
         check(len(found) == 1, "helpers: %s" % found)
         world.berth("destroy", "guest")
         wait_for(lambda: not alive(found[0]), 10, "the end of swtpm")
         world.berth("start", "guest", "--paused")
-
-
-def helper_pids(world):
-    found = []
-    for entry in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open("/proc/%s/cmdline" % entry, "rb") as line:
-                words = line.read()
-        except OSError:
-            continue
-        if b"swtpm\0socket" in words and world.folder.encode() in words:
-            found.append(int(entry))
-    return found
 
 
 def luks_image(path):
