@@ -3,9 +3,10 @@
 
 #include <string.h>
 
-/* Each block is twice as large as the one before, so that the small stay small and the large have few blocks. */
+/* Each block is twice as large as the one before, so that the small stay small and the large have few blocks; none is so large that
+ * malloc asks the kernel for it alone (mallopt(3), M_MMAP_THRESHOLD), whose pages would be new each time. */
 #define FIRST_BLOCK ((gsize)2 << 10)
-#define MAX_BLOCK ((gsize)256 << 10)
+#define MAX_BLOCK ((gsize)64 << 10)
 
 typedef struct Block Block;
 struct Block {

@@ -77,6 +77,7 @@ static void collect_clients(BerthPci *pci) {
 static gboolean build_buses(BerthPci *pci, guint n, GError **error) {
   const GPtrArray *devices = pci->assignment->inventory->devices;
   g_autofree BerthDevice **controllers = g_new0(BerthDevice *, n + 1);
+  g_autofree const BerthPciModel **models = g_new0(const BerthPciModel *, n + 1);
   for (guint i = 0; i < devices->len; i++) {
     BerthDevice *device = devices->pdata[i];
     const BerthPciModel *model = berth_families_pci_model_of(device);
@@ -96,10 +97,11 @@ static gboolean build_buses(BerthPci *pci, guint n, GError **error) {
       return FALSE;
     }
     controllers[device->index] = device;
+    models[device->index] = model;
   }
   const BerthPciModel *filler = berth_families_pci_model(pci->express ? "pcie-root-port" : "pci-bridge");
   for (guint i = 0; i < n; i++) {
-    const BerthPciModel *model = controllers[i] != NULL ? berth_families_pci_model_of(controllers[i]) : filler;
+    const BerthPciModel *model = controllers[i] != NULL ? models[i] : filler;
     if (i == 0 && controllers[i] == NULL)
       model = berth_families_pci_model("pci-root");
     BerthPciBus *bus = berth_families_pci_bus_append(pci, model);

@@ -40,7 +40,7 @@ void berth_model_device_free(BerthDevice *device) {
 static BerthSet *find_set(const BerthDevice *device, const char *path) {
   for (guint i = 0; i < device->sets->len; i++) {
     BerthSet *set = &g_array_index(device->sets, BerthSet, i);
-    if (strcmp(set->path, path) == 0)
+    if (berth_xml_name_is(set->path, path))
       return set;
   }
   return NULL;

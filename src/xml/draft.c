@@ -12,7 +12,7 @@ static const char *copy(BerthArena *arena, const char *text) {
 const BerthXmlPair *berth_xml_pairs_find(const BerthXmlPairs *pairs, const char *name) {
   const BerthXmlPair *pair = pairs->first;
 
-  while (pair != NULL && strcmp(pair->name, name) != 0)
+  while (pair != NULL && !berth_xml_name_is(pair->name, name))
     pair = pair->next;
   return pair;
 }

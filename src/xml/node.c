@@ -7,7 +7,7 @@
 const BerthXmlNode *berth_xml_node_child(const BerthXmlNode *node, const char *name) {
   const BerthXmlNode *child = node != NULL ? node->first : NULL;
 
-  while (child != NULL && name != NULL && strcmp(child->name, name) != 0)
+  while (child != NULL && name != NULL && !berth_xml_name_is(child->name, name))
     child = child->next;
   return child;
 }
@@ -15,7 +15,7 @@ const BerthXmlNode *berth_xml_node_child(const BerthXmlNode *node, const char *n
 const BerthXmlNode *berth_xml_node_next(const BerthXmlNode *node, const char *name) {
   const BerthXmlNode *next = node != NULL ? node->next : NULL;
 
-  while (next != NULL && name != NULL && strcmp(next->name, name) != 0)
+  while (next != NULL && name != NULL && !berth_xml_name_is(next->name, name))
     next = next->next;
   return next;
 }
@@ -24,7 +24,7 @@ const BerthXmlAttribute *berth_xml_node_attribute(const BerthXmlNode *node, cons
   if (node == NULL)
     return NULL;
   for (guint i = 0; i < node->n_attributes; i++)
-    if (strcmp(node->attributes[i].name, name) == 0)
+    if (berth_xml_name_is(node->attributes[i].name, name))
       return &node->attributes[i];
   return NULL;
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <glib.h>
+#include <string.h>
 
 /* Offsets into the document's bytes, which are BERTH_XML_MAX_BYTES at most: [start, end). */
 typedef struct {
@@ -57,6 +58,12 @@ void berth_xml_document_free(BerthXmlDocument *document);
  * NULL: where its parent was. */
 void berth_xml_document_trace(BerthXmlDocument *document, const GPtrArray *sources);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthXmlDocument, berth_xml_document_free)
+
+/* Whether two names, or two paths, are equal. Most that are not differ in their first two letters ("@type", "@index"), and a call
+ * to strcmp() costs more than to see that. */
+static inline gboolean berth_xml_name_is(const char *a, const char *b) {
+  return a[0] == b[0] && (a[0] == '\0' || (a[1] == b[1] && strcmp(a, b) == 0));
+}
 
 /* First child element called @name (NULL: any), and the next sibling called @name. Both accept NULL. */
 const BerthXmlNode *berth_xml_node_child(const BerthXmlNode *node, const char *name);
