@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include <json-glib/json-glib.h>
+#include "base/json.h"
 #include <stdio.h>
 #include <string.h>
 

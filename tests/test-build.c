@@ -139,10 +139,10 @@ static void run_quietly(const char *const *argv) {
 }
 
 /* The images of a tree of block nodes, each of its format. */
-static void make_images_of(const char *folder, JsonObject *node) {
-  const char *format = json_object_get_string_member(node, "driver");
-  JsonObject *file = json_object_has_member(node, "file") ? json_object_get_object_member(node, "file") : node;
-  const char *name = json_object_get_string_member_with_default(file, "filename", NULL);
+static void make_images_of(const char *folder, json_object *node) {
+  const char *format = berth_json_member_string(node, "driver");
+  json_object *file = json_object_object_get_ex(node, "file", NULL) ? berth_json_member(node, "file") : node;
+  const char *name = berth_json_member_string(file, "filename");
   if (file != node && name == NULL) {
     make_images_of(folder, file);
     return;
@@ -160,8 +160,8 @@ static void make_images(const char *folder, const BerthQemu *qemu) {
       make_images_of(folder, object->props);
     if (g_strcmp0(object->option, "-drive") != 0)
       continue;
-    g_autoptr(JsonNode) tree = json_from_string(json_object_get_string_member(object->props, "file") + strlen("json:"), NULL);
-    make_images_of(folder, json_node_get_object(tree));
+    g_autoptr(json_object) tree = berth_json_parse(berth_json_member_string(object->props, "file") + strlen("json:"), -1, NULL);
+    make_images_of(folder, tree);
   }
 }
 
@@ -473,9 +473,9 @@ static void a_long_alias_makes_a_node_name_that_qemu_takes(void) {
   for (guint i = 0; argv[i] != NULL; i++) {
     if (!g_str_equal(argv[i], "-blockdev"))
       continue;
-    g_autoptr(JsonNode) node = json_from_string(argv[i + 1], NULL);
-    JsonObject *file = json_object_get_object_member(json_node_get_object(node), "file");
-    g_assert_cmpuint(strlen(json_object_get_string_member(file, "node-name")), <=, 31);
+    g_autoptr(json_object) node = berth_json_parse(argv[i + 1], -1, NULL);
+    json_object *file = berth_json_member(node, "file");
+    g_assert_cmpuint(strlen(berth_json_member_string(file, "node-name")), <=, 31);
   }
 }
 

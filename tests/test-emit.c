@@ -11,10 +11,10 @@ static GStrv emit(BerthQemu *qemu, GError **error) {
 static void commas_are_doubled_in_options_and_left_alone_in_plain_values(void) {
   g_autoptr(BerthQemu) qemu = berth_model_qemu_new("qemu,x");
   g_autoptr(GError) error = NULL;
-  JsonObject *name = berth_model_qemu_option(qemu, "-name", NULL);
-  json_object_set_string_member(name, "guest", "a,debug-threads=on");
-  json_object_set_boolean_member(name, "debug-threads", FALSE);
-  json_object_set_int_member(berth_model_qemu_option(qemu, "-x", "w,x"), "n", 7);
+  json_object *name = berth_model_qemu_option(qemu, "-name", NULL);
+  berth_json_set_string(name, "guest", "a,debug-threads=on");
+  berth_json_set_boolean(name, "debug-threads", FALSE);
+  berth_json_set_int(berth_model_qemu_option(qemu, "-x", "w,x"), "n", 7);
   berth_model_qemu_option(qemu, "-append", "console=ttyS0,115200");
   berth_model_qemu_option(qemu, "-S", NULL);
   g_auto(GStrv) argv = emit(qemu, &error);
@@ -27,21 +27,22 @@ static void commas_are_doubled_in_options_and_left_alone_in_plain_values(void) {
 
 static void nested_values_are_dotted(void) {
   g_autoptr(GError) error = NULL;
-  g_autoptr(JsonNode) node = json_from_string("{\"a\": {\"b\": \"x,y\", \"c\": [1, {\"d\": true}]}}", NULL);
-  g_autofree char *text = berth_emit_keyval(NULL, json_node_get_object(node), &error);
+  const char *json = "{\"a\": {\"b\": \"x,y\", \"c\": [1, {\"d\": true}]}}";
+  g_autoptr(json_object) node = berth_json_parse(json, -1, NULL);
+  g_autofree char *text = berth_emit_keyval(NULL, node, &error);
   g_assert_cmpstr(text, ==, "a.b=x,,y,a.c.0=1,a.c.1.d=on");
 }
 
 static void json_forms_are_one_compact_object_in_order(void) {
   g_autoptr(BerthQemu) qemu = berth_model_qemu_new("q");
-  JsonObject *device = berth_model_qemu_add(qemu, BERTH_QEMU_DEVICE);
-  json_object_set_string_member(device, "driver", "e1000");
-  json_object_set_string_member(device, "id", "a\",b");
-  json_object_set_boolean_member(device, "multifunction", TRUE);
-  json_object_set_int_member(device, "bootindex", 1);
-  json_object_set_string_member(berth_model_qemu_add(qemu, BERTH_QEMU_OBJECT), "qom-type", "rng-builtin");
-  json_object_set_string_member(berth_model_qemu_add(qemu, BERTH_QEMU_NETDEV), "type", "user");
-  json_object_set_string_member(berth_model_qemu_add(qemu, BERTH_QEMU_BLOCKDEV), "driver", "file");
+  json_object *device = berth_model_qemu_add(qemu, BERTH_QEMU_DEVICE);
+  berth_json_set_string(device, "driver", "e1000");
+  berth_json_set_string(device, "id", "a\",b");
+  berth_json_set_boolean(device, "multifunction", TRUE);
+  berth_json_set_int(device, "bootindex", 1);
+  berth_json_set_string(berth_model_qemu_add(qemu, BERTH_QEMU_OBJECT), "qom-type", "rng-builtin");
+  berth_json_set_string(berth_model_qemu_add(qemu, BERTH_QEMU_NETDEV), "type", "user");
+  berth_json_set_string(berth_model_qemu_add(qemu, BERTH_QEMU_BLOCKDEV), "driver", "file");
   g_autoptr(GError) error = NULL;
   g_auto(GStrv) argv = emit(qemu, &error);
   g_assert_no_error(error);
@@ -59,11 +60,11 @@ static void json_forms_are_one_compact_object_in_order(void) {
 }
 
 static void add_chardev(BerthQemu *qemu, const char *json) {
-  g_autoptr(JsonNode) node = json_from_string(json, NULL);
-  g_autoptr(GList) members = json_object_get_members(json_node_get_object(node));
-  JsonObject *props = berth_model_qemu_add(qemu, BERTH_QEMU_CHARDEV);
-  for (GList *m = members; m != NULL; m = m->next)
-    json_object_set_member(props, m->data, json_node_copy(json_object_get_member(json_node_get_object(node), m->data)));
+  g_autoptr(json_object) node = berth_json_parse(json, -1, NULL);
+  json_object *props = berth_model_qemu_add(qemu, BERTH_QEMU_CHARDEV);
+  json_object_object_foreach(node, name, value) {
+    berth_json_set(props, name, json_object_get(value));
+  }
 }
 
 static void chardevs_are_flattened(void) {
@@ -110,13 +111,13 @@ static void expect_control_refused(BerthQemu *qemu) {
 static void control_characters_are_refused_everywhere(void) {
   g_autoptr(BerthQemu) option = berth_model_qemu_new("q"), word = berth_model_qemu_new("q"), plain = berth_model_qemu_new("q");
   g_autoptr(BerthQemu) json = berth_model_qemu_new("q"), deep = berth_model_qemu_new("q"), binary = berth_model_qemu_new("q\n");
-  json_object_set_string_member(berth_model_qemu_option(option, "-name", NULL), "guest", "a\nb");
-  json_object_set_string_member(berth_model_qemu_option(word, "-x", "a\tb"), "k", "v");
+  berth_json_set_string(berth_model_qemu_option(option, "-name", NULL), "guest", "a\nb");
+  berth_json_set_string(berth_model_qemu_option(word, "-x", "a\tb"), "k", "v");
   berth_model_qemu_option(plain, "-append", "a\x7f");
-  json_object_set_string_member(berth_model_qemu_add(json, BERTH_QEMU_DEVICE), "id", "a\x1b");
-  JsonArray *list = json_array_new();
-  json_array_add_string_element(list, "a\rb");
-  json_object_set_array_member(berth_model_qemu_add(deep, BERTH_QEMU_OBJECT), "l", list);
+  berth_json_set_string(berth_model_qemu_add(json, BERTH_QEMU_DEVICE), "id", "a\x1b");
+  json_object *list = json_object_new_array();
+  json_object_array_add(list, json_object_new_string("a\rb"));
+  berth_json_set(berth_model_qemu_add(deep, BERTH_QEMU_OBJECT), "l", list);
   BerthQemu *all[] = {option, word, plain, json, deep, binary};
   for (guint i = 0; i < G_N_ELEMENTS(all); i++)
     expect_control_refused(all[i]);
@@ -172,10 +173,10 @@ static void commands_carry_the_same_properties(void) {
                {BERTH_QEMU_DEVICE, "device_add"}};
   for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
     g_autoptr(BerthQemu) qemu = berth_model_qemu_new("q");
-    json_object_set_string_member(berth_model_qemu_add(qemu, cases[i].form), "id", "x");
-    g_autoptr(JsonObject) command = berth_emit_command(g_ptr_array_index(qemu->objects, 0));
-    g_assert_cmpstr(json_object_get_string_member(command, "execute"), ==, cases[i].command);
-    g_assert_cmpstr(json_object_get_string_member(json_object_get_object_member(command, "arguments"), "id"), ==, "x");
+    berth_json_set_string(berth_model_qemu_add(qemu, cases[i].form), "id", "x");
+    g_autoptr(json_object) command = berth_emit_command(g_ptr_array_index(qemu->objects, 0));
+    g_assert_cmpstr(berth_json_member_string(command, "execute"), ==, cases[i].command);
+    g_assert_cmpstr(berth_json_member_string(berth_json_member(command, "arguments"), "id"), ==, "x");
   }
 }
 

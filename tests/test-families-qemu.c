@@ -8,20 +8,19 @@
  * find the device where it is recorded. */
 static void round_trip(Guest *guest, BerthDevice *device, const char *properties, const char *parent, const char *answer) {
   const BerthFamily *family = berth_families_find(berth_families, device->address.type);
-  g_autoptr(JsonObject) props = json_object_new();
+  g_autoptr(json_object) props = json_object_new_object();
   family->properties(guest->inventory, device, props);
-  g_autoptr(JsonNode) node = json_node_new(JSON_NODE_OBJECT);
-  json_node_set_object(node, props);
-  g_autofree char *text = json_to_string(node, FALSE);
+  const char *text = berth_json_line(props);
   g_assert_cmpstr(text, ==, properties);
-  g_autoptr(JsonNode) values = json_from_string(answer != NULL ? answer : text, NULL);
-  BerthReadBack back = {parent, json_node_get_object(values)};
+  const char *said = answer != NULL ? answer : text;
+  g_autoptr(json_object) values = berth_json_parse(said, -1, NULL);
+  BerthReadBack back = {parent, values};
   BerthAddress found = {.type = BERTH_ADDRESS_NONE};
   g_assert_true(family->locate(guest->inventory, device, &back, &found));
   g_assert_true(berth_model_address_equal(&found, &device->address));
-  back.values = json_object_new();
+  back.values = json_object_new_object();
   g_assert_false(family->locate(guest->inventory, device, &back, &found));
-  json_object_unref(back.values);
+  json_object_put(back.values);
 }
 
 static void drives_are_read_back(void) {
@@ -66,8 +65,11 @@ static void a_moved_drive_is_seen(void) {
   controller(&guest, "scsi", "0", "virtio-scsi");
   controller(&guest, "scsi", "1", "virtio-scsi");
   BerthDevice *d = at(disk(&guest, "scsi", "sda"), BERTH_ADDRESS_DRIVE, 0, 0, 0, 0);
-  g_autoptr(JsonNode) values = json_from_string("{\"channel\":0,\"scsi-id\":0,\"lun\":1}", NULL);
-  BerthReadBack back = {"scsi1.0", json_node_get_object(values)};
+  g_autoptr(json_object) values = json_object_new_object();
+  berth_json_set_int(values, "channel", 0);
+  berth_json_set_int(values, "scsi-id", 0);
+  berth_json_set_int(values, "lun", 1);
+  BerthReadBack back = {"scsi1.0", values};
   const BerthFamily *family = berth_families_find(berth_families, BERTH_ADDRESS_DRIVE);
   BerthAddress found, expected = drive_at(1, 0, 0, 1);
   g_assert_true(family->locate(guest.inventory, d, &back, &found));

@@ -328,11 +328,11 @@ static void test_files(World *world, gconstpointer data) {
   berth_model_qemu_option(qemu, "-kernel", "/kernel");
   for (gsize i = 0; i < G_N_ELEMENTS(objects); i++) {
     g_autofree char *json = g_strdelimit(g_strdup(objects[i].props), "'", '"');
-    g_autoptr(JsonNode) node = json_from_string(json, NULL);
-    JsonObject *props = berth_model_qemu_add(qemu, objects[i].form);
-    g_autoptr(GList) members = json_object_get_members(json_node_get_object(node));
-    for (GList *m = members; m != NULL; m = m->next)
-      json_object_set_member(props, m->data, json_object_dup_member(json_node_get_object(node), m->data));
+    g_autoptr(json_object) node = berth_json_parse(json, -1, NULL);
+    json_object *props = berth_model_qemu_add(qemu, objects[i].form);
+    json_object_object_foreach(node, name, value) {
+      berth_json_set(props, name, json_object_get(value));
+    }
   }
   g_autoptr(GPtrArray) files = berth_guest_files(qemu);
   g_assert_cmpuint(files->len, ==, G_N_ELEMENTS(expected));
@@ -391,8 +391,8 @@ static void test_launch_real(World *world, gconstpointer data) {
   g_assert_true(berth_guest_cont(control, &error));
   g_autofree char *after = berth_guest_status(control, &error);
   g_assert_cmpstr(after, ==, "running");
-  g_autoptr(JsonObject) resumed = berth_qmp_event(events, LONG_MS, &error);
-  g_assert_cmpstr(json_object_get_string_member(resumed, "event"), ==, "RESUME");
+  g_autoptr(json_object) resumed = berth_qmp_event(events, LONG_MS, &error);
+  g_assert_cmpstr(berth_json_member_string(resumed, "event"), ==, "RESUME");
   g_assert_true(berth_guest_powerdown(control, &error));
   /* A monitor that is in use does not greet. */
   g_assert_null(berth_qmp_connect(control_path, SHORT_MS, &error));
@@ -428,9 +428,9 @@ static gboolean toy_locate(const BerthInventory *inventory, const BerthDevice *d
   (void)inventory;
   (void)device;
   const char *dot = answer->parent_bus != NULL ? strrchr(answer->parent_bus, '.') : NULL;
-  if ((dot == NULL && !answer->on_root) || !json_object_has_member(answer->values, "addr"))
+  if ((dot == NULL && !answer->on_root) || !json_object_object_get_ex(answer->values, "addr", NULL))
     return FALSE;
-  guint addr = (guint)json_object_get_int_member(answer->values, "addr");
+  guint addr = (guint)berth_json_member_int(answer->values, "addr", 0);
   *address = berth_model_address_pci(answer->on_root ? 0 : (guint)g_ascii_strtoull(dot + 1, NULL, 10), addr >> 3, addr & 7);
   return TRUE;
 }
@@ -452,20 +452,20 @@ static void add_device(BerthInventory *inventory, const char *id, guint bus, gui
 
 /* -device @driver with id @id (NULL: none) at @bus, @addr; @extra and @value: one property more. */
 static void put_device(BerthQemu *qemu, const char *driver, const char *id, const char *bus, const char *addr) {
-  JsonObject *props = berth_model_qemu_add(qemu, BERTH_QEMU_DEVICE);
-  json_object_set_string_member(props, "driver", driver);
+  json_object *props = berth_model_qemu_add(qemu, BERTH_QEMU_DEVICE);
+  berth_json_set_string(props, "driver", driver);
   if (id != NULL)
-    json_object_set_string_member(props, "id", id);
-  json_object_set_string_member(props, "bus", bus);
-  json_object_set_string_member(props, "addr", addr);
+    berth_json_set_string(props, "id", id);
+  berth_json_set_string(props, "bus", bus);
+  berth_json_set_string(props, "addr", addr);
   if (g_str_equal(driver, "pcie-root-port"))
-    json_object_set_int_member(props, "chassis", 1);
+    berth_json_set_int(props, "chassis", 1);
   if (g_str_equal(driver, "ich9-usb-uhci1")) {
-    json_object_set_string_member(props, "masterbus", "usb.0");
-    json_object_set_int_member(props, "firstport", 0);
+    berth_json_set_string(props, "masterbus", "usb.0");
+    berth_json_set_int(props, "firstport", 0);
   }
   if (g_str_has_prefix(driver, "ich9-usb"))
-    json_object_set_boolean_member(props, "multifunction", TRUE);
+    berth_json_set_boolean(props, "multifunction", TRUE);
 }
 
 static void assert_place(const GPtrArray *places, guint i, const char *id, const char *state, const char *actual) {
@@ -647,14 +647,14 @@ static void test_part_is_not_extra(World *world, gconstpointer data) {
   g_autoptr(BerthInventory) inventory = berth_model_inventory_new(NULL, &toy_element);
   add_device(inventory, "sound0", 0, 6, 0);
   g_autoptr(BerthQemu) qemu = bare_guest(binary, "pc");
-  JsonObject *audio = berth_model_qemu_option(qemu, "-audiodev", "none");
-  json_object_set_string_member(audio, "id", "audio0");
+  json_object *audio = berth_model_qemu_option(qemu, "-audiodev", "none");
+  berth_json_set_string(audio, "id", "audio0");
   put_device(qemu, "intel-hda", "sound0", "pci.0", "0x6");
-  JsonObject *codec = berth_model_qemu_add(qemu, BERTH_QEMU_DEVICE);
-  json_object_set_string_member(codec, "driver", "hda-duplex");
-  json_object_set_string_member(codec, "id", "sound0-codec0");
-  json_object_set_string_member(codec, "bus", "sound0.0");
-  json_object_set_string_member(codec, "audiodev", "audio0");
+  json_object *codec = berth_model_qemu_add(qemu, BERTH_QEMU_DEVICE);
+  berth_json_set_string(codec, "driver", "hda-duplex");
+  berth_json_set_string(codec, "id", "sound0-codec0");
+  berth_json_set_string(codec, "bus", "sound0.0");
+  berth_json_set_string(codec, "audiodev", "audio0");
   g_autoptr(GPtrArray) places = read_guest(world, qemu, inventory);
   g_assert_cmpuint(places->len, ==, 1);
   g_assert_false(berth_guest_places_drift(places));

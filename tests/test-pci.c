@@ -323,12 +323,9 @@ static void test_guest_numbers(void) {
 
 static void check_properties(const Guest *guest, guint n, const char *expected) {
   const BerthDevice *device = guest->inventory->devices->pdata[n];
-  g_autoptr(JsonNode) node = json_node_new(JSON_NODE_OBJECT);
-  JsonObject *props = json_object_new();
-  json_node_take_object(node, props);
+  g_autoptr(json_object) props = json_object_new_object();
   berth_families_pci_properties(guest->inventory, device, props);
-  g_autofree char *text = json_to_string(node, FALSE);
-  g_assert_cmpstr(text, ==, expected);
+  g_assert_cmpstr(berth_json_line(props), ==, expected);
 }
 
 static void test_properties(void) {
@@ -344,10 +341,8 @@ static void test_properties(void) {
 }
 
 static void check_located(const Guest *guest, const char *bus, gint64 devfn, const char *expected) {
-  g_autoptr(JsonNode) node = json_node_new(JSON_NODE_OBJECT);
-  JsonObject *values = json_object_new();
-  json_node_take_object(node, values);
-  json_object_set_int_member(values, "addr", devfn);
+  g_autoptr(json_object) values = json_object_new_object();
+  berth_json_set_int(values, "addr", devfn);
   BerthReadBack answer = {bus, values};
   BerthAddress address = {0};
   gboolean located = berth_families_pci_locate(guest->inventory, guest->inventory->devices->pdata[1], &answer, &address);

@@ -156,7 +156,7 @@ static const BadStart bad_starts[] = {
     {"greets-with-number", {{SAY, "7\n"}, {END}}, LONG_MS, "sent a line that is not a JSON object"},
     {"greets-with-nothing", {{SAY, "\n"}, {END}}, LONG_MS, "sent a line that is not JSON"},
     {"greets-with-other-object", {{SAY, "{\"hello\": 1}\n"}, {END}}, LONG_MS, "neither greeting, event nor reply"},
-    {"greets-with-bad-utf8", {{SAY, "{\"QMP\": {\"x\": \"\xff\xfe\"}}\n"}, {END}}, LONG_MS, "sent a line that is not JSON"},
+    {"greets-with-bad-utf8", {{SAY, "{\"QMP\": {\"x\": \"\xff\xfe\"}}\n"}, {END}}, LONG_MS, "sent a line that is not UTF-8"},
     {"greets-twice", {{SAY, GREETING GREETING}, {END}}, LONG_MS, "second greeting"},
     {"refuses-capabilities",
      {{SAY, GREETING}, {ANSWER, "{\"error\": {\"class\": \"GenericError\", \"desc\": \"not\\ntoday\"}, \"id\": ID}\n"}, {END}},
@@ -234,11 +234,11 @@ static void test_command(void) {
   Peer peer;
   g_autoptr(GError) error = NULL;
   g_autoptr(BerthQmp) qmp = client_ready(&peer, steps);
-  g_autoptr(JsonObject) args = json_object_new();
-  json_object_set_string_member(args, "path", "/machine \"quoted\"\n");
-  g_autoptr(JsonNode) answer = berth_qmp_execute(qmp, "qom-get", args, LONG_MS, &error);
+  g_autoptr(json_object) args = json_object_new_object();
+  berth_json_set_string(args, "path", "/machine \"quoted\"\n");
+  g_autoptr(json_object) answer = berth_qmp_execute(qmp, "qom-get", args, LONG_MS, &error);
   g_assert_no_error(error);
-  g_assert_cmpstr(json_object_get_string_member(json_node_get_object(answer), "status"), ==, "running");
+  g_assert_cmpstr(berth_json_member_string(answer, "status"), ==, "running");
   peer_end(&peer);
 }
 
@@ -267,9 +267,9 @@ static void test_refusals(void) {
   g_assert_null(berth_qmp_execute(qmp, "d", NULL, LONG_MS, &error));
   assert_failed(error, "QEMU: refused without a reason");
   g_clear_error(&error);
-  g_autoptr(JsonNode) answer = berth_qmp_execute(qmp, "e", NULL, LONG_MS, &error);
+  g_autoptr(json_object) answer = berth_qmp_execute(qmp, "e", NULL, LONG_MS, &error);
   g_assert_no_error(error);
-  g_assert_cmpint(json_node_get_int(answer), ==, 5);
+  g_assert_cmpint(json_object_get_int64(answer), ==, 5);
   peer_end(&peer);
 }
 
@@ -283,14 +283,14 @@ static void test_events_before_reply(void) {
   Peer peer;
   g_autoptr(GError) error = NULL;
   g_autoptr(BerthQmp) qmp = client_ready(&peer, steps);
-  g_autoptr(JsonNode) answer = berth_qmp_execute(qmp, "cont", NULL, LONG_MS, &error);
+  g_autoptr(json_object) answer = berth_qmp_execute(qmp, "cont", NULL, LONG_MS, &error);
   g_assert_no_error(error);
-  g_assert_cmpint(json_node_get_int(answer), ==, 1);
+  g_assert_cmpint(json_object_get_int64(answer), ==, 1);
   static const char *const names[] = {"STOP", "RESUME", "SHUTDOWN"};
   for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
-    g_autoptr(JsonObject) event = berth_qmp_event(qmp, LONG_MS, &error);
+    g_autoptr(json_object) event = berth_qmp_event(qmp, LONG_MS, &error);
     g_assert_no_error(error);
-    g_assert_cmpstr(json_object_get_string_member(event, "event"), ==, names[i]);
+    g_assert_cmpstr(berth_json_member_string(event, "event"), ==, names[i]);
   }
   g_assert_null(berth_qmp_event(qmp, LONG_MS, &error));
   assert_failed(error, "closed the connection");
@@ -323,9 +323,9 @@ static void test_late_reply(void) {
   assert_failed(error, "did not answer within 0.2 s");
   g_assert_null(berth_qmp_broken(qmp));
   g_clear_error(&error);
-  g_autoptr(JsonNode) answer = berth_qmp_execute(qmp, "fast", NULL, LONG_MS, &error);
+  g_autoptr(json_object) answer = berth_qmp_execute(qmp, "fast", NULL, LONG_MS, &error);
   g_assert_no_error(error);
-  g_assert_cmpstr(json_node_get_string(answer), ==, "in time");
+  g_assert_cmpstr(berth_json_string(answer), ==, "in time");
   peer_end(&peer);
 }
 
@@ -341,12 +341,12 @@ static void test_many_on_the_way(void) {
   guint64 ids[3];
   for (gsize i = 0; i < 3; i++)
     ids[i] = berth_qmp_send(qmp, "x", NULL);
-  g_autoptr(JsonNode) third = berth_qmp_receive(qmp, ids[2], LONG_MS, &error);
+  g_autoptr(json_object) third = berth_qmp_receive(qmp, ids[2], LONG_MS, &error);
   g_assert_no_error(error);
-  g_assert_cmpint(json_node_get_int(third), ==, 30);
-  g_autoptr(JsonNode) first = berth_qmp_receive(qmp, ids[0], 0, &error);
+  g_assert_cmpint(json_object_get_int64(third), ==, 30);
+  g_autoptr(json_object) first = berth_qmp_receive(qmp, ids[0], 0, &error);
   g_assert_no_error(error);
-  g_assert_cmpint(json_node_get_int(first), ==, 10);
+  g_assert_cmpint(json_object_get_int64(first), ==, 10);
   g_assert_null(berth_qmp_receive(qmp, ids[1], 0, &error));
   assert_failed(error, "QEMU: no");
   peer_end(&peer);
@@ -420,10 +420,10 @@ static void test_events_are_bounded(void) {
   Peer peer;
   g_autoptr(GError) error = NULL;
   g_autoptr(BerthQmp) qmp = client_ready(&peer, steps);
-  g_autoptr(JsonNode) answer = berth_qmp_execute(qmp, "x", NULL, LONG_MS, &error);
+  g_autoptr(json_object) answer = berth_qmp_execute(qmp, "x", NULL, LONG_MS, &error);
   g_assert_no_error(error);
-  g_autoptr(JsonObject) event = berth_qmp_event(qmp, 0, &error);
-  g_assert_cmpstr(json_object_get_string_member(event, "event"), ==, "E10");
+  g_autoptr(json_object) event = berth_qmp_event(qmp, 0, &error);
+  g_assert_cmpstr(berth_json_member_string(event, "event"), ==, "E10");
   peer_end(&peer);
 }
 
@@ -436,9 +436,9 @@ typedef struct {
   gboolean free_at_first;
 } Log;
 
-static void on_event(BerthQmp *qmp, const char *event, JsonObject *data, gpointer user_data) {
+static void on_event(BerthQmp *qmp, const char *event, json_object *data, gpointer user_data) {
   Log *log = user_data;
-  g_string_append_printf(log->seen, "%s(%d) ", event, data != NULL ? (int)json_object_get_int_member(data, "n") : -1);
+  g_string_append_printf(log->seen, "%s(%d) ", event, data != NULL ? (int)berth_json_member_int(data, "n", 0) : -1);
   if (log->free_at_first) {
     g_assert_true(qmp == log->qmp);
     berth_qmp_free(g_steal_pointer(&log->qmp));
@@ -462,7 +462,7 @@ static void watch_script(const Step *steps, gboolean command, gboolean free_at_f
   berth_qmp_watch(log.qmp, context, on_event, on_close, &log);
   if (command) {
     g_autoptr(GError) error = NULL;
-    g_autoptr(JsonNode) answer = berth_qmp_execute(log.qmp, "x", NULL, LONG_MS, &error);
+    g_autoptr(json_object) answer = berth_qmp_execute(log.qmp, "x", NULL, LONG_MS, &error);
     g_assert_no_error(error);
     /* Nothing is delivered behind the caller's back. */
     g_assert_cmpstr(seen->str, ==, "");

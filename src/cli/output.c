@@ -2,7 +2,7 @@
 #include "cli.h"
 
 #include <errno.h>
-#include <json-glib/json-glib.h>
+#include <json-c/json.h>
 #include <libsmartcols.h>
 #include <stdio.h>
 #include <string.h>
@@ -61,47 +61,40 @@ void cli_table_add(CliTable *table, const char *const *cells) {
   g_ptr_array_add(table->lines, g_strdupv((char **)cells));
 }
 
-static void add_list(JsonBuilder *builder, const char *cell) {
+static json_object *list_value(const char *cell) {
+  json_object *list = json_object_new_array();
   g_auto(GStrv) lines = g_strsplit(cell, "\n", -1);
-  json_builder_begin_array(builder);
   for (char **line = lines; *line != NULL; line++)
-    json_builder_add_string_value(builder, *line);
-  json_builder_end_array(builder);
+    json_object_array_add(list, json_object_new_string(*line));
+  return list;
 }
 
-static void add_member(JsonBuilder *builder, const CliColumn *column, const char *cell) {
-  g_autofree char *name = g_ascii_strdown(column->title, -1);
-  json_builder_set_member_name(builder, name);
+static json_object *cell_value(const CliColumn *column, const char *cell) {
   if (column->type == CLI_COLUMN_TEXT)
-    json_builder_add_string_value(builder, cell);
-  else if (column->type == CLI_COLUMN_LIST)
-    add_list(builder, cell);
-  else if (column->type == CLI_COLUMN_FLAG)
-    json_builder_add_boolean_value(builder, *cell != '\0');
-  else if (*cell != '\0')
-    json_builder_add_int_value(builder, g_ascii_strtoll(cell, NULL, 10));
-  else
-    json_builder_add_null_value(builder);
+    return json_object_new_string(cell);
+  if (column->type == CLI_COLUMN_LIST)
+    return list_value(cell);
+  if (column->type == CLI_COLUMN_FLAG)
+    return json_object_new_boolean(*cell != '\0');
+  return *cell != '\0' ? json_object_new_int64(g_ascii_strtoll(cell, NULL, 10)) : NULL;
 }
 
 /* Not smartcols' own JSON: it writes null for a text that is empty, and nothing at all for a table without lines. */
 static void print_json(const CliTable *table) {
-  g_autoptr(JsonBuilder) builder = json_builder_new();
-  json_builder_begin_object(builder);
-  json_builder_set_member_name(builder, table->name);
-  json_builder_begin_array(builder);
+  json_object *root = json_object_new_object(), *lines = json_object_new_array();
+  json_object_object_add(root, table->name, lines);
   for (guint i = 0; i < table->lines->len; i++) {
     char **cells = g_ptr_array_index(table->lines, i);
-    json_builder_begin_object(builder);
-    for (gsize n = 0; table->columns[n].title != NULL; n++)
-      add_member(builder, &table->columns[n], cells[n]);
-    json_builder_end_object(builder);
+    json_object *line = json_object_new_object();
+    for (gsize n = 0; table->columns[n].title != NULL; n++) {
+      g_autofree char *name = g_ascii_strdown(table->columns[n].title, -1);
+      json_object_object_add(line, name, cell_value(&table->columns[n], cells[n]));
+    }
+    json_object_array_add(lines, line);
   }
-  json_builder_end_array(builder);
-  json_builder_end_object(builder);
-  g_autoptr(JsonNode) root = json_builder_get_root(builder);
-  g_autofree char *text = json_to_string(root, TRUE);
-  cli_print("%s\n", text);
+  cli_print("%s\n", json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+                                                             JSON_C_TO_STRING_NOSLASHESCAPE));
+  json_object_put(root);
 }
 
 /* Padding behind the last word of a line only disturbs those who compare. */

@@ -10,13 +10,12 @@ typedef char *(*BerthEmitValue)(const BerthQemuObject *object, GError **error);
 static char *json_value(const BerthQemuObject *object, GError **error) {
   if (!berth_emit_check_props(object->props, error))
     return NULL;
-  g_autoptr(JsonNode) node = json_node_init_object(json_node_alloc(), object->props);
-  return json_to_string(node, FALSE);
+  return g_strdup(berth_json_line(object->props));
 }
 
 static char *chardev_value(const BerthQemuObject *object, GError **error) {
   g_autofree char *word = NULL;
-  g_autoptr(JsonObject) props = berth_emit_chardev(object->props, &word, error);
+  g_autoptr(json_object) props = berth_emit_chardev(object->props, &word, error);
   return props != NULL ? berth_emit_keyval(word, props, error) : NULL;
 }
 
@@ -32,7 +31,7 @@ static const struct {
 
 static gboolean add_option(GPtrArray *out, const BerthQemuObject *object, GError **error) {
   g_ptr_array_add(out, g_strdup(object->option));
-  if (object->props != NULL && json_object_get_size(object->props) > 0) {
+  if (object->props != NULL && json_object_object_length(object->props) > 0) {
     char *value = berth_emit_keyval(object->value, object->props, error);
     if (value == NULL)
       return FALSE;

@@ -44,14 +44,12 @@ static const char *argument_name(const char *command) {
   return NULL;
 }
 
-static gboolean flatten(JsonObject *out, const char *prefix, JsonObject *data, GError **error) {
-  g_autoptr(GList) members = json_object_get_members(data);
-  for (GList *m = members; m != NULL; m = m->next) {
-    g_autofree char *key = g_strconcat(prefix, m->data, NULL);
-    JsonNode *node = json_object_get_member(data, m->data);
-    if (JSON_NODE_HOLDS_OBJECT(node)) {
+static gboolean flatten(json_object *out, const char *prefix, json_object *data, GError **error) {
+  json_object_object_foreach(data, member, node) {
+    g_autofree char *key = g_strconcat(prefix, member, NULL);
+    if (json_object_is_type(node, json_type_object)) {
       g_autofree char *below = g_strconcat(key, ".", NULL);
-      if (!flatten(out, below, json_node_get_object(node), error))
+      if (!flatten(out, below, node, error))
         return FALSE;
       continue;
     }
@@ -61,17 +59,17 @@ static gboolean flatten(JsonObject *out, const char *prefix, JsonObject *data, G
       return FALSE;
     }
     if (name[0] != '\0')
-      json_object_set_member(out, name, json_node_copy(node));
+      berth_json_set(out, name, json_object_get(node));
   }
   return TRUE;
 }
 
-JsonObject *berth_emit_chardev(JsonObject *arguments, char **word, GError **error) {
-  g_autoptr(JsonObject) out = json_object_new();
-  JsonObject *backend = json_object_get_object_member(arguments, "backend");
-  json_object_set_string_member(out, "id", json_object_get_string_member(arguments, "id"));
-  if (json_object_has_member(backend, "data") && !flatten(out, "", json_object_get_object_member(backend, "data"), error))
+json_object *berth_emit_chardev(json_object *arguments, char **word, GError **error) {
+  g_autoptr(json_object) out = json_object_new_object();
+  json_object *backend = berth_json_member(arguments, "backend");
+  berth_json_set_string(out, "id", berth_json_member_string(arguments, "id"));
+  if (json_object_object_get_ex(backend, "data", NULL) && !flatten(out, "", berth_json_member(backend, "data"), error))
     return NULL;
-  *word = g_strdup(json_object_get_string_member(backend, "type"));
+  *word = g_strdup(berth_json_member_string(backend, "type"));
   return g_steal_pointer(&out);
 }

@@ -7,10 +7,10 @@ static const char *const commands[] = {
     [BERTH_QEMU_NETDEV] = "netdev_add",   [BERTH_QEMU_DEVICE] = "device_add",
 };
 
-JsonObject *berth_emit_command(const BerthQemuObject *object) {
+json_object *berth_emit_command(const BerthQemuObject *object) {
   g_return_val_if_fail(object->form != BERTH_QEMU_OPTION, NULL);
-  JsonObject *command = json_object_new();
-  json_object_set_string_member(command, "execute", object->form == BERTH_QEMU_COMMAND ? object->option : commands[object->form]);
-  json_object_set_object_member(command, "arguments", json_object_ref(object->props));
+  json_object *command = json_object_new_object();
+  berth_json_set_string(command, "execute", object->form == BERTH_QEMU_COMMAND ? object->option : commands[object->form]);
+  berth_json_set(command, "arguments", json_object_get(object->props));
   return command;
 }

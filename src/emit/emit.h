@@ -13,4 +13,4 @@ GStrv berth_emit_arguments(const BerthQemu *qemu, GError **error);
 /* The arguments as one line that sh reads back to the same vector. (transfer full) */
 char *berth_emit_shell(const char *const *arguments);
 /* {"execute": "device_add", "arguments": {...}} for an object of any form but OPTION. (transfer full) */
-JsonObject *berth_emit_command(const BerthQemuObject *object);
+json_object *berth_emit_command(const BerthQemuObject *object);

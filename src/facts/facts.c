@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "facts/facts.h"
 
-#include <json-glib/json-glib.h>
+#include "base/json.h"
 
 /* Answers in another form are asked again, so the number only has to differ. */
 #define FACTS_VERSION 2
@@ -34,93 +34,70 @@ static GPtrArray *sorted_keys(GHashTable *table) {
 }
 
 /* One string, for every command reads it: an array of hundreds of strings takes as long as all else that it reads. */
-static void add_names(JsonBuilder *builder, const char *member, GHashTable *set) {
+static void set_names(json_object *object, const char *member, GHashTable *set) {
   g_autoptr(GPtrArray) keys = sorted_keys(set);
   g_ptr_array_add(keys, NULL);
   g_autofree char *names = g_strjoinv(" ", (char **)keys->pdata);
-  json_builder_set_member_name(builder, member);
-  json_builder_add_string_value(builder, names);
-}
-
-static void add_int(JsonBuilder *builder, const char *member, gint64 value) {
-  json_builder_set_member_name(builder, member);
-  json_builder_add_int_value(builder, value);
+  berth_json_set_string(object, member, names);
 }
 
 char *berth_facts_to_json(const BerthFacts *facts) {
-  g_autoptr(JsonBuilder) builder = json_builder_new();
-  json_builder_begin_object(builder);
-  add_int(builder, "berth-facts", FACTS_VERSION);
-  json_builder_set_member_name(builder, "binary");
-  json_builder_add_string_value(builder, facts->binary != NULL ? facts->binary : "");
-  add_int(builder, "mtime", facts->mtime);
-  add_int(builder, "size", facts->size);
-  add_int(builder, "major", facts->major);
-  add_int(builder, "minor", facts->minor);
-  add_int(builder, "micro", facts->micro);
-  g_autoptr(GPtrArray) machines = sorted_keys(facts->machines);
-  json_builder_set_member_name(builder, "machines");
-  json_builder_begin_object(builder);
-  for (guint i = 0; i < machines->len; i++) {
-    json_builder_set_member_name(builder, machines->pdata[i]);
-    json_builder_add_string_value(builder, g_hash_table_lookup(facts->machines, machines->pdata[i]));
-  }
-  json_builder_end_object(builder);
-  add_names(builder, "deprecated", facts->deprecated);
-  add_names(builder, "devices", facts->devices);
-  json_builder_end_object(builder);
-
-  g_autoptr(JsonNode) root = json_builder_get_root(builder);
-  g_autofree char *text = json_to_string(root, FALSE);
-  return g_strconcat(text, "\n", NULL);
+  g_autoptr(json_object) object = json_object_new_object();
+  berth_json_set_int(object, "berth-facts", FACTS_VERSION);
+  berth_json_set_string(object, "binary", facts->binary != NULL ? facts->binary : "");
+  berth_json_set_int(object, "mtime", facts->mtime);
+  berth_json_set_int(object, "size", facts->size);
+  berth_json_set_int(object, "major", facts->major);
+  berth_json_set_int(object, "minor", facts->minor);
+  berth_json_set_int(object, "micro", facts->micro);
+  json_object *machines = json_object_new_object();
+  berth_json_set(object, "machines", machines);
+  g_autoptr(GPtrArray) names = sorted_keys(facts->machines);
+  for (guint i = 0; i < names->len; i++)
+    berth_json_set_string(machines, names->pdata[i], g_hash_table_lookup(facts->machines, names->pdata[i]));
+  set_names(object, "deprecated", facts->deprecated);
+  set_names(object, "devices", facts->devices);
+  return g_strconcat(berth_json_line(object), "\n", NULL);
 }
 
-static gboolean is_string(JsonNode *node) {
-  return node != NULL && JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING;
-}
-
-static gboolean read_names(JsonObject *object, const char *member, GHashTable *set) {
-  JsonNode *node = json_object_get_member(object, member);
-  if (!is_string(node))
+static gboolean read_names(json_object *object, const char *member, GHashTable *set) {
+  const char *text = berth_json_member_string(object, member);
+  if (text == NULL)
     return FALSE;
-  g_autofree GStrv names = g_strsplit(json_node_get_string(node), " ", -1);
+  g_autofree GStrv names = g_strsplit(text, " ", -1);
   for (guint i = 0; names[i] != NULL; i++)
     g_hash_table_add(set, names[i]);
   return TRUE;
 }
 
-static gboolean read_machines(JsonObject *object, GHashTable *machines) {
-  JsonNode *node = json_object_get_member(object, "machines");
-  if (node == NULL || !JSON_NODE_HOLDS_OBJECT(node))
+static gboolean read_machines(json_object *object, GHashTable *machines) {
+  json_object *node = berth_json_member_object(object, "machines");
+  if (node == NULL)
     return FALSE;
-  JsonObjectIter iter;
-  const char *name;
-  JsonNode *value;
-  json_object_iter_init(&iter, json_node_get_object(node));
-  while (json_object_iter_next(&iter, &name, &value)) {
-    if (!is_string(value))
+  json_object_object_foreach(node, name, value) {
+    if (berth_json_string(value) == NULL)
       return FALSE;
-    g_hash_table_insert(machines, g_strdup(name), g_strdup(json_node_get_string(value)));
+    g_hash_table_insert(machines, g_strdup(name), g_strdup(berth_json_string(value)));
   }
   return TRUE;
 }
 
-static gboolean read_int(JsonObject *object, const char *member, gint64 *value) {
-  JsonNode *node = json_object_get_member(object, member);
-  if (node == NULL || !JSON_NODE_HOLDS_VALUE(node) || json_node_get_value_type(node) != G_TYPE_INT64)
+static gboolean read_int(json_object *object, const char *member, gint64 *value) {
+  json_object *node = berth_json_member(object, member);
+  if (!json_object_is_type(node, json_type_int))
     return FALSE;
-  *value = json_node_get_int(node);
+  *value = json_object_get_int64(node);
   return TRUE;
 }
 
-static gboolean read_facts(BerthFacts *facts, JsonObject *object) {
+static gboolean read_facts(BerthFacts *facts, json_object *object) {
   gint64 version, major, minor, micro;
   if (!read_int(object, "berth-facts", &version) || version != FACTS_VERSION ||
-      !is_string(json_object_get_member(object, "binary")) || !read_int(object, "mtime", &facts->mtime) ||
+      berth_json_member_string(object, "binary") == NULL || !read_int(object, "mtime", &facts->mtime) ||
       !read_int(object, "size", &facts->size) || !read_int(object, "major", &major) || !read_int(object, "minor", &minor) ||
       !read_int(object, "micro", &micro))
     return FALSE;
-  facts->binary = g_strdup(json_object_get_string_member(object, "binary"));
+  facts->binary = g_strdup(berth_json_member_string(object, "binary"));
   facts->major = (guint)CLAMP(major, 0, G_MAXUINT16);
   facts->minor = (guint)CLAMP(minor, 0, G_MAXUINT16);
   facts->micro = (guint)CLAMP(micro, 0, G_MAXUINT16);
@@ -129,15 +106,13 @@ static gboolean read_facts(BerthFacts *facts, JsonObject *object) {
 }
 
 BerthFacts *berth_facts_from_json(const char *json, gssize length, GError **error) {
-  g_autoptr(JsonParser) parser = json_parser_new();
-  g_autoptr(GError) problem = NULL;
-  if (!json_parser_load_from_data(parser, json, length, &problem)) {
-    g_set_error(error, BERTH_ERROR, BERTH_ERROR_BAD_INPUT, "facts: %s", problem->message);
+  g_autoptr(json_object) root = berth_json_parse(json, length, error);
+  if (root == NULL) {
+    g_prefix_error(error, "facts: ");
     return NULL;
   }
-  JsonNode *root = json_parser_get_root(parser);
   g_autoptr(BerthFacts) facts = berth_facts_new();
-  if (root == NULL || !JSON_NODE_HOLDS_OBJECT(root) || !read_facts(facts, json_node_get_object(root))) {
+  if (!read_facts(facts, root)) {
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_BAD_INPUT, "facts: not a record of facts of version %d", FACTS_VERSION);
     return NULL;
   }

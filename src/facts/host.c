@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "facts/host.h"
 
-#include <json-glib/json-glib.h>
+#include "base/json.h"
 
 BerthHostFacts *berth_facts_host_new(const char *run_dir, const char *state_dir, gint64 now) {
   BerthHostFacts *host = g_new0(BerthHostFacts, 1);
@@ -45,36 +45,23 @@ void berth_facts_firmware_free(BerthFirmware *firmware) {
 
 /* ---- descriptors ---- */
 
-static JsonObject *object_at(JsonObject *object, const char *member) {
-  JsonNode *node = object != NULL ? json_object_get_member(object, member) : NULL;
-  return node != NULL && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
-}
-
-static char *text_at(JsonObject *object, const char *member) {
-  JsonNode *node = object != NULL ? json_object_get_member(object, member) : NULL;
-  return node != NULL && JSON_NODE_HOLDS_VALUE(node) ? g_strdup(json_node_get_string(node)) : NULL;
-}
-
-static GStrv texts_at(JsonObject *object, const char *member) {
-  JsonNode *node = object != NULL ? json_object_get_member(object, member) : NULL;
-  JsonArray *array = node != NULL && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+static GStrv texts_at(json_object *object, const char *member) {
+  json_object *array = berth_json_member_array(object, member);
   g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
-  for (guint i = 0; array != NULL && i < json_array_get_length(array); i++) {
-    const char *text = JSON_NODE_HOLDS_VALUE(json_array_get_element(array, i)) ? json_array_get_string_element(array, i) : NULL;
+  for (guint i = 0; array != NULL && i < json_object_array_length(array); i++) {
+    const char *text = berth_json_string(json_object_array_get_idx(array, i));
     if (text != NULL)
       g_strv_builder_add(builder, text);
   }
   return g_strv_builder_end(builder);
 }
 
-static void read_targets(BerthFirmware *firmware, JsonObject *root) {
-  JsonNode *node = json_object_get_member(root, "targets");
-  JsonArray *targets = node != NULL && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+static void read_targets(BerthFirmware *firmware, json_object *root) {
+  json_object *targets = berth_json_member_array(root, "targets");
   firmware->targets = g_ptr_array_new_with_free_func(g_free);
-  for (guint i = 0; targets != NULL && i < json_array_get_length(targets); i++) {
-    JsonNode *element = json_array_get_element(targets, i);
-    JsonObject *target = JSON_NODE_HOLDS_OBJECT(element) ? json_node_get_object(element) : NULL;
-    g_autofree char *arch = text_at(target, "architecture");
+  for (guint i = 0; targets != NULL && i < json_object_array_length(targets); i++) {
+    json_object *target = json_object_array_get_idx(targets, i);
+    g_autofree char *arch = g_strdup(berth_json_member_string(target, "architecture"));
     g_auto(GStrv) machines = texts_at(target, "machines");
     for (guint m = 0; arch != NULL && machines[m] != NULL; m++)
       g_ptr_array_add(firmware->targets, g_strconcat(arch, "/", machines[m], NULL));
@@ -82,25 +69,21 @@ static void read_targets(BerthFirmware *firmware, JsonObject *root) {
 }
 
 /* A descriptor without "mode" is of the time when an image and its variables always were two files. */
-static void read_mapping(BerthFirmware *firmware, JsonObject *mapping) {
-  g_autofree char *device = text_at(mapping, "device");
-  JsonObject *executable = object_at(mapping, "executable"), *variables = object_at(mapping, "nvram-template");
+static void read_mapping(BerthFirmware *firmware, json_object *mapping) {
+  g_autofree char *device = g_strdup(berth_json_member_string(mapping, "device"));
+  json_object *executable = berth_json_member(mapping, "executable"), *variables = berth_json_member(mapping, "nvram-template");
   firmware->flash = g_strcmp0(device, "flash") == 0;
   if (firmware->flash) {
-    firmware->executable = text_at(executable, "filename");
-    firmware->executable_format = text_at(executable, "format");
-    firmware->variables = text_at(variables, "filename");
-    firmware->variables_format = text_at(variables, "format");
+    firmware->executable = g_strdup(berth_json_member_string(executable, "filename"));
+    firmware->executable_format = g_strdup(berth_json_member_string(executable, "format"));
+    firmware->variables = g_strdup(berth_json_member_string(variables, "filename"));
+    firmware->variables_format = g_strdup(berth_json_member_string(variables, "format"));
   } else if (g_strcmp0(device, "memory") == 0)
-    firmware->executable = text_at(mapping, "filename");
+    firmware->executable = g_strdup(berth_json_member_string(mapping, "filename"));
 }
 
 BerthFirmware *berth_facts_firmware_parse(const char *name, const char *json, gssize length) {
-  g_autoptr(JsonParser) parser = json_parser_new();
-  if (!json_parser_load_from_data(parser, json, length, NULL))
-    return NULL;
-  JsonNode *node = json_parser_get_root(parser);
-  JsonObject *root = node != NULL && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+  g_autoptr(json_object) root = berth_json_parse(json, length, NULL);
   if (root == NULL)
     return NULL;
   g_autoptr(BerthFirmware) firmware = g_new0(BerthFirmware, 1);
@@ -109,7 +92,7 @@ BerthFirmware *berth_facts_firmware_parse(const char *name, const char *json, gs
   firmware->interface = g_strdup(interfaces[0]);
   firmware->features = texts_at(root, "features");
   read_targets(firmware, root);
-  read_mapping(firmware, object_at(root, "mapping"));
+  read_mapping(firmware, berth_json_member(root, "mapping"));
   return firmware->interface != NULL && firmware->executable != NULL ? g_steal_pointer(&firmware) : NULL;
 }
 

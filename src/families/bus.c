@@ -68,10 +68,7 @@ gboolean berth_families_bus_parse(const BerthInventory *inventory, const char *t
 }
 
 gboolean berth_families_answer_number(const BerthReadBack *answer, const char *property, guint64 *value) {
-  JsonNode *node = answer->values != NULL ? json_object_get_member(answer->values, property) : NULL;
-  if (node == NULL || !JSON_NODE_HOLDS_VALUE(node) || json_node_get_value_type(node) != G_TYPE_INT64)
-    return FALSE;
-  gint64 number = json_node_get_int(node);
+  gint64 number = berth_json_member_int(answer->values, property, -1);
   if (number < 0 || number == G_MAXUINT32)
     return FALSE;
   *value = (guint64)number;

@@ -47,11 +47,11 @@ gboolean berth_families_ccid_fits(const BerthInventory *inventory, const BerthDe
   return is_first(address);
 }
 
-void berth_families_ccid_properties(const BerthInventory *inventory, const BerthDevice *device, JsonObject *props) {
+void berth_families_ccid_properties(const BerthInventory *inventory, const BerthDevice *device, json_object *props) {
   if (device->address.type != BERTH_ADDRESS_CCID)
     return;
   g_autofree char *bus = berth_families_bus_name(inventory, "ccid", device->address.value[BERTH_CCID_CONTROLLER], 0);
-  json_object_set_string_member(props, "bus", bus);
+  berth_json_set_string(props, "bus", bus);
 }
 
 gboolean berth_families_ccid_locate(const BerthInventory *inventory, const BerthDevice *device, const BerthReadBack *answer,

@@ -84,13 +84,13 @@ gboolean berth_families_dimm_assign(BerthAssignment *assignment, GError **error)
   return TRUE;
 }
 
-void berth_families_dimm_properties(const BerthInventory *inventory, const BerthDevice *device, JsonObject *props) {
+void berth_families_dimm_properties(const BerthInventory *inventory, const BerthDevice *device, json_object *props) {
   (void)inventory;
   if (device->address.type != BERTH_ADDRESS_DIMM)
     return;
-  json_object_set_int_member(props, "slot", (gint64)device->address.value[BERTH_DIMM_SLOT]);
+  berth_json_set_int(props, "slot", (gint64)device->address.value[BERTH_DIMM_SLOT]);
   if (device->address.value[BERTH_DIMM_BASE] > 0)
-    json_object_set_int_member(props, "addr", (gint64)device->address.value[BERTH_DIMM_BASE]);
+    berth_json_set_int(props, "addr", (gint64)device->address.value[BERTH_DIMM_BASE]);
 }
 
 /* QEMU 7.2: "slot" and "addr" are filled in also where QEMU chose them; parent_bus is the empty link. The base is part of the

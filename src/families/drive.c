@@ -346,7 +346,7 @@ static gboolean is_narrow(const BerthInventory *inventory, guint64 controller) {
 }
 
 /* JSON takes the place of each family's numbers: -device with JSON wants integers where help says uint32. */
-void berth_families_drive_properties(const BerthInventory *inventory, const BerthDevice *device, JsonObject *props) {
+void berth_families_drive_properties(const BerthInventory *inventory, const BerthDevice *device, json_object *props) {
   int bus = bus_of(device);
   if (bus < 0 || device->address.type != BERTH_ADDRESS_DRIVE)
     return;
@@ -355,28 +355,28 @@ void berth_families_drive_properties(const BerthInventory *inventory, const Bert
   gint64 unit = (gint64)value[BERTH_DRIVE_UNIT];
   /* The floppy finds the machine's only floppy bus by itself, whatever that is called. */
   if (bus == FDC) {
-    json_object_set_int_member(props, "unit", unit);
+    berth_json_set_int(props, "unit", unit);
     return;
   }
   if (bus == NVME) {
     g_autofree char *owner = berth_families_bus_owner(inventory, "nvme", controller);
-    json_object_set_string_member(props, "bus", owner);
-    json_object_set_int_member(props, "nsid", unit + 1);
+    berth_json_set_string(props, "bus", owner);
+    berth_json_set_int(props, "nsid", unit + 1);
     return;
   }
   gboolean narrow = bus == SCSI && is_narrow(inventory, controller);
   guint64 number = bus == SATA ? (guint64)unit : bus == SCSI && !narrow ? 0 : value[BERTH_DRIVE_BUS];
   g_autofree char *name = berth_families_bus_name(inventory, drive_buses[bus].name, controller, number);
-  json_object_set_string_member(props, "bus", name);
+  berth_json_set_string(props, "bus", name);
   if (bus == IDE)
-    json_object_set_int_member(props, "unit", unit);
+    berth_json_set_int(props, "unit", unit);
   if (bus != SCSI)
     return;
   if (!narrow)
-    json_object_set_int_member(props, "channel", (gint64)value[BERTH_DRIVE_BUS]);
-  json_object_set_int_member(props, "scsi-id", narrow ? unit : (gint64)value[BERTH_DRIVE_TARGET]);
+    berth_json_set_int(props, "channel", (gint64)value[BERTH_DRIVE_BUS]);
+  berth_json_set_int(props, "scsi-id", narrow ? unit : (gint64)value[BERTH_DRIVE_TARGET]);
   if (!narrow)
-    json_object_set_int_member(props, "lun", unit);
+    berth_json_set_int(props, "lun", unit);
 }
 
 static gboolean locate_scsi(const BerthInventory *inventory, guint64 controller, guint64 number, const BerthReadBack *answer,

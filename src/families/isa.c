@@ -10,15 +10,15 @@ static const char *port_property(const BerthDevice *device) {
   return device->element->id == BERTH_PANIC ? "ioport" : "iobase";
 }
 
-void berth_families_isa_properties(const BerthInventory *inventory, const BerthDevice *device, JsonObject *props) {
+void berth_families_isa_properties(const BerthInventory *inventory, const BerthDevice *device, json_object *props) {
   (void)inventory;
   const guint64 *value = device->address.value;
   if (device->address.type != BERTH_ADDRESS_ISA)
     return;
   if (value[BERTH_ISA_IOBASE] > 0)
-    json_object_set_int_member(props, port_property(device), (gint64)value[BERTH_ISA_IOBASE]);
+    berth_json_set_int(props, port_property(device), (gint64)value[BERTH_ISA_IOBASE]);
   if (value[BERTH_ISA_IRQ] > 0)
-    json_object_set_int_member(props, "irq", (gint64)value[BERTH_ISA_IRQ]);
+    berth_json_set_int(props, "irq", (gint64)value[BERTH_ISA_IRQ]);
 }
 
 /* Only what the device was told: the rest is QEMU's choice by the port's index, and no part of the address. */

@@ -18,17 +18,17 @@ static char *bus_name(const BerthInventory *inventory, guint number) {
   return controller->id != NULL ? g_strdup(controller->id) : g_strdup_printf("pci.%u", number);
 }
 
-void berth_families_pci_properties(const BerthInventory *inventory, const BerthDevice *device, JsonObject *props) {
+void berth_families_pci_properties(const BerthInventory *inventory, const BerthDevice *device, json_object *props) {
   const BerthAddress *address = &device->address;
   g_autofree char *bus = bus_name(inventory, (guint)address->value[BERTH_PCI_BUS]);
   guint slot = (guint)address->value[BERTH_PCI_SLOT];
   guint function = (guint)address->value[BERTH_PCI_FUNCTION];
   g_autofree char *place = function != 0 ? g_strdup_printf("0x%x.0x%x", slot, function) : g_strdup_printf("0x%x", slot);
   if (bus != NULL)
-    json_object_set_string_member(props, "bus", bus);
-  json_object_set_string_member(props, "addr", place);
+    berth_json_set_string(props, "bus", bus);
+  berth_json_set_string(props, "addr", place);
   if (address->given >> BERTH_PCI_MULTIFUNCTION & 1)
-    json_object_set_boolean_member(props, "multifunction", address->value[BERTH_PCI_MULTIFUNCTION] != 0);
+    berth_json_set_boolean(props, "multifunction", address->value[BERTH_PCI_MULTIFUNCTION] != 0);
 }
 
 /* The number of the controller whose bus QEMU calls @name; -1: none. */
@@ -49,11 +49,10 @@ static gint bus_number(const BerthInventory *inventory, const char *name) {
 gboolean berth_families_pci_locate(const BerthInventory *inventory, const BerthDevice *device, const BerthReadBack *answer,
                                    BerthAddress *address) {
   (void)device;
-  JsonNode *addr = answer->values != NULL ? json_object_get_member(answer->values, "addr") : NULL;
-  if ((answer->parent_bus == NULL && !answer->on_root) || addr == NULL || json_node_get_value_type(addr) != G_TYPE_INT64)
+  if (answer->parent_bus == NULL && !answer->on_root)
     return FALSE;
-  /* "addr" reads as slot * 8 + function, -1 while the device has no place. */
-  gint64 devfn = json_node_get_int(addr);
+  /* It reads as slot * 8 + function, -1 while the device has no place. */
+  gint64 devfn = berth_json_member_int(answer->values, "addr", -1);
   gint bus = answer->on_root ? 0 : bus_number(inventory, answer->parent_bus);
   if (bus < 0 || devfn < 0 || devfn > 255)
     return FALSE;

@@ -12,7 +12,7 @@ gboolean berth_families_pci_assign(BerthAssignment *assignment, GError **error);
 void berth_families_pci_number(BerthInventory *inventory);
 gboolean berth_families_pci_fits(const BerthInventory *inventory, const BerthDevice *device, const BerthAddress *address);
 char *berth_families_pci_immovable(const BerthInventory *inventory, const BerthDevice *device);
-void berth_families_pci_properties(const BerthInventory *inventory, const BerthDevice *device, JsonObject *props);
+void berth_families_pci_properties(const BerthInventory *inventory, const BerthDevice *device, json_object *props);
 gboolean berth_families_pci_locate(const BerthInventory *inventory, const BerthDevice *device, const BerthReadBack *answer,
                                    BerthAddress *address);
 extern const char *const berth_families_pci_read_back[];
@@ -21,7 +21,7 @@ extern const char *const berth_families_pci_read_back[];
  * disks' buses are known and before the controllers that drive addresses imply are added; being called again changes nothing. */
 gboolean berth_families_drive_assign(BerthAssignment *assignment, GError **error);
 gboolean berth_families_drive_fits(const BerthInventory *inventory, const BerthDevice *device, const BerthAddress *address);
-void berth_families_drive_properties(const BerthInventory *inventory, const BerthDevice *device, JsonObject *props);
+void berth_families_drive_properties(const BerthInventory *inventory, const BerthDevice *device, json_object *props);
 gboolean berth_families_drive_locate(const BerthInventory *inventory, const BerthDevice *device, const BerthReadBack *answer,
                                      BerthAddress *address);
 extern const char *const berth_families_drive_read_back[];
@@ -30,28 +30,28 @@ const char *const *berth_families_drive_read_back_of(const BerthDevice *device);
 /* ccid.c: smart cards (addressing §5.2). Called as drive's assign() is. */
 gboolean berth_families_ccid_assign(BerthAssignment *assignment, GError **error);
 gboolean berth_families_ccid_fits(const BerthInventory *inventory, const BerthDevice *device, const BerthAddress *address);
-void berth_families_ccid_properties(const BerthInventory *inventory, const BerthDevice *device, JsonObject *props);
+void berth_families_ccid_properties(const BerthInventory *inventory, const BerthDevice *device, json_object *props);
 gboolean berth_families_ccid_locate(const BerthInventory *inventory, const BerthDevice *device, const BerthReadBack *answer,
                                     BerthAddress *address);
 extern const char *const berth_families_ccid_read_back[];
 
 /* virtio-serial.c: channels and consoles (addressing §5.1); appends controllers of type virtio-serial. */
 gboolean berth_families_vserial_assign(BerthAssignment *assignment, GError **error);
-void berth_families_vserial_properties(const BerthInventory *inventory, const BerthDevice *device, JsonObject *props);
+void berth_families_vserial_properties(const BerthInventory *inventory, const BerthDevice *device, json_object *props);
 gboolean berth_families_vserial_locate(const BerthInventory *inventory, const BerthDevice *device, const BerthReadBack *answer,
                                        BerthAddress *address);
 extern const char *const berth_families_vserial_read_back[];
 
 /* usb.c: ports of USB controllers and hubs (addressing §5.3); appends <hub type='usb'/> and, with a record, USB controllers. */
 gboolean berth_families_usb_assign(BerthAssignment *assignment, GError **error);
-void berth_families_usb_properties(const BerthInventory *inventory, const BerthDevice *device, JsonObject *props);
+void berth_families_usb_properties(const BerthInventory *inventory, const BerthDevice *device, json_object *props);
 gboolean berth_families_usb_locate(const BerthInventory *inventory, const BerthDevice *device, const BerthReadBack *answer,
                                    BerthAddress *address);
 extern const char *const berth_families_usb_read_back[];
 
 /* dimm.c: slots of memory devices (addressing §5.8). */
 gboolean berth_families_dimm_assign(BerthAssignment *assignment, GError **error);
-void berth_families_dimm_properties(const BerthInventory *inventory, const BerthDevice *device, JsonObject *props);
+void berth_families_dimm_properties(const BerthInventory *inventory, const BerthDevice *device, json_object *props);
 gboolean berth_families_dimm_locate(const BerthInventory *inventory, const BerthDevice *device, const BerthReadBack *answer,
                                     BerthAddress *address);
 extern const char *const berth_families_dimm_read_back[];
@@ -60,7 +60,7 @@ extern const char *const berth_families_dimm_read_back[];
 gboolean berth_families_spapr_assign(BerthAssignment *assignment, GError **error);
 
 /* isa.c: I/O ports and interrupts, kept where written and never assigned (addressing §5.4). */
-void berth_families_isa_properties(const BerthInventory *inventory, const BerthDevice *device, JsonObject *props);
+void berth_families_isa_properties(const BerthInventory *inventory, const BerthDevice *device, json_object *props);
 gboolean berth_families_isa_locate(const BerthInventory *inventory, const BerthDevice *device, const BerthReadBack *answer,
                                    BerthAddress *address);
 extern const char *const berth_families_isa_read_back[];

@@ -497,16 +497,16 @@ gboolean berth_families_usb_assign(BerthAssignment *assignment, GError **error) 
   return TRUE;
 }
 
-void berth_families_usb_properties(const BerthInventory *inventory, const BerthDevice *device, JsonObject *props) {
+void berth_families_usb_properties(const BerthInventory *inventory, const BerthDevice *device, json_object *props) {
   if (device->address.type != BERTH_ADDRESS_USB)
     return;
   guint64 path = device->address.value[BERTH_USB_PORT];
   g_autofree char *bus = berth_families_bus_name(inventory, "usb", device->address.value[BERTH_USB_BUS], 0);
-  json_object_set_string_member(props, "bus", bus);
+  berth_json_set_string(props, "bus", bus);
   if (path == 0)
     return;
   g_autofree char *port = path_to_string(path, depth_of(path));
-  json_object_set_string_member(props, "port", port);
+  berth_json_set_string(props, "port", port);
 }
 
 /* "1.2.3": one to four numbers from 1 to 255. */
@@ -528,10 +528,9 @@ static gboolean parse_path(const char *text, guint64 *path) {
 gboolean berth_families_usb_locate(const BerthInventory *inventory, const BerthDevice *device, const BerthReadBack *answer,
                                    BerthAddress *address) {
   guint64 guess = device->address.type == BERTH_ADDRESS_USB ? device->address.value[BERTH_USB_BUS] : 0;
-  JsonNode *port = answer->values != NULL ? json_object_get_member(answer->values, "port") : NULL;
+  const char *port = berth_json_member_string(answer->values, "port");
   guint64 bus, number, path;
-  if (port == NULL || !JSON_NODE_HOLDS_VALUE(port) || json_node_get_value_type(port) != G_TYPE_STRING ||
-      !parse_path(json_node_get_string(port), &path) ||
+  if (port == NULL || !parse_path(port, &path) ||
       !berth_families_bus_parse(inventory, "usb", answer->parent_bus, guess, &bus, &number) || number != 0)
     return FALSE;
   *address = usb_at(bus, path);

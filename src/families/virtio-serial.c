@@ -200,14 +200,14 @@ gboolean berth_families_vserial_assign(BerthAssignment *assignment, GError **err
   return TRUE;
 }
 
-void berth_families_vserial_properties(const BerthInventory *inventory, const BerthDevice *device, JsonObject *props) {
+void berth_families_vserial_properties(const BerthInventory *inventory, const BerthDevice *device, json_object *props) {
   if (device->address.type != BERTH_ADDRESS_VIRTIO_SERIAL)
     return;
   const guint64 *value = device->address.value;
   g_autofree char *bus =
       berth_families_bus_name(inventory, "virtio-serial", value[BERTH_VSERIAL_CONTROLLER], value[BERTH_VSERIAL_BUS]);
-  json_object_set_string_member(props, "bus", bus);
-  json_object_set_int_member(props, "nr", (gint64)value[BERTH_VSERIAL_PORT]);
+  berth_json_set_string(props, "bus", bus);
+  berth_json_set_int(props, "nr", (gint64)value[BERTH_VSERIAL_PORT]);
 }
 
 gboolean berth_families_vserial_locate(const BerthInventory *inventory, const BerthDevice *device, const BerthReadBack *answer,

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <gio/gunixfdmessage.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -82,7 +81,7 @@ static void close_fd(gpointer fd) {
 
 static gboolean is_bridge(const BerthQemuObject *object) {
   return object->form == BERTH_QEMU_NETDEV && object->props != NULL &&
-         g_strcmp0(json_object_get_string_member_with_default(object->props, "type", NULL), "bridge") == 0;
+         g_strcmp0(berth_json_member_string(object->props, "type"), "bridge") == 0;
 }
 
 GArray *berth_guest_join_bridges(const BerthQemu *qemu, GError **error) {
@@ -92,37 +91,37 @@ GArray *berth_guest_join_bridges(const BerthQemu *qemu, GError **error) {
     const BerthQemuObject *object = g_ptr_array_index(qemu->objects, i);
     if (!is_bridge(object))
       continue;
-    int tap = make_tap(json_object_get_string_member_with_default(object->props, "br", "br0"), error);
+    int tap = make_tap(berth_json_member_string_or(object->props, "br", "br0"), error);
     if (tap < 0)
       return NULL;
     g_array_append_val(taps, tap);
     g_autofree char *fd = g_strdup_printf("%d", tap);
-    json_object_set_string_member(object->props, "type", "tap");
-    json_object_remove_member(object->props, "br");
-    json_object_set_string_member(object->props, "fd", fd);
+    berth_json_set_string(object->props, "type", "tap");
+    json_object_object_del(object->props, "br");
+    berth_json_set_string(object->props, "fd", fd);
   }
   return g_steal_pointer(&taps);
 }
 
-gboolean berth_guest_join_bridge(BerthQmp *qmp, JsonObject *netdev, GError **error) {
-  const char *id = json_object_get_string_member(netdev, "id");
-  int tap = make_tap(json_object_get_string_member_with_default(netdev, "br", "br0"), error);
+gboolean berth_guest_join_bridge(BerthQmp *qmp, json_object *netdev, GError **error) {
+  const char *id = berth_json_member_string(netdev, "id");
+  int tap = make_tap(berth_json_member_string_or(netdev, "br", "br0"), error);
   if (tap < 0)
     return FALSE;
-  g_autoptr(JsonObject) name = json_object_new();
-  json_object_set_string_member(name, "fdname", id);
-  g_autoptr(JsonNode) given = berth_qmp_execute_fd(qmp, tap, "getfd", name, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
+  g_autoptr(json_object) name = json_object_new_object();
+  berth_json_set_string(name, "fdname", id);
+  g_autoptr(json_object) given = berth_qmp_execute_fd(qmp, tap, "getfd", name, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
   close(tap);
   if (given == NULL)
     return FALSE;
-  g_autoptr(JsonObject) arguments = json_object_new();
-  json_object_set_string_member(arguments, "type", "tap");
-  json_object_set_string_member(arguments, "id", id);
-  json_object_set_string_member(arguments, "fd", id);
-  g_autoptr(JsonNode) added = berth_qmp_execute(qmp, "netdev_add", arguments, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
+  g_autoptr(json_object) arguments = json_object_new_object();
+  berth_json_set_string(arguments, "type", "tap");
+  berth_json_set_string(arguments, "id", id);
+  berth_json_set_string(arguments, "fd", id);
+  g_autoptr(json_object) added = berth_qmp_execute(qmp, "netdev_add", arguments, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
   if (added != NULL)
     return TRUE;
-  JsonNode *closed = berth_qmp_execute(qmp, "closefd", name, BERTH_GUEST_COMMAND_TIMEOUT_MS, NULL);
-  g_clear_pointer(&closed, json_node_unref);
+  json_object *closed = berth_qmp_execute(qmp, "closefd", name, BERTH_GUEST_COMMAND_TIMEOUT_MS, NULL);
+  g_clear_pointer(&closed, berth_json_unref);
   return FALSE;
 }

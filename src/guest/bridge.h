@@ -11,4 +11,4 @@ GArray *berth_guest_join_bridges(const BerthQemu *qemu, GError **error);
 
 /* Gives QEMU the network back end @netdev, one of type "bridge", as a tap device that its helper has made and put on the bridge.
  * Errors: NOT_FOUND (no helper), FAILED (it refuses: with its words), as berth_qmp_execute(). */
-gboolean berth_guest_join_bridge(BerthQmp *qmp, JsonObject *netdev, GError **error);
+gboolean berth_guest_join_bridge(BerthQmp *qmp, json_object *netdev, GError **error);

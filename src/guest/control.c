@@ -11,18 +11,17 @@
 #define RESTART_STEP_US 20000ul
 
 char *berth_guest_status(BerthQmp *qmp, GError **error) {
-  g_autoptr(JsonNode) answer = berth_qmp_execute(qmp, "query-status", NULL, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
+  g_autoptr(json_object) answer = berth_qmp_execute(qmp, "query-status", NULL, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
   if (answer == NULL)
     return NULL;
-  JsonNode *status = JSON_NODE_HOLDS_OBJECT(answer) ? json_object_get_member(json_node_get_object(answer), "status") : NULL;
-  const char *word = status != NULL && JSON_NODE_HOLDS_VALUE(status) ? json_node_get_string(status) : NULL;
+  const char *word = berth_json_member_string(answer, "status");
   if (word == NULL)
     g_set_error_literal(error, BERTH_ERROR, BERTH_ERROR_FAILED, "QEMU answered \"query-status\" with something else");
   return g_strdup(word);
 }
 
 static gboolean tell(BerthQmp *qmp, const char *command, GError **error) {
-  g_autoptr(JsonNode) answer = berth_qmp_execute(qmp, command, NULL, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
+  g_autoptr(json_object) answer = berth_qmp_execute(qmp, command, NULL, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
   return answer != NULL;
 }
 
@@ -39,9 +38,9 @@ gboolean berth_guest_reset(BerthQmp *qmp, GError **error) {
 }
 
 gboolean berth_guest_keep_on_shutdown(BerthQmp *qmp, gboolean keep, GError **error) {
-  g_autoptr(JsonObject) arguments = json_object_new();
-  json_object_set_string_member(arguments, "shutdown", keep ? "pause" : "poweroff");
-  g_autoptr(JsonNode) answer = berth_qmp_execute(qmp, "set-action", arguments, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
+  g_autoptr(json_object) arguments = json_object_new_object();
+  berth_json_set_string(arguments, "shutdown", keep ? "pause" : "poweroff");
+  g_autoptr(json_object) answer = berth_qmp_execute(qmp, "set-action", arguments, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
   return answer != NULL;
 }
 
@@ -66,9 +65,9 @@ static gboolean give_file(BerthQmp *qmp, const char *path, GError **error) {
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: %s", path, g_strerror(errno));
     return FALSE;
   }
-  g_autoptr(JsonObject) arguments = json_object_new();
-  json_object_set_string_member(arguments, "fdname", DUMP);
-  g_autoptr(JsonNode) answer = berth_qmp_execute_fd(qmp, fd, "getfd", arguments, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
+  g_autoptr(json_object) arguments = json_object_new_object();
+  berth_json_set_string(arguments, "fdname", DUMP);
+  g_autoptr(json_object) answer = berth_qmp_execute_fd(qmp, fd, "getfd", arguments, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
   close(fd);
   if (answer == NULL)
     g_unlink(path);
@@ -78,11 +77,11 @@ static gboolean give_file(BerthQmp *qmp, const char *path, GError **error) {
 gboolean berth_guest_dump(BerthQmp *qmp, const char *path, GError **error) {
   if (!give_file(qmp, path, error))
     return FALSE;
-  g_autoptr(JsonObject) arguments = json_object_new();
-  json_object_set_boolean_member(arguments, "paging", FALSE);
-  json_object_set_boolean_member(arguments, "detach", TRUE);
-  json_object_set_string_member(arguments, "protocol", "fd:" DUMP);
-  g_autoptr(JsonNode) answer = berth_qmp_execute(qmp, "dump-guest-memory", arguments, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
+  g_autoptr(json_object) arguments = json_object_new_object();
+  berth_json_set_boolean(arguments, "paging", FALSE);
+  berth_json_set_boolean(arguments, "detach", TRUE);
+  berth_json_set_string(arguments, "protocol", "fd:" DUMP);
+  g_autoptr(json_object) answer = berth_qmp_execute(qmp, "dump-guest-memory", arguments, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
   if (answer == NULL)
     g_unlink(path);
   return answer != NULL;

@@ -7,7 +7,7 @@
 /* A place for a vCPU (or several: a core on other architectures). */
 typedef struct {
   char *driver;
-  JsonObject *props; /* socket-id … */
+  json_object *props; /* socket-id … */
   gboolean there;
   char *id; /* of one that was plugged in; NULL: it is not there, or was from the start */
 } BerthCpu;

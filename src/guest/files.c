@@ -25,25 +25,15 @@ static void add(GPtrArray *files, const char *path, gboolean write, gboolean mak
   g_ptr_array_add(files, file);
 }
 
-static const char *text_of(JsonObject *props, const char *member) {
-  JsonNode *node = props != NULL ? json_object_get_member(props, member) : NULL;
-  return node != NULL && json_node_get_value_type(node) == G_TYPE_STRING ? json_node_get_string(node) : NULL;
-}
-
-static JsonObject *object_of(JsonObject *props, const char *member) {
-  JsonNode *node = props != NULL ? json_object_get_member(props, member) : NULL;
-  return node != NULL && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
-}
-
 /* A block node may hold others: formats their file, overlays what they lie on. */
-static void add_block(GPtrArray *files, JsonObject *node, gboolean write) {
+static void add_block(GPtrArray *files, json_object *node, gboolean write) {
   static const char *const inner[] = {"file", "backing", "data-file"};
   if (node == NULL)
     return;
-  write = write && !json_object_get_boolean_member_with_default(node, "read-only", FALSE);
-  add(files, text_of(node, "filename"), write, FALSE);
+  write = write && !berth_json_member_boolean(node, "read-only", FALSE);
+  add(files, berth_json_member_string(node, "filename"), write, FALSE);
   for (gsize i = 0; i < G_N_ELEMENTS(inner); i++)
-    add_block(files, object_of(node, inner[i]), write && !g_str_equal(inner[i], "backing"));
+    add_block(files, berth_json_member_object(node, inner[i]), write && !g_str_equal(inner[i], "backing"));
 }
 
 /* Options whose value is a file, or that have it as a property (QEMU's man page). */
@@ -58,7 +48,8 @@ static const struct {
 static void add_option(GPtrArray *files, const BerthQemuObject *object) {
   for (gsize i = 0; i < G_N_ELEMENTS(options); i++) {
     if (g_strcmp0(object->option, options[i].option) == 0)
-      add(files, options[i].member != NULL ? text_of(object->props, options[i].member) : object->value, options[i].write, FALSE);
+      add(files, options[i].member != NULL ? berth_json_member_string(object->props, options[i].member) : object->value,
+          options[i].write, FALSE);
   }
 }
 
@@ -69,23 +60,23 @@ static const struct {
 } chardev_files[] = {{"out", TRUE}, {"device", FALSE}, {"logfile", TRUE}};
 
 static void add_chardev(GPtrArray *files, const BerthQemuObject *object) {
-  JsonObject *data = object_of(object_of(object->props, "backend"), "data");
+  json_object *data = berth_json_member_object(berth_json_member_object(object->props, "backend"), "data");
   for (gsize i = 0; i < G_N_ELEMENTS(chardev_files); i++)
-    add(files, text_of(data, chardev_files[i].member), TRUE, chardev_files[i].make);
+    add(files, berth_json_member_string(data, chardev_files[i].member), TRUE, chardev_files[i].make);
 }
 
 /* A USB device of the host is a file of its bus; others are found by what they are, and are not known here. */
 static void add_device(GPtrArray *files, const BerthQemuObject *object) {
-  gint64 bus = json_object_get_int_member_with_default(object->props, "hostbus", 0);
-  gint64 address = json_object_get_int_member_with_default(object->props, "hostaddr", 0);
+  gint64 bus = berth_json_member_int(object->props, "hostbus", 0);
+  gint64 address = berth_json_member_int(object->props, "hostaddr", 0);
   g_autofree char *path = g_strdup_printf("/dev/bus/usb/%03d/%03d", (int)bus, (int)address);
   if (bus > 0 && address > 0)
     add(files, path, TRUE, FALSE);
 }
 
 static void add_object(GPtrArray *files, const BerthQemuObject *object) {
-  gboolean memory = g_str_has_prefix(text_of(object->props, "qom-type"), "memory-backend");
-  add(files, memory ? text_of(object->props, "mem-path") : NULL, TRUE, FALSE);
+  gboolean memory = g_str_has_prefix(berth_json_member_string(object->props, "qom-type"), "memory-backend");
+  add(files, memory ? berth_json_member_string(object->props, "mem-path") : NULL, TRUE, FALSE);
 }
 
 static void add_blockdev(GPtrArray *files, const BerthQemuObject *object) {

@@ -42,18 +42,18 @@ char *berth_guest_log_path(const char *run_dir) {
 /* --- arguments -------------------------------------------------------------------------------------------------------- */
 
 static void add_monitor(BerthQemu *runner, const char *id, const char *path) {
-  JsonObject *chardev = berth_model_qemu_option(runner, "-chardev", "socket");
-  json_object_set_string_member(chardev, "id", id);
-  json_object_set_string_member(chardev, "path", path);
-  json_object_set_string_member(chardev, "server", "on");
-  json_object_set_string_member(chardev, "wait", "off");
-  JsonObject *monitor = berth_model_qemu_option(runner, "-mon", NULL);
-  json_object_set_string_member(monitor, "chardev", id);
-  json_object_set_string_member(monitor, "mode", "control");
+  json_object *chardev = berth_model_qemu_option(runner, "-chardev", "socket");
+  berth_json_set_string(chardev, "id", id);
+  berth_json_set_string(chardev, "path", path);
+  berth_json_set_string(chardev, "server", "on");
+  berth_json_set_string(chardev, "wait", "off");
+  json_object *monitor = berth_model_qemu_option(runner, "-mon", NULL);
+  berth_json_set_string(monitor, "chardev", id);
+  berth_json_set_string(monitor, "mode", "control");
 }
 
-static gboolean is_script(JsonObject *props, const char *name) {
-  const char *script = json_object_get_string_member_with_default(props, name, "no");
+static gboolean is_script(json_object *props, const char *name) {
+  const char *script = berth_json_member_string_or(props, name, "no");
   return script[0] != '\0' && !g_str_equal(script, "no");
 }
 
@@ -64,19 +64,19 @@ static gboolean needs_helper(const BerthQemu *qemu) {
     const BerthQemuObject *object = qemu->objects->pdata[i];
     if (object->form != BERTH_QEMU_NETDEV || object->props == NULL)
       continue;
-    if (g_strcmp0(json_object_get_string_member_with_default(object->props, "type", NULL), "bridge") == 0 ||
-        is_script(object->props, "script") || is_script(object->props, "downscript"))
+    if (g_strcmp0(berth_json_member_string(object->props, "type"), "bridge") == 0 || is_script(object->props, "script") ||
+        is_script(object->props, "downscript"))
       return TRUE;
   }
   return FALSE;
 }
 
 static void add_sandbox(BerthQemu *runner, gboolean helper) {
-  JsonObject *sandbox = berth_model_qemu_option(runner, "-sandbox", "on");
-  json_object_set_string_member(sandbox, "obsolete", "deny");
-  json_object_set_string_member(sandbox, "elevateprivileges", helper ? "allow" : "deny");
-  json_object_set_string_member(sandbox, "spawn", helper ? "allow" : "deny");
-  json_object_set_string_member(sandbox, "resourcecontrol", "deny");
+  json_object *sandbox = berth_model_qemu_option(runner, "-sandbox", "on");
+  berth_json_set_string(sandbox, "obsolete", "deny");
+  berth_json_set_string(sandbox, "elevateprivileges", helper ? "allow" : "deny");
+  berth_json_set_string(sandbox, "spawn", helper ? "allow" : "deny");
+  berth_json_set_string(sandbox, "resourcecontrol", "deny");
 }
 
 GStrv berth_guest_arguments(const BerthQemu *qemu, const char *run_dir, GError **error) {

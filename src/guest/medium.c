@@ -10,32 +10,26 @@
 #define OPEN_STEP_US 100000ul
 #define TRIAL "berth-trial"
 
-static JsonNode *ask(BerthQmp *qmp, const char *command, JsonObject *arguments, GError **error) {
+static json_object *ask(BerthQmp *qmp, const char *command, json_object *arguments, GError **error) {
   return berth_qmp_execute(qmp, command, arguments, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
 }
 
 /* @command with one or two words; @name NULL: one. */
 static gboolean tell(BerthQmp *qmp, const char *command, const char *key, const char *value, const char *name, const char *text,
                      GError **error) {
-  g_autoptr(JsonObject) arguments = json_object_new();
-  json_object_set_string_member(arguments, key, value);
+  g_autoptr(json_object) arguments = json_object_new_object();
+  berth_json_set_string(arguments, key, value);
   if (name != NULL)
-    json_object_set_string_member(arguments, name, text);
-  g_autoptr(JsonNode) answer = ask(qmp, command, arguments, error);
+    berth_json_set_string(arguments, name, text);
+  g_autoptr(json_object) answer = ask(qmp, command, arguments, error);
   return answer != NULL;
 }
 
 /* ---- trays ---- */
 
-/* One drive of query-block, by the id of its device; NULL: it has none. */
-static const char *drive_id(JsonNode *node) {
-  JsonNode *qdev = JSON_NODE_HOLDS_OBJECT(node) ? json_object_get_member(json_node_get_object(node), "qdev") : NULL;
-  return qdev != NULL && JSON_NODE_HOLDS_VALUE(qdev) ? json_node_get_string(qdev) : NULL;
-}
-
 GHashTable *berth_guest_open_trays(BerthQmp *qmp, GHashTable **closed, GError **error) {
-  g_autoptr(JsonNode) answer = ask(qmp, "query-block", NULL, error);
-  if (answer == NULL || !JSON_NODE_HOLDS_ARRAY(answer)) {
+  g_autoptr(json_object) answer = ask(qmp, "query-block", NULL, error);
+  if (!json_object_is_type(answer, json_type_array)) {
     if (answer != NULL)
       g_set_error_literal(error, BERTH_ERROR, BERTH_ERROR_FAILED, "QEMU answered \"query-block\" with something else");
     return NULL;
@@ -43,12 +37,12 @@ GHashTable *berth_guest_open_trays(BerthQmp *qmp, GHashTable **closed, GError **
   GHashTable *open = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   if (closed != NULL)
     *closed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-  JsonArray *drives = json_node_get_array(answer);
-  for (guint i = 0; i < json_array_get_length(drives); i++) {
-    JsonNode *node = json_array_get_element(drives, i);
-    const char *id = drive_id(node);
-    JsonNode *tray = id != NULL ? json_object_get_member(json_node_get_object(node), "tray_open") : NULL;
-    if (tray != NULL && json_node_get_boolean(tray))
+  json_object *drives = answer;
+  for (guint i = 0; i < json_object_array_length(drives); i++) {
+    json_object *node = json_object_array_get_idx(drives, i);
+    const char *id = berth_json_member_string(node, "qdev");
+    json_object *tray = id != NULL ? berth_json_member(node, "tray_open") : NULL;
+    if (tray != NULL && json_object_get_boolean(tray))
       g_hash_table_add(open, g_strdup(id));
     else if (tray != NULL && closed != NULL)
       g_hash_table_add(*closed, g_strdup(id));
@@ -58,11 +52,11 @@ GHashTable *berth_guest_open_trays(BerthQmp *qmp, GHashTable **closed, GError **
 
 /* A guest that has locked the tray is asked, and may take its time. */
 static gboolean open_tray(BerthQmp *qmp, const char *id, gboolean force, GError **error) {
-  g_autoptr(JsonObject) arguments = json_object_new();
-  json_object_set_string_member(arguments, "id", id);
-  json_object_set_boolean_member(arguments, "force", force);
+  g_autoptr(json_object) arguments = json_object_new_object();
+  berth_json_set_string(arguments, "id", id);
+  berth_json_set_boolean(arguments, "force", force);
   for (guint tries = 0; tries < OPEN_TRIES; tries++) {
-    g_autoptr(JsonNode) answer = tries == 0 ? ask(qmp, "blockdev-open-tray", arguments, error) : NULL;
+    g_autoptr(json_object) answer = tries == 0 ? ask(qmp, "blockdev-open-tray", arguments, error) : NULL;
     g_autoptr(GHashTable) closed = NULL;
     g_autoptr(GHashTable) open = tries > 0 || answer != NULL ? berth_guest_open_trays(qmp, &closed, error) : NULL;
     if (open == NULL)
@@ -89,41 +83,36 @@ static const BerthQemuObject *last_of(const BerthQemu *objects, BerthQemuForm fo
 
 static const char *node_of(const BerthQemu *objects) {
   const BerthQemuObject *node = last_of(objects, BERTH_QEMU_BLOCKDEV);
-  return node != NULL ? json_object_get_string_member(node->props, "node-name") : NULL;
+  return node != NULL ? berth_json_member_string(node->props, "node-name") : NULL;
 }
 
 static gboolean add_node(BerthQmp *qmp, const BerthQemu *objects, GError **error) {
-  g_autoptr(JsonObject) command = berth_emit_command(last_of(objects, BERTH_QEMU_BLOCKDEV));
-  g_autoptr(JsonNode) answer = ask(qmp, "blockdev-add", json_object_get_object_member(command, "arguments"), error);
+  g_autoptr(json_object) command = berth_emit_command(last_of(objects, BERTH_QEMU_BLOCKDEV));
+  g_autoptr(json_object) answer = ask(qmp, "blockdev-add", berth_json_member(command, "arguments"), error);
   return answer != NULL;
 }
 
 /* Gives the nodes below @node other names, or none. */
-static void rename_nodes(JsonObject *node, const char *name) {
+static void rename_nodes(json_object *node, const char *name) {
   if (name != NULL)
-    json_object_set_string_member(node, "node-name", name);
+    berth_json_set_string(node, "node-name", name);
   else
-    json_object_remove_member(node, "node-name");
-  g_autoptr(GList) members = json_object_get_members(node);
-  for (GList *member = members; member != NULL; member = member->next) {
-    JsonNode *below = json_object_get_member(node, member->data);
-    if (JSON_NODE_HOLDS_OBJECT(below))
-      rename_nodes(json_node_get_object(below), NULL);
+    json_object_object_del(node, "node-name");
+  json_object_object_foreach(node, member, below) {
+    (void)member;
+    if (json_object_is_type(below, json_type_object))
+      rename_nodes(below, NULL);
   }
 }
 
 /* What cannot be opened is found out before the old medium is out. */
 static gboolean try_node(BerthQmp *qmp, const BerthQemu *objects, GError **error) {
-  g_autoptr(JsonObject) command = berth_emit_command(last_of(objects, BERTH_QEMU_BLOCKDEV));
-  g_autoptr(JsonNode) whole = json_node_init_object(json_node_alloc(), command);
-  g_autofree char *text = json_to_string(whole, FALSE);
-  g_autoptr(JsonNode) copy = json_from_string(text, error);
-  if (copy == NULL)
-    return FALSE;
-  JsonObject *node = json_object_get_object_member(json_node_get_object(copy), "arguments");
+  g_autoptr(json_object) command = berth_emit_command(last_of(objects, BERTH_QEMU_BLOCKDEV));
+  g_autoptr(json_object) node = NULL;
+  json_object_deep_copy(berth_json_member(command, "arguments"), &node, NULL);
   rename_nodes(node, TRIAL);
   g_autoptr(GError) failure = NULL;
-  g_autoptr(JsonNode) answer = ask(qmp, "blockdev-add", node, &failure);
+  g_autoptr(json_object) answer = ask(qmp, "blockdev-add", node, &failure);
   /* One may be left of a trial whose end QEMU did not hear of. */
   if (answer == NULL && tell(qmp, "blockdev-del", "node-name", TRIAL, NULL, NULL, NULL))
     answer = ask(qmp, "blockdev-add", node, error);
@@ -153,29 +142,29 @@ static gboolean take_out(BerthQmp *qmp, const char *id, const BerthQemu *before,
 /* The file that the medium of @objects is; NULL: it is none, or there is none. (transfer none) */
 static const char *file_of(const BerthQemu *objects) {
   const BerthQemuObject *object = last_of(objects, BERTH_QEMU_BLOCKDEV);
-  JsonObject *node = object != NULL ? object->props : NULL;
-  while (node != NULL && json_object_has_member(node, "file") && JSON_NODE_HOLDS_OBJECT(json_object_get_member(node, "file")))
-    node = json_object_get_object_member(node, "file");
-  return node != NULL ? json_object_get_string_member_with_default(node, "filename", NULL) : NULL;
+  json_object *node = object != NULL ? object->props : NULL;
+  while (berth_json_member_object(node, "file") != NULL)
+    node = berth_json_member_object(node, "file");
+  return berth_json_member_string(node, "filename");
 }
 
 /* Whether the medium of @objects is in the drive @id. A guest may have locked the tray since. */
 static gboolean is_in(BerthQmp *qmp, const char *id, const BerthQemu *objects) {
   const char *wanted = file_of(objects);
-  g_autoptr(JsonNode) answer = wanted != NULL ? ask(qmp, "query-block", NULL, NULL) : NULL;
-  JsonArray *drives = answer != NULL && JSON_NODE_HOLDS_ARRAY(answer) ? json_node_get_array(answer) : NULL;
-  for (guint i = 0; drives != NULL && i < json_array_get_length(drives); i++) {
-    JsonNode *node = json_array_get_element(drives, i);
-    JsonNode *inserted = g_strcmp0(drive_id(node), id) == 0 ? json_object_get_member(json_node_get_object(node), "inserted") : NULL;
-    if (inserted != NULL && JSON_NODE_HOLDS_OBJECT(inserted))
-      return g_strcmp0(json_object_get_string_member_with_default(json_node_get_object(inserted), "file", NULL), wanted) == 0;
+  g_autoptr(json_object) answer = wanted != NULL ? ask(qmp, "query-block", NULL, NULL) : NULL;
+  for (gsize i = 0; i < berth_json_length(answer); i++) {
+    json_object *node = json_object_array_get_idx(answer, i);
+    json_object *inserted =
+        g_strcmp0(berth_json_member_string(node, "qdev"), id) == 0 ? berth_json_member_object(node, "inserted") : NULL;
+    if (inserted != NULL)
+      return g_strcmp0(berth_json_member_string(inserted, "file"), wanted) == 0;
   }
   return FALSE;
 }
 
 gboolean berth_guest_change_medium(BerthQmp *qmp, const BerthQemu *before, const BerthQemu *after, guint how, GError **error) {
   const BerthQemuObject *device = last_of(after, BERTH_QEMU_DEVICE);
-  const char *id = json_object_get_string_member(device->props, "id");
+  const char *id = berth_json_member_string(device->props, "id");
   const BerthQemuObject *old = last_of(before, BERTH_QEMU_BLOCKDEV), *new = last_of(after, BERTH_QEMU_BLOCKDEV);
   gboolean same = old != NULL && new != NULL &&json_object_equal(old->props, new->props);
   gboolean again = (how & BERTH_MEDIUM_AGAIN) != 0;
@@ -196,19 +185,19 @@ gboolean berth_guest_change_medium(BerthQmp *qmp, const BerthQemu *before, const
 /* ---- the rest ---- */
 
 gboolean berth_guest_set_link(BerthQmp *qmp, const char *id, gboolean up, GError **error) {
-  g_autoptr(JsonObject) arguments = json_object_new();
-  json_object_set_string_member(arguments, "name", id);
-  json_object_set_boolean_member(arguments, "up", up);
-  g_autoptr(JsonNode) answer = ask(qmp, "set_link", arguments, error);
+  g_autoptr(json_object) arguments = json_object_new_object();
+  berth_json_set_string(arguments, "name", id);
+  berth_json_set_boolean(arguments, "up", up);
+  g_autoptr(json_object) answer = ask(qmp, "set_link", arguments, error);
   return answer != NULL;
 }
 
 gboolean berth_guest_request_memory(BerthQmp *qmp, const char *id, gint64 bytes, GError **error) {
-  g_autoptr(JsonObject) arguments = json_object_new();
+  g_autoptr(json_object) arguments = json_object_new_object();
   g_autofree char *path = g_strconcat("/machine/peripheral/", id, NULL);
-  json_object_set_string_member(arguments, "path", path);
-  json_object_set_string_member(arguments, "property", "requested-size");
-  json_object_set_int_member(arguments, "value", bytes);
-  g_autoptr(JsonNode) answer = ask(qmp, "qom-set", arguments, error);
+  berth_json_set_string(arguments, "path", path);
+  berth_json_set_string(arguments, "property", "requested-size");
+  berth_json_set_int(arguments, "value", bytes);
+  g_autoptr(json_object) answer = ask(qmp, "qom-set", arguments, error);
   return answer != NULL;
 }

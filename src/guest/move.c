@@ -20,45 +20,42 @@ char *berth_guest_move_path(const char *run_dir) {
   return g_build_filename(run_dir, "move.sock", NULL);
 }
 
-static gboolean tell(BerthQmp *qmp, const char *command, JsonObject *arguments, GError **error) {
-  g_autoptr(JsonNode) answer = berth_qmp_execute(qmp, command, arguments, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
+static gboolean tell(BerthQmp *qmp, const char *command, json_object *arguments, GError **error) {
+  g_autoptr(json_object) answer = berth_qmp_execute(qmp, command, arguments, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
   return answer != NULL;
 }
 
 static gboolean tell_uri(BerthQmp *qmp, const char *command, const char *path, GError **error) {
-  g_autoptr(JsonObject) arguments = json_object_new();
+  g_autoptr(json_object) arguments = json_object_new_object();
   g_autofree char *uri = g_strconcat("unix:", path, NULL);
-  json_object_set_string_member(arguments, "uri", uri);
+  berth_json_set_string(arguments, "uri", uri);
   return tell(qmp, command, arguments, error);
 }
 
 guint64 berth_guest_move_memory(BerthQmp *qmp) {
-  g_autoptr(JsonNode) answer = berth_qmp_execute(qmp, "query-memory-size-summary", NULL, BERTH_GUEST_COMMAND_TIMEOUT_MS, NULL);
-  if (answer == NULL || !JSON_NODE_HOLDS_OBJECT(answer))
-    return 0;
-  JsonObject *sizes = json_node_get_object(answer);
-  return (guint64)(json_object_get_int_member_with_default(sizes, "base-memory", 0) +
-                   json_object_get_int_member_with_default(sizes, "plugged-memory", 0));
+  g_autoptr(json_object) answer = berth_qmp_execute(qmp, "query-memory-size-summary", NULL, BERTH_GUEST_COMMAND_TIMEOUT_MS, NULL);
+  return (guint64)(berth_json_member_int(answer, "base-memory", 0) + berth_json_member_int(answer, "plugged-memory", 0));
 }
 
 gboolean berth_guest_move_out(BerthQmp *qmp, const char *path, const BerthMoveHow *how, GError **error) {
-  g_autoptr(JsonObject) parameters = json_object_new();
-  json_object_set_int_member(parameters, "downtime-limit", how->live ? LIVE_MS : AT_ONCE_MS);
-  json_object_set_int_member(parameters, "max-bandwidth", how->bandwidth > 0 ? (gint64)how->bandwidth : NO_LIMIT);
+  g_autoptr(json_object) parameters = json_object_new_object();
+  berth_json_set_int(parameters, "downtime-limit", how->live ? LIVE_MS : AT_ONCE_MS);
+  berth_json_set_int(parameters, "max-bandwidth", how->bandwidth > 0 ? (gint64)how->bandwidth : NO_LIMIT);
   return tell(qmp, "migrate-set-parameters", parameters, error) && tell_uri(qmp, "migrate", path, error);
 }
 
 /* "active", "completed" …; "none" before the first. *@why: what QEMU says about a failure. (transfer full) NULL: no answer. */
 static char *status_of(BerthQmp *qmp, char **why, GError **error) {
-  g_autoptr(JsonNode) answer = berth_qmp_execute(qmp, "query-migrate", NULL, ANSWER_MS, error);
-  JsonObject *object = answer != NULL && JSON_NODE_HOLDS_OBJECT(answer) ? json_node_get_object(answer) : NULL;
-  if (answer != NULL && object == NULL)
-    g_set_error_literal(error, BERTH_ERROR, BERTH_ERROR_FAILED, "QEMU answered \"query-migrate\" with something else");
-  if (object == NULL)
+  g_autoptr(json_object) answer = berth_qmp_execute(qmp, "query-migrate", NULL, ANSWER_MS, error);
+  if (answer == NULL)
     return NULL;
+  if (!json_object_is_type(answer, json_type_object)) {
+    g_set_error_literal(error, BERTH_ERROR, BERTH_ERROR_FAILED, "QEMU answered \"query-migrate\" with something else");
+    return NULL;
+  }
   g_free(*why);
-  *why = g_strdup(json_object_get_string_member_with_default(object, "error-desc", "no reason was given"));
-  return g_strdup(json_object_get_string_member_with_default(object, "status", "none"));
+  *why = g_strdup(berth_json_member_string_or(answer, "error-desc", "no reason was given"));
+  return g_strdup(berth_json_member_string_or(answer, "status", "none"));
 }
 
 /* What has ended is in one of these; a state that is awaited has not even begun while it is in "none". */
@@ -115,13 +112,13 @@ gboolean berth_guest_move_undo(BerthQmp *qmp, gboolean ran, GError **error) {
 }
 
 gboolean berth_guest_move_in(BerthQmp *qmp, const char *path, gboolean runs, GError **error) {
-  g_autoptr(JsonObject) arguments = json_object_new();
-  JsonObject *late = json_object_new();
-  JsonArray *capabilities = json_array_new();
-  json_object_set_string_member(late, "capability", "late-block-activate");
-  json_object_set_boolean_member(late, "state", runs);
-  json_array_add_object_element(capabilities, late);
-  json_object_set_array_member(arguments, "capabilities", capabilities);
+  g_autoptr(json_object) arguments = json_object_new_object();
+  json_object *late = json_object_new_object();
+  json_object *capabilities = json_object_new_array();
+  berth_json_set_string(late, "capability", "late-block-activate");
+  berth_json_set_boolean(late, "state", runs);
+  json_object_array_add(capabilities, late);
+  berth_json_set(arguments, "capabilities", capabilities);
   return tell(qmp, "migrate-set-capabilities", arguments, error) && tell_uri(qmp, "migrate-incoming", path, error);
 }
 

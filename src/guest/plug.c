@@ -22,8 +22,8 @@ static const struct {
     {BERTH_QEMU_NETDEV, "netdev_del", "id", "id"},
 };
 
-static gboolean execute(BerthQmp *qmp, const char *command, JsonObject *arguments, GError **error) {
-  g_autoptr(JsonNode) answer = berth_qmp_execute(qmp, command, arguments, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
+static gboolean execute(BerthQmp *qmp, const char *command, json_object *arguments, GError **error) {
+  g_autoptr(json_object) answer = berth_qmp_execute(qmp, command, arguments, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
   return answer != NULL;
 }
 
@@ -36,8 +36,8 @@ static gboolean give_option(BerthQmp *qmp, const BerthQemuObject *object, GError
   for (gsize i = 0; i < G_N_ELEMENTS(equivalents); i++) {
     if (g_strcmp0(equivalents[i].option, object->option) != 0 || object->value == NULL)
       continue;
-    g_autoptr(JsonObject) arguments = json_object_new();
-    json_object_set_string_member(arguments, equivalents[i].argument, object->value);
+    g_autoptr(json_object) arguments = json_object_new_object();
+    berth_json_set_string(arguments, equivalents[i].argument, object->value);
     return execute(qmp, equivalents[i].command, arguments, error);
   }
   g_set_error(error, BERTH_ERROR, BERTH_ERROR_UNSUPPORTED, "QEMU takes %s only when it starts", object->option);
@@ -47,15 +47,14 @@ static gboolean give_option(BerthQmp *qmp, const BerthQemuObject *object, GError
 static gboolean give(BerthQmp *qmp, const BerthQemuObject *object, GError **error) {
   if (object->form == BERTH_QEMU_OPTION)
     return give_option(qmp, object, error);
-  if (object->form == BERTH_QEMU_NETDEV && g_str_equal(json_object_get_string_member(object->props, "type"), "bridge"))
+  if (object->form == BERTH_QEMU_NETDEV && g_str_equal(berth_json_member_string(object->props, "type"), "bridge"))
     return berth_guest_join_bridge(qmp, object->props, error);
-  g_autoptr(JsonObject) command = berth_emit_command(object);
-  return execute(qmp, json_object_get_string_member(command, "execute"), json_object_get_object_member(command, "arguments"),
-                 error);
+  g_autoptr(json_object) command = berth_emit_command(object);
+  return execute(qmp, berth_json_member_string(command, "execute"), berth_json_member(command, "arguments"), error);
 }
 
 /* A device that QEMU does not list any more holds its back ends until QEMU has cleaned up behind it; DEVICE_DELETED comes then. */
-static void take_back_once_free(BerthQmp *qmp, const char *command, JsonObject *arguments) {
+static void take_back_once_free(BerthQmp *qmp, const char *command, json_object *arguments) {
   for (guint tries = 0; tries < RELEASE_TRIES; tries++) {
     g_autoptr(GError) failure = NULL;
     if (execute(qmp, command, arguments, &failure) ||
@@ -67,10 +66,10 @@ static void take_back_once_free(BerthQmp *qmp, const char *command, JsonObject *
 
 static void take_back(BerthQmp *qmp, const BerthQemuObject *object) {
   for (gsize i = 0; i < G_N_ELEMENTS(takers); i++) {
-    if (takers[i].form != object->form || !json_object_has_member(object->props, takers[i].member))
+    if (takers[i].form != object->form || !json_object_object_get_ex(object->props, takers[i].member, NULL))
       continue;
-    g_autoptr(JsonObject) arguments = json_object_new();
-    json_object_set_string_member(arguments, takers[i].argument, json_object_get_string_member(object->props, takers[i].member));
+    g_autoptr(json_object) arguments = json_object_new_object();
+    berth_json_set_string(arguments, takers[i].argument, berth_json_member_string(object->props, takers[i].member));
     take_back_once_free(qmp, takers[i].command, arguments);
   }
 }
@@ -120,43 +119,35 @@ void berth_guest_unplug_back_ends(BerthQmp *qmp, const BerthQemu *objects) {
 }
 
 gboolean berth_guest_unplug(BerthQmp *qmp, const char *id, GError **error) {
-  g_autoptr(JsonObject) arguments = json_object_new();
-  json_object_set_string_member(arguments, "id", id);
+  g_autoptr(json_object) arguments = json_object_new_object();
+  berth_json_set_string(arguments, "id", id);
   return execute(qmp, "device_del", arguments, error);
 }
 
-static const char *string_member(JsonObject *object, const char *name) {
-  JsonNode *node = object != NULL ? json_object_get_member(object, name) : NULL;
-  return node != NULL && JSON_NODE_HOLDS_VALUE(node) ? json_node_get_string(node) : NULL;
-}
-
 gboolean berth_guest_has_device(BerthQmp *qmp, const char *id, gboolean *there, GError **error) {
-  g_autoptr(JsonObject) arguments = json_object_new();
-  json_object_set_string_member(arguments, "path", "/machine/peripheral");
-  g_autoptr(JsonNode) answer = berth_qmp_execute(qmp, "qom-list", arguments, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
+  g_autoptr(json_object) arguments = json_object_new_object();
+  berth_json_set_string(arguments, "path", "/machine/peripheral");
+  g_autoptr(json_object) answer = berth_qmp_execute(qmp, "qom-list", arguments, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
   *there = FALSE;
   if (answer == NULL)
     return FALSE;
-  if (!JSON_NODE_HOLDS_ARRAY(answer)) {
+  if (!json_object_is_type(answer, json_type_array)) {
     g_set_error_literal(error, BERTH_ERROR, BERTH_ERROR_FAILED, "QEMU answered \"qom-list\" with something else");
     return FALSE;
   }
-  JsonArray *children = json_node_get_array(answer);
-  for (guint i = 0; i < json_array_get_length(children) && !*there; i++) {
-    JsonNode *child = json_array_get_element(children, i);
-    *there = JSON_NODE_HOLDS_OBJECT(child) && g_strcmp0(string_member(json_node_get_object(child), "name"), id) == 0;
-  }
+  for (gsize i = 0; i < json_object_array_length(answer) && !*there; i++)
+    *there = g_strcmp0(berth_json_member_string(json_object_array_get_idx(answer, i), "name"), id) == 0;
   return TRUE;
 }
 
-BerthUnplug berth_guest_unplug_event(const char *event, JsonObject *data, const char **id) {
+BerthUnplug berth_guest_unplug_event(const char *event, json_object *data, const char **id) {
   static const struct {
     const char *event;
     BerthUnplug means;
   } events[] = {{"DEVICE_DELETED", BERTH_UNPLUG_DONE},
                 {"DEVICE_UNPLUG_GUEST_ERROR", BERTH_UNPLUG_REFUSED},
                 {"MEM_UNPLUG_ERROR", BERTH_UNPLUG_REFUSED}};
-  *id = string_member(data, "device");
+  *id = berth_json_member_string(data, "device");
   for (gsize i = 0; i < G_N_ELEMENTS(events) && *id != NULL; i++)
     if (g_str_equal(event, events[i].event))
       return events[i].means;
@@ -167,14 +158,12 @@ BerthUnplug berth_guest_await_unplug(BerthQmp *qmp, const char *id, guint timeou
   gint64 until = g_get_monotonic_time() + (gint64)timeout_ms * 1000;
   for (;;) {
     gint64 left = MAX(0, until - g_get_monotonic_time());
-    g_autoptr(JsonObject) message = berth_qmp_event(qmp, (guint)(left / 1000), NULL);
+    g_autoptr(json_object) message = berth_qmp_event(qmp, (guint)(left / 1000), NULL);
     if (message == NULL)
       return BERTH_UNPLUG_WAITING;
-    JsonNode *data = json_object_get_member(message, "data");
     const char *which = NULL;
     BerthUnplug said =
-        berth_guest_unplug_event(json_object_get_string_member(message, "event"),
-                                 data != NULL && JSON_NODE_HOLDS_OBJECT(data) ? json_node_get_object(data) : NULL, &which);
+        berth_guest_unplug_event(berth_json_member_string(message, "event"), berth_json_member_object(message, "data"), &which);
     if (said != BERTH_UNPLUG_WAITING && g_str_equal(which, id))
       return said;
   }

@@ -22,4 +22,4 @@ typedef enum { BERTH_UNPLUG_WAITING, BERTH_UNPLUG_DONE, BERTH_UNPLUG_REFUSED } B
 /* Waits for what the guest says about the device @id, at most @timeout_ms; WAITING: nothing so far. */
 BerthUnplug berth_guest_await_unplug(BerthQmp *qmp, const char *id, guint timeout_ms);
 /* What an event says about unplugging, and about which device. (transfer none) */
-BerthUnplug berth_guest_unplug_event(const char *event, JsonObject *data, const char **id);
+BerthUnplug berth_guest_unplug_event(const char *event, json_object *data, const char **id);

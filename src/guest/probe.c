@@ -46,7 +46,7 @@ static guint time_left(const Probe *probe) {
 
 /* --- the questions ---------------------------------------------------------------------------------------------------- */
 
-static JsonNode *ask(const Probe *probe, const char *command, JsonObject *args, GError **error) {
+static json_object *ask(const Probe *probe, const char *command, json_object *args, GError **error) {
   return berth_qmp_execute(probe->qmp, command, args, time_left(probe), error);
 }
 
@@ -55,71 +55,57 @@ static gboolean is_nonsense(const Probe *probe, const char *command, GError **er
   return FALSE;
 }
 
-static const char *string_member(JsonObject *object, const char *name) {
-  JsonNode *node = json_object_get_member(object, name);
-  return node != NULL && JSON_NODE_HOLDS_VALUE(node) ? json_node_get_string(node) : NULL;
-}
-
 static gboolean ask_version(const Probe *probe, BerthFacts *facts, GError **error) {
-  g_autoptr(JsonNode) answer = ask(probe, "query-version", NULL, error);
+  g_autoptr(json_object) answer = ask(probe, "query-version", NULL, error);
   if (answer == NULL)
     return FALSE;
-  JsonNode *qemu = JSON_NODE_HOLDS_OBJECT(answer) ? json_object_get_member(json_node_get_object(answer), "qemu") : NULL;
-  if (qemu == NULL || !JSON_NODE_HOLDS_OBJECT(qemu))
+  json_object *version = berth_json_member_object(answer, "qemu");
+  if (version == NULL)
     return is_nonsense(probe, "query-version", error);
-  JsonObject *version = json_node_get_object(qemu);
-  facts->major = (guint)json_object_get_int_member_with_default(version, "major", 0);
-  facts->minor = (guint)json_object_get_int_member_with_default(version, "minor", 0);
-  facts->micro = (guint)json_object_get_int_member_with_default(version, "micro", 0);
+  facts->major = (guint)berth_json_member_int(version, "major", 0);
+  facts->minor = (guint)berth_json_member_int(version, "minor", 0);
+  facts->micro = (guint)berth_json_member_int(version, "micro", 0);
   return TRUE;
 }
 
 /* The objects of an array that is the answer to @command; NULL told in @error. (transfer full) */
-static JsonArray *ask_list(const Probe *probe, const char *command, JsonObject *args, GError **error) {
-  g_autoptr(JsonNode) answer = ask(probe, command, args, error);
-  if (answer == NULL)
-    return NULL;
-  if (!JSON_NODE_HOLDS_ARRAY(answer)) {
-    is_nonsense(probe, command, error);
-    return NULL;
-  }
-  return json_array_ref(json_node_get_array(answer));
-}
-
-static JsonObject *object_element(JsonArray *array, guint i) {
-  JsonNode *node = json_array_get_element(array, i);
-  return JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+static json_object *ask_list(const Probe *probe, const char *command, json_object *args, GError **error) {
+  g_autoptr(json_object) answer = ask(probe, command, args, error);
+  if (answer == NULL || json_object_is_type(answer, json_type_array))
+    return g_steal_pointer(&answer);
+  is_nonsense(probe, command, error);
+  return NULL;
 }
 
 static gboolean ask_machines(const Probe *probe, BerthFacts *facts, GError **error) {
-  g_autoptr(JsonArray) machines = ask_list(probe, "query-machines", NULL, error);
+  g_autoptr(json_object) machines = ask_list(probe, "query-machines", NULL, error);
   if (machines == NULL)
     return FALSE;
-  for (guint i = 0; i < json_array_get_length(machines); i++) {
-    JsonObject *machine = object_element(machines, i);
-    const char *name = machine != NULL ? string_member(machine, "name") : NULL;
+  for (guint i = 0; i < json_object_array_length(machines); i++) {
+    json_object *machine = json_object_array_get_idx(machines, i);
+    const char *name = machine != NULL ? berth_json_member_string(machine, "name") : NULL;
     if (name == NULL)
       return is_nonsense(probe, "query-machines", error);
-    const char *alias = string_member(machine, "alias");
+    const char *alias = berth_json_member_string(machine, "alias");
     g_hash_table_replace(facts->machines, g_strdup(name), g_strdup(name));
     if (alias != NULL)
       g_hash_table_replace(facts->machines, g_strdup(alias), g_strdup(name));
-    if (json_object_get_boolean_member_with_default(machine, "deprecated", FALSE))
+    if (berth_json_member_boolean(machine, "deprecated", FALSE))
       g_hash_table_add(facts->deprecated, g_strdup(name));
   }
   return TRUE;
 }
 
 static gboolean ask_devices(const Probe *probe, BerthFacts *facts, GError **error) {
-  g_autoptr(JsonObject) args = json_object_new();
-  json_object_set_string_member(args, "implements", "device");
-  json_object_set_boolean_member(args, "abstract", FALSE);
-  g_autoptr(JsonArray) types = ask_list(probe, "qom-list-types", args, error);
+  g_autoptr(json_object) args = json_object_new_object();
+  berth_json_set_string(args, "implements", "device");
+  berth_json_set_boolean(args, "abstract", FALSE);
+  g_autoptr(json_object) types = ask_list(probe, "qom-list-types", args, error);
   if (types == NULL)
     return FALSE;
-  for (guint i = 0; i < json_array_get_length(types); i++) {
-    JsonObject *type = object_element(types, i);
-    const char *name = type != NULL ? string_member(type, "name") : NULL;
+  for (guint i = 0; i < json_object_array_length(types); i++) {
+    json_object *type = json_object_array_get_idx(types, i);
+    const char *name = type != NULL ? berth_json_member_string(type, "name") : NULL;
     if (name == NULL)
       return is_nonsense(probe, "qom-list-types", error);
     g_hash_table_add(facts->devices, g_strdup(name));

@@ -11,7 +11,7 @@ typedef struct {
   char *name; /* the id, or "device[N]" */
   char *path;
   char *parent_bus; /* the whole path; NULL: it is on no bus, or gone */
-  JsonObject *values;
+  json_object *values;
   gboolean on_root; /* on PCI's root bus */
   gboolean gone;    /* unplugged between being listed and being asked */
   gboolean claimed; /* by a device of the inventory */
@@ -34,7 +34,7 @@ static void found_free(gpointer data) {
   g_free(found->name);
   g_free(found->path);
   g_free(found->parent_bus);
-  json_object_unref(found->values);
+  json_object_put(found->values);
   g_free(found);
 }
 
@@ -79,18 +79,18 @@ static guint time_left(const Reading *reading) {
 }
 
 /* The answer to a command that QEMU may well refuse (a property that this device does not have). NULL without error: refused. */
-static JsonNode *receive(const Reading *reading, guint64 id, GError **error) {
+static json_object *receive(const Reading *reading, guint64 id, GError **error) {
   g_autoptr(GError) failure = NULL;
-  JsonNode *answer = berth_qmp_receive(reading->qmp, id, time_left(reading), &failure);
+  json_object *answer = berth_qmp_receive(reading->qmp, id, time_left(reading), &failure);
   if (answer == NULL && (berth_qmp_broken(reading->qmp) != NULL || time_left(reading) == 0))
     g_propagate_error(error, g_steal_pointer(&failure));
   return answer;
 }
 
 static guint64 send_get(const Reading *reading, const char *path, const char *property) {
-  g_autoptr(JsonObject) args = json_object_new();
-  json_object_set_string_member(args, "path", path);
-  json_object_set_string_member(args, "property", property);
+  g_autoptr(json_object) args = json_object_new_object();
+  berth_json_set_string(args, "path", path);
+  berth_json_set_string(args, "property", property);
   return berth_qmp_queue(reading->qmp, "qom-get", args);
 }
 
@@ -99,51 +99,33 @@ static gboolean is_nonsense(const char *command, GError **error) {
   return FALSE;
 }
 
-static const char *string_member(JsonObject *object, const char *name) {
-  JsonNode *node = json_object_get_member(object, name);
-  return node != NULL && JSON_NODE_HOLDS_VALUE(node) ? json_node_get_string(node) : NULL;
-}
-
-static gint64 int_member(JsonObject *object, const char *name) {
-  JsonNode *node = json_object_get_member(object, name);
-  return node != NULL && JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_INT64 ? json_node_get_int(node)
-                                                                                                       : -1;
-}
-
-static JsonObject *object_element(JsonArray *array, guint i) {
-  JsonNode *node = json_array_get_element(array, i);
-  return JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
-}
-
 static Found *found_new(const char *container, const char *name) {
   Found *found = g_new0(Found, 1);
   found->name = g_strdup(name);
   found->path = g_strconcat(container, "/", name, NULL);
-  found->values = json_object_new();
+  found->values = json_object_new_object();
   return found;
 }
 
 static guint64 send_list(const Reading *reading, const char *path) {
-  g_autoptr(JsonObject) args = json_object_new();
-  json_object_set_string_member(args, "path", path);
+  g_autoptr(json_object) args = json_object_new_object();
+  berth_json_set_string(args, "path", path);
   return berth_qmp_queue(reading->qmp, "qom-list", args);
 }
 
 /* The children of the container @path, as Found in QEMU's order; the question @id is on its way. (transfer container full) */
 static GPtrArray *take_children(const Reading *reading, guint64 id, const char *path, GError **error) {
-  g_autoptr(JsonNode) answer = berth_qmp_receive(reading->qmp, id, time_left(reading), error);
+  g_autoptr(json_object) answer = berth_qmp_receive(reading->qmp, id, time_left(reading), error);
   if (answer == NULL)
     return NULL;
-  if (!JSON_NODE_HOLDS_ARRAY(answer)) {
+  if (!json_object_is_type(answer, json_type_array)) {
     is_nonsense("qom-list", error);
     return NULL;
   }
-  JsonArray *array = json_node_get_array(answer);
   GPtrArray *children = g_ptr_array_new_with_free_func(found_free);
-  for (guint i = 0; i < json_array_get_length(array); i++) {
-    JsonObject *property = object_element(array, i);
-    const char *type = property != NULL ? string_member(property, "type") : NULL;
-    const char *name = property != NULL ? string_member(property, "name") : NULL;
+  for (gsize i = 0; i < json_object_array_length(answer); i++) {
+    json_object *property = json_object_array_get_idx(answer, i);
+    const char *type = berth_json_member_string(property, "type"), *name = berth_json_member_string(property, "name");
     if (name != NULL && type != NULL && g_str_has_prefix(type, "child<"))
       g_ptr_array_add(children, found_new(path, name));
   }
@@ -151,10 +133,10 @@ static GPtrArray *take_children(const Reading *reading, guint64 id, const char *
 }
 
 /* Expander buses are in the list, too, and may come first. (transfer none) */
-static JsonObject *root_bus(JsonArray *buses) {
-  for (guint i = 0; i < json_array_get_length(buses); i++) {
-    JsonObject *bus = object_element(buses, i);
-    if (bus != NULL && int_member(bus, "bus") == 0)
+static json_object *root_bus(json_object *buses) {
+  for (guint i = 0; i < json_object_array_length(buses); i++) {
+    json_object *bus = json_object_array_get_idx(buses, i);
+    if (berth_json_member_int(bus, "bus", -1) == 0)
       return bus;
   }
   return NULL;
@@ -163,25 +145,22 @@ static JsonObject *root_bus(JsonArray *buses) {
 /* What is on the root bus. A machine without PCI refuses the question @id, which is on its way. */
 static gboolean take_root_bus(const Reading *reading, guint64 id, GError **error) {
   g_autoptr(GError) failure = NULL;
-  g_autoptr(JsonNode) answer = receive(reading, id, &failure);
+  g_autoptr(json_object) answer = receive(reading, id, &failure);
   if (failure != NULL) {
     g_propagate_error(error, g_steal_pointer(&failure));
     return FALSE;
   }
-  if (answer == NULL || !JSON_NODE_HOLDS_ARRAY(answer) || json_array_get_length(json_node_get_array(answer)) == 0)
+  if (!json_object_is_type(answer, json_type_array) || json_object_array_length(answer) == 0)
     return TRUE;
-  JsonObject *root = root_bus(json_node_get_array(answer));
-  JsonNode *devices = root != NULL ? json_object_get_member(root, "devices") : NULL;
-  if (devices == NULL || !JSON_NODE_HOLDS_ARRAY(devices))
+  json_object *devices = berth_json_member_array(root_bus(answer), "devices");
+  if (devices == NULL)
     return is_nonsense("query-pci", error);
-  JsonArray *array = json_node_get_array(devices);
-  for (guint i = 0; i < json_array_get_length(array); i++) {
-    JsonObject *device = object_element(array, i);
-    gint64 slot = device != NULL ? int_member(device, "slot") : -1;
-    gint64 function = device != NULL ? int_member(device, "function") : -1;
+  for (gsize i = 0; i < json_object_array_length(devices); i++) {
+    json_object *device = json_object_array_get_idx(devices, i);
+    gint64 slot = berth_json_member_int(device, "slot", -1), function = berth_json_member_int(device, "function", -1);
     if (slot < 0 || slot > 31 || function < 0 || function > 7)
       return is_nonsense("query-pci", error);
-    const char *qdev_id = string_member(device, "qdev_id");
+    const char *qdev_id = berth_json_member_string(device, "qdev_id");
     if (qdev_id == NULL || *qdev_id == '\0')
       g_hash_table_add(reading->own, GINT_TO_POINTER(slot * 8 + function));
     else
@@ -212,14 +191,14 @@ static void ask(const Reading *reading, GArray *questions, Found *found, const c
   g_array_append_val(questions, question);
 }
 
-static void take_answer(const Question *question, JsonNode *answer) {
+static void take_answer(const Question *question, json_object *answer) {
   Found *found = question->found;
   if (!g_str_equal(question->property, "parent_bus")) {
     if (answer != NULL)
-      json_object_set_member(found->values, question->property, json_node_copy(answer));
+      berth_json_set(found->values, question->property, json_object_get(answer));
     return;
   }
-  const char *bus = answer != NULL && JSON_NODE_HOLDS_VALUE(answer) ? json_node_get_string(answer) : NULL;
+  const char *bus = berth_json_string(answer);
   found->gone = answer == NULL;
   found->parent_bus = bus != NULL && *bus != '\0' ? g_strdup(bus) : NULL;
 }
@@ -229,7 +208,7 @@ static gboolean take_answers(const Reading *reading, const GArray *questions, GE
   g_autoptr(GError) failure = NULL;
   for (guint i = 0; i < questions->len; i++) {
     const Question *question = &g_array_index(questions, Question, i);
-    g_autoptr(JsonNode) answer = receive(reading, question->id, failure == NULL ? &failure : NULL);
+    g_autoptr(json_object) answer = receive(reading, question->id, failure == NULL ? &failure : NULL);
     if (failure == NULL)
       take_answer(question, answer);
   }
@@ -285,7 +264,7 @@ static gboolean is_told(const Reading *reading, const BerthFamily *family, Found
   gpointer place = NULL;
   if (family->type != BERTH_ADDRESS_PCI || !g_hash_table_lookup_extended(reading->on_root, found->name, NULL, &place))
     return FALSE;
-  json_object_set_int_member(found->values, "addr", GPOINTER_TO_INT(place));
+  berth_json_set_int(found->values, "addr", GPOINTER_TO_INT(place));
   found->on_root = TRUE;
   return TRUE;
 }
@@ -327,7 +306,7 @@ static void disown_anonymous(const Reading *reading) {
   for (guint i = 0; i < reading->anonymous->len; i++) {
     const Found *found = reading->anonymous->pdata[i];
     if (found->parent_bus != NULL && !g_str_has_prefix(found->parent_bus, PERIPHERAL))
-      g_hash_table_remove(reading->own, GINT_TO_POINTER(int_member(found->values, "addr")));
+      g_hash_table_remove(reading->own, GINT_TO_POINTER(berth_json_member_int(found->values, "addr", -1)));
   }
 }
 
@@ -454,7 +433,7 @@ static gboolean is_part(const Reading *reading, const Found *found) {
 
 /* On no bus, and nothing in it tells of a place: the guest as a whole has it (a generation id). */
 static gboolean has_place(const Found *found) {
-  return found->parent_bus != NULL || json_object_get_size(found->values) > 0;
+  return found->parent_bus != NULL || json_object_object_length(found->values) > 0;
 }
 
 static void add_extra(const Reading *reading, const Found *found) {

@@ -13,7 +13,7 @@
   use(osinfo_loader_new) use(osinfo_loader_process_default_path) use(osinfo_loader_get_db) use(osinfo_db_get_os)                   \
       use(osinfo_db_get_os_list) use(osinfo_os_get_all_devices) use(osinfo_os_get_device_drivers)                                  \
           use(osinfo_device_driver_get_devices) use(osinfo_list_get_length) use(osinfo_list_get_nth) use(osinfo_entity_get_id)     \
-              use(osinfo_product_get_short_id)
+              use(osinfo_product_get_short_id) use(g_object_unref)
 
 typedef struct {
 #define MEMBER(name) __typeof__ (&(name))(name);
@@ -34,10 +34,9 @@ static gboolean load(Osinfo *osinfo, GError **error) {
   return complete;
 }
 
-/* (transfer full) (nullable) */
+/* (transfer none) (nullable) */
 static OsinfoOs *find(const Osinfo *osinfo, OsinfoDb *db, const char *id, GError **error) {
-  g_autoptr(GObject) systems = G_OBJECT(osinfo->osinfo_db_get_os_list(db));
-  OsinfoList *list = (OsinfoList *)systems;
+  OsinfoList *list = (OsinfoList *)osinfo->osinfo_db_get_os_list(db);
   OsinfoOs *os = osinfo->osinfo_db_get_os(db, id);
   gint n = osinfo->osinfo_list_get_length(list);
   if (n == 0)
@@ -47,7 +46,8 @@ static OsinfoOs *find(const Osinfo *osinfo, OsinfoDb *db, const char *id, GError
     if (g_strcmp0(osinfo->osinfo_product_get_short_id((OsinfoProduct *)each), id) == 0)
       os = (OsinfoOs *)each;
   }
-  return os != NULL ? g_object_ref(os) : NULL;
+  osinfo->g_object_unref(list);
+  return os;
 }
 
 typedef struct {
@@ -69,8 +69,9 @@ static void see_devices(const Osinfo *osinfo, OsinfoList *devices, Seen *seen) {
 
 static Seen see(const Osinfo *osinfo, OsinfoOs *os) {
   Seen seen = {FALSE, FALSE};
-  g_autoptr(GObject) devices = G_OBJECT(osinfo->osinfo_os_get_all_devices(os, NULL));
-  see_devices(osinfo, (OsinfoList *)devices, &seen);
+  OsinfoList *devices = (OsinfoList *)osinfo->osinfo_os_get_all_devices(os, NULL);
+  see_devices(osinfo, devices, &seen);
+  osinfo->g_object_unref(devices);
   /* What Windows speaks is a matter of the drivers that one adds to it. */
   OsinfoList *drivers = (OsinfoList *)osinfo->osinfo_os_get_device_drivers(os);
   for (gint i = 0; i < osinfo->osinfo_list_get_length(drivers); i++) {
@@ -82,22 +83,21 @@ static Seen see(const Osinfo *osinfo, OsinfoOs *os) {
 
 gboolean berth_host_osinfo_virtio(const char *id, BerthVirtio *virtio, GError **error) {
   Osinfo osinfo = {0};
-  g_autoptr(GError) failure = NULL;
+  GError *failure = NULL;
   if (!load(&osinfo, error))
     return FALSE;
-  g_autoptr(GObject) loader = G_OBJECT(osinfo.osinfo_loader_new());
+  OsinfoLoader *loader = osinfo.osinfo_loader_new();
   /* One malformed file somewhere in the database is no reason not to use the rest. */
-  osinfo.osinfo_loader_process_default_path((OsinfoLoader *)loader, NULL);
-  g_autoptr(OsinfoOs) os = find(&osinfo, osinfo.osinfo_loader_get_db((OsinfoLoader *)loader), id, &failure);
-  if (failure != NULL) {
-    g_propagate_error(error, g_steal_pointer(&failure));
-    return FALSE;
-  }
-  if (os == NULL) {
+  osinfo.osinfo_loader_process_default_path(loader, NULL);
+  OsinfoOs *os = find(&osinfo, osinfo.osinfo_loader_get_db(loader), id, &failure);
+  if (os != NULL) {
+    Seen seen = see(&osinfo, os);
+    *virtio = seen.modern ? BERTH_VIRTIO_MODERN : seen.legacy ? BERTH_VIRTIO_LEGACY : BERTH_VIRTIO_UNSAID;
+  } else if (failure == NULL) {
     *virtio = BERTH_VIRTIO_UNKNOWN;
-    return TRUE;
   }
-  Seen seen = see(&osinfo, os);
-  *virtio = seen.modern ? BERTH_VIRTIO_MODERN : seen.legacy ? BERTH_VIRTIO_LEGACY : BERTH_VIRTIO_UNSAID;
-  return TRUE;
+  osinfo.g_object_unref(loader);
+  if (failure != NULL)
+    g_propagate_error(error, failure);
+  return failure == NULL;
 }

@@ -52,13 +52,13 @@ char *berth_kinds_audiodev(const BerthDevice *device) {
   return id != NULL ? g_strconcat("audio", id, NULL) : g_strdup(BERTH_KINDS_AUDIODEV);
 }
 
-static gboolean add_ways(const BerthBuild *build, const BerthDevice *device, JsonObject *props, GError **error) {
+static gboolean add_ways(const BerthBuild *build, const BerthDevice *device, json_object *props, GError **error) {
   for (guint i = 0; i < G_N_ELEMENTS(ways); i++) {
     const BerthXmlNode *way = berth_xml_node_child(device->node, ways[i].element);
     if (way == NULL)
       continue;
-    JsonObject *options = json_object_new();
-    json_object_set_object_member(props, ways[i].option, options);
+    json_object *options = json_object_new_object();
+    berth_json_set(props, ways[i].option, options);
     if (!berth_kinds_map_node(build, device, way, way_map, options, error))
       return FALSE;
   }
@@ -76,8 +76,8 @@ static gboolean add_backend(BerthBuild *build, const BerthDevice *device, GError
   if (berth_model_device_get(device, "@driver") != NULL)
     berth_kinds_setenv(build, "SDL_AUDIODRIVER", berth_model_device_get(device, "@driver"));
   g_autofree char *name = g_strconcat("audio", id != NULL ? id : "1", NULL);
-  JsonObject *props = berth_model_qemu_option(build->qemu, "-audiodev", types[i].driver);
-  json_object_set_string_member(props, "id", name);
+  json_object *props = berth_model_qemu_option(build->qemu, "-audiodev", types[i].driver);
+  berth_json_set_string(props, "id", name);
   return berth_kinds_map(build, device, any_map, props, error) && berth_kinds_map(build, device, types[i].map, props, error) &&
          add_ways(build, device, props, error);
 }
@@ -94,6 +94,6 @@ gboolean berth_kinds_build_audio(BerthBuild *build, GError **error) {
   }
   if (any || !sound)
     return TRUE;
-  json_object_set_string_member(berth_model_qemu_option(build->qemu, "-audiodev", "none"), "id", BERTH_KINDS_AUDIODEV);
+  berth_json_set_string(berth_model_qemu_option(build->qemu, "-audiodev", "none"), "id", BERTH_KINDS_AUDIODEV);
   return TRUE;
 }

@@ -86,7 +86,7 @@ GPtrArray *berth_kinds_in_order(const BerthInventory *inventory) {
 gboolean berth_kinds_build_plain(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
   if (kind->driver == NULL)
     return berth_kinds_refuse(build, device, error, "model '%s' is not supported by start yet", kind->variant);
-  JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
+  json_object *props = berth_kinds_device(build, device, kind->driver, error);
   return props != NULL && (!g_str_has_prefix(kind->driver, "virtio-") || berth_kinds_virtio(build, device, props, error));
 }
 

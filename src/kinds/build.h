@@ -31,7 +31,7 @@ char *berth_kinds_passed_through(const BerthXmlDocument *document);
 
 /* Adds "-device @driver" with the device's id and its family's address properties; the caller adds the rest to what is returned
  * (transfer none). Errors: UNSUPPORTED (the QEMU of the facts lacks the driver), BAD_INPUT (an id that QEMU would refuse). */
-JsonObject *berth_kinds_device(BerthBuild *build, const BerthDevice *device, const char *driver, GError **error);
+json_object *berth_kinds_device(BerthBuild *build, const BerthDevice *device, const char *driver, GError **error);
 
 /* The -object @id is there already. */
 gboolean berth_kinds_has_object(const BerthQemu *qemu, const char *id);
@@ -57,12 +57,12 @@ typedef struct {
 } BerthMap;
 
 /* Sets a property for each row of @map (ends with a NULL path) whose path @device has. Errors: BAD_INPUT with file and line. */
-gboolean berth_kinds_map(const BerthBuild *build, const BerthDevice *device, const BerthMap *map, JsonObject *props,
+gboolean berth_kinds_map(const BerthBuild *build, const BerthDevice *device, const BerthMap *map, json_object *props,
                          GError **error);
 
 /* The same for the element @node, which belongs to @device; NULL: the device's own. */
 gboolean berth_kinds_map_node(const BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, const BerthMap *map,
-                              JsonObject *props, GError **error);
+                              json_object *props, GError **error);
 /* The value at @path of @node if there is one, else of @device. */
 const char *berth_kinds_get(const BerthDevice *device, const BerthXmlNode *node, const char *path);
 /* FALSE if not @allowed and @device has one of @paths (ends with NULL), which only @what has. Errors: UNSUPPORTED. */
@@ -112,10 +112,10 @@ char *berth_kinds_secret_file(const BerthBuild *build, const BerthXmlNode *secre
 
 /* Fills @node, a block node, with protocol and place of the <source> of @holder; the secrets are there. Errors: UNSUPPORTED (a
  * storage pool, what is gone from QEMU), BAD_INPUT. */
-gboolean berth_kinds_block_source(const BerthBuild *build, const BerthDevice *device, const BerthXmlNode *holder, JsonObject *node,
+gboolean berth_kinds_block_source(const BerthBuild *build, const BerthDevice *device, const BerthXmlNode *holder, json_object *node,
                                   GError **error);
 /* The same for a device whose <source> has a protocol and no type around it. */
-gboolean berth_kinds_block_network(const BerthBuild *build, const BerthDevice *device, JsonObject *node, GError **error);
+gboolean berth_kinds_block_network(const BerthBuild *build, const BerthDevice *device, json_object *node, GError **error);
 /* The @holder has a source: a disk may be empty. */
 gboolean berth_kinds_block_has_source(const BerthXmlNode *holder);
 /* The <encryption> of @holder, wherever it is written; NULL: none. */
@@ -136,12 +136,12 @@ const char *berth_kinds_write_cache(const BerthDevice *device);
 /* ---- hostdev.c ---- */
 
 /* The -device that gives the guest the host's PCI device of <source>; NULL: an error. */
-JsonObject *berth_kinds_host_pci(BerthBuild *build, const BerthDevice *device, const char *driver, GError **error);
+json_object *berth_kinds_host_pci(BerthBuild *build, const BerthDevice *device, const char *driver, GError **error);
 
 /* ---- memory.c ---- */
 
 /* -m, the memory behind it where the document says what kind, NUMA cells; @machine takes what -machine has to say about it. */
-gboolean berth_kinds_build_memory(BerthBuild *build, JsonObject *machine, GError **error);
+gboolean berth_kinds_build_memory(BerthBuild *build, json_object *machine, GError **error);
 /* Other processes can map the guest's memory: what vhost-user back ends need. */
 gboolean berth_kinds_memory_is_shared(const BerthInventory *inventory);
 /* Notes, as something that start refuses, that they cannot, and the device would be dead. */
@@ -150,17 +150,17 @@ void berth_kinds_need_shared_memory(BerthBuild *build, const BerthDevice *device
 /* ---- firmware.c ---- */
 
 /* Firmware images (-bios, or flash chips named in @machine) and what firmware tells the guest: SMBIOS, VM generation id. */
-gboolean berth_kinds_build_firmware(BerthBuild *build, JsonObject *machine, GError **error);
+gboolean berth_kinds_build_firmware(BerthBuild *build, json_object *machine, GError **error);
 
 /* ---- image.c ---- */
 
 /* The firmware image alone. Errors: UNSUPPORTED: none can be chosen, or it has no place for its variables. */
-gboolean berth_kinds_build_image(BerthBuild *build, JsonObject *machine, GError **error);
+gboolean berth_kinds_build_image(BerthBuild *build, json_object *machine, GError **error);
 
 /* ---- confidential.c ---- */
 
 /* <launchSecurity>. Errors: UNSUPPORTED, BAD_INPUT. */
-gboolean berth_kinds_build_confidential(BerthBuild *build, JsonObject *machine, GError **error);
+gboolean berth_kinds_build_confidential(BerthBuild *build, json_object *machine, GError **error);
 
 /* ---- audio.c ---- */
 
@@ -170,9 +170,9 @@ gboolean berth_kinds_build_audio(BerthBuild *build, GError **error);
 char *berth_kinds_audiodev(const BerthDevice *device);
 
 /* Options of any virtio device below <driver>: iommu, ats, packed, page_per_vq. */
-gboolean berth_kinds_virtio(const BerthBuild *build, const BerthDevice *device, JsonObject *props, GError **error);
+gboolean berth_kinds_virtio(const BerthBuild *build, const BerthDevice *device, json_object *props, GError **error);
 /* bootindex and option ROM of a device that firmware may boot from. */
-gboolean berth_kinds_boot(const BerthBuild *build, const BerthDevice *device, JsonObject *props, GError **error);
+gboolean berth_kinds_boot(const BerthBuild *build, const BerthDevice *device, json_object *props, GError **error);
 /* The place of @device in the boot order, from 1: its own <boot order>, else by <os><boot dev>; 0: none. */
 guint berth_kinds_boot_index(const BerthInventory *inventory, const BerthDevice *device);
 

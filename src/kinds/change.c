@@ -39,29 +39,30 @@ static char *judge(const BerthDevice *device, BerthQemuForm form, const char *me
                          member != NULL ? member : "");
 }
 
-static JsonNode *member_of(const BerthQemuObject *object, const char *name) {
-  return object != NULL && object->props != NULL ? json_object_get_member(object->props, name) : NULL;
+static json_object *member_of(const BerthQemuObject *object, const char *name) {
+  return object != NULL ? berth_json_member(object->props, name) : NULL;
 }
 
 /* The members of @a that @b has not, or not so. */
 static char *compare_members(const BerthDevice *device, const BerthQemuObject *a, const BerthQemuObject *b, guint *changes) {
-  g_autoptr(GList) names = a->props != NULL ? json_object_get_members(a->props) : NULL;
-  char *why = NULL;
-  for (GList *name = names; name != NULL && why == NULL; name = name->next) {
-    JsonNode *other = member_of(b, name->data);
-    if (other == NULL || !json_node_equal(member_of(a, name->data), other))
-      why = judge(device, a->form, name->data, changes);
+  if (a->props == NULL)
+    return NULL;
+  json_object_object_foreach(a->props, name, value) {
+    json_object *other = member_of(b, name);
+    char *why = other == NULL || !json_object_equal(value, other) ? judge(device, a->form, name, changes) : NULL;
+    if (why != NULL)
+      return why;
   }
-  return why;
+  return NULL;
 }
 
 /* Objects are told apart by what they are called. */
 static const char *name_of(const BerthQemuObject *object) {
   static const char *const names[] = {"id", "node-name", "name"};
   for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
-    JsonNode *name = member_of(object, names[i]);
+    json_object *name = member_of(object, names[i]);
     if (name != NULL)
-      return json_node_get_string(name);
+      return berth_json_string(name);
   }
   return object->option;
 }

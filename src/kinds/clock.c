@@ -86,19 +86,20 @@ static const TimerRow *find_row(const TimerRow *rows, guint n, const char *attri
   return NULL;
 }
 
-typedef void (*TimerApply)(BerthBuild *build, JsonObject *props, const TimerRow *row);
+typedef void (*TimerApply)(BerthBuild *build, json_object *props, const TimerRow *row);
 
-static void apply_rtc(BerthBuild *build, JsonObject *props, const TimerRow *row) {
-  json_object_set_string_member(props, row->property, row->setting);
+static void apply_rtc(BerthBuild *build, json_object *props, const TimerRow *row) {
+  berth_json_set_string(props, row->property, row->setting);
 }
 
 /* Only KVM's PIT has a policy. */
-static void apply_pit(BerthBuild *build, JsonObject *props, const TimerRow *row) {
+static void apply_pit(BerthBuild *build, json_object *props, const TimerRow *row) {
   if (berth_kinds_is_kvm(build->inventory))
     berth_kinds_global(build, row->property, row->setting);
 }
 
-static gboolean apply_timer(BerthBuild *build, JsonObject *props, const TimerRow *rows, guint n, TimerApply apply, GError **error) {
+static gboolean apply_timer(BerthBuild *build, json_object *props, const TimerRow *rows, guint n, TimerApply apply,
+                            GError **error) {
   static const char *const attributes[] = {"@tickpolicy", "@track", "@present"};
   const BerthXmlNode *timer = berth_kinds_timer(build->inventory, rows[0].timer);
   for (guint i = 0; i < G_N_ELEMENTS(attributes); i++) {
@@ -136,8 +137,8 @@ gboolean berth_kinds_build_clock(BerthBuild *build, GError **error) {
   g_autofree char *base = clock_base(build, clock_of(build->inventory), error);
   if (base == NULL || !check_timers(build, error))
     return FALSE;
-  JsonObject *props = berth_model_qemu_option(build->qemu, "-rtc", NULL);
-  json_object_set_string_member(props, "base", base);
+  json_object *props = berth_model_qemu_option(build->qemu, "-rtc", NULL);
+  berth_json_set_string(props, "base", base);
   return apply_timer(build, props, rtc_rows, G_N_ELEMENTS(rtc_rows), apply_rtc, error) &&
          apply_timer(build, props, pit_rows, G_N_ELEMENTS(pit_rows), apply_pit, error);
 }

@@ -57,7 +57,7 @@ static gboolean refuse(const BerthBuild *build, const BerthXmlNode *node, GError
   return FALSE;
 }
 
-static gboolean add_rows(BerthBuild *build, const BerthXmlNode *node, const Row *row, JsonObject *object, GError **error) {
+static gboolean add_rows(BerthBuild *build, const BerthXmlNode *node, const Row *row, json_object *object, GError **error) {
   for (; row->path != NULL; row++) {
     const BerthMap map[] = {{row->path, row->property, row->form}, {NULL}};
     const char *value = berth_xml_node_get(node, row->path);
@@ -72,24 +72,24 @@ static gboolean add_rows(BerthBuild *build, const BerthXmlNode *node, const Row 
     file->path = g_strdup_printf("%s/%s.secret", build->host->run_dir, row->path);
     file->text = g_strdup(value);
     g_ptr_array_add(build->qemu->files, file);
-    json_object_set_string_member(object, row->property, file->path);
+    berth_json_set_string(object, row->property, file->path);
   }
   return TRUE;
 }
 
 /* The service that signs what a TDX guest says about itself. */
-static void add_quotes(const BerthXmlNode *node, JsonObject *object) {
+static void add_quotes(const BerthXmlNode *node, json_object *object) {
   const BerthXmlNode *service = berth_xml_node_child(node, "quoteGenerationService");
   const char *path = berth_xml_node_get(service, "@path");
   if (service == NULL)
     return;
-  JsonObject *socket = json_object_new();
-  json_object_set_string_member(socket, "type", "unix");
-  json_object_set_string_member(socket, "path", path != NULL ? path : "/var/run/tdx-qgs/qgs.socket");
-  json_object_set_object_member(object, "quote-generation-socket", socket);
+  json_object *socket = json_object_new_object();
+  berth_json_set_string(socket, "type", "unix");
+  berth_json_set_string(socket, "path", path != NULL ? path : "/var/run/tdx-qgs/qgs.socket");
+  berth_json_set(object, "quote-generation-socket", socket);
 }
 
-gboolean berth_kinds_build_confidential(BerthBuild *build, JsonObject *machine, GError **error) {
+gboolean berth_kinds_build_confidential(BerthBuild *build, json_object *machine, GError **error) {
   const BerthXmlNode *node = berth_xml_node_child(build->document->root, "launchSecurity");
   const char *type = berth_xml_node_get(node, "@type");
   if (node == NULL)
@@ -99,10 +99,10 @@ gboolean berth_kinds_build_confidential(BerthBuild *build, JsonObject *machine, 
       continue;
     if (!berth_kinds_since(build, build->inventory->domain, types[i].major, types[i].minor, types[i].object, error))
       return FALSE;
-    JsonObject *object = berth_model_qemu_add(build->qemu, BERTH_QEMU_OBJECT);
-    json_object_set_string_member(object, "qom-type", types[i].object);
-    json_object_set_string_member(object, "id", ID);
-    json_object_set_string_member(machine, "confidential-guest-support", ID);
+    json_object *object = berth_model_qemu_add(build->qemu, BERTH_QEMU_OBJECT);
+    berth_json_set_string(object, "qom-type", types[i].object);
+    berth_json_set_string(object, "id", ID);
+    berth_json_set_string(machine, "confidential-guest-support", ID);
     add_quotes(node, object);
     return add_rows(build, node, types[i].rows, object, error);
   }

@@ -26,7 +26,7 @@ gboolean berth_kinds_build_pci_controller(BerthBuild *build, const BerthDevice *
   if (driver == NULL)
     return berth_kinds_refuse(build, device, error, "model name '%s' is not one of its kind",
                               berth_model_device_get(device, "model/@name"));
-  JsonObject *props = berth_kinds_device(build, device, driver, error);
+  json_object *props = berth_kinds_device(build, device, driver, error);
   return props != NULL && berth_kinds_map(build, device, pci_map, props, error);
 }
 
@@ -50,16 +50,16 @@ static gint64 companion_port(const BerthDevice *device) {
 }
 
 /* Companions share their master's alias, and the bus that it names is the master's. */
-static gboolean add_companion(const BerthBuild *build, const BerthDevice *device, gint64 port, JsonObject *props, GError **error) {
+static gboolean add_companion(const BerthBuild *build, const BerthDevice *device, gint64 port, json_object *props, GError **error) {
   const BerthDevice *master = berth_model_inventory_controller(build->inventory, "usb", device->index);
   if (master == NULL || master == device)
     return berth_kinds_refuse(build, device, error, "there is no master USB controller with index %" G_GINT64_FORMAT,
                               device->index);
   g_autofree char *bus = g_strconcat(master->id, ".0", NULL);
   if (g_strcmp0(master->id, device->id) == 0)
-    json_object_remove_member(props, "id");
-  json_object_set_string_member(props, "masterbus", bus);
-  json_object_set_int_member(props, "firstport", port);
+    json_object_object_del(props, "id");
+  berth_json_set_string(props, "masterbus", bus);
+  berth_json_set_int(props, "firstport", port);
   return TRUE;
 }
 
@@ -69,7 +69,7 @@ gboolean berth_kinds_build_usb_controller(BerthBuild *build, const BerthDevice *
     return berth_kinds_refuse(build, device, error, "has no model that start supports");
   gint64 port = companion_port(device);
   gboolean xhci = g_str_has_suffix(kind->driver, "xhci");
-  JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
+  json_object *props = berth_kinds_device(build, device, kind->driver, error);
   if (props == NULL)
     return FALSE;
   if (!xhci && berth_model_device_get(device, "@ports") != NULL)
@@ -150,7 +150,7 @@ gboolean berth_kinds_build_controller(BerthBuild *build, const BerthDevice *devi
     return berth_kinds_refuse(build, device, error, "this machine has no such controller");
   if (!check_options(build, device, map, virtio, error))
     return FALSE;
-  JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
+  json_object *props = berth_kinds_device(build, device, kind->driver, error);
   return props != NULL && berth_kinds_map(build, device, map, props, error) &&
          (!virtio || berth_kinds_virtio(build, device, props, error));
 }
@@ -162,6 +162,6 @@ gboolean berth_kinds_build_nvme(BerthBuild *build, const BerthDevice *device, co
       {"driver/@ioeventfd", "ioeventfd", BERTH_MAP_SWITCH},
       {NULL},
   };
-  JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
+  json_object *props = berth_kinds_device(build, device, kind->driver, error);
   return props != NULL && berth_kinds_map(build, device, map, props, error);
 }

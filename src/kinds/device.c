@@ -123,7 +123,7 @@ static char *bare_driver(const char *driver) {
   return g_strconcat(stem, "-device", NULL);
 }
 
-JsonObject *berth_kinds_device(BerthBuild *build, const BerthDevice *device, const char *usual, GError **error) {
+json_object *berth_kinds_device(BerthBuild *build, const BerthDevice *device, const char *usual, GError **error) {
   g_autofree char *driver = device->address.type == BERTH_ADDRESS_VIRTIO_MMIO ? bare_driver(usual) : g_strdup(usual);
   if (!build->any_driver && !berth_facts_has_device(build->facts, driver)) {
     berth_kinds_refuse(build, device, error, "this QEMU has no device %s", driver);
@@ -134,22 +134,22 @@ JsonObject *berth_kinds_device(BerthBuild *build, const BerthDevice *device, con
                     device->id != NULL ? device->id : "");
     return NULL;
   }
-  JsonObject *props = berth_model_qemu_add(build->qemu, BERTH_QEMU_DEVICE);
-  json_object_set_string_member(props, "driver", driver);
-  json_object_set_string_member(props, "id", device->id);
+  json_object *props = berth_model_qemu_add(build->qemu, BERTH_QEMU_DEVICE);
+  berth_json_set_string(props, "driver", driver);
+  berth_json_set_string(props, "id", device->id);
   const BerthFamily *family = family_of(build, device->address.type);
   if (family != NULL && family->properties != NULL)
     family->properties(build->inventory, device, props);
   const char *acpi = berth_model_device_get(device, "acpi/@index");
   if (acpi != NULL)
-    json_object_set_int_member(props, "acpi-index", berth_model_device_number(device, "acpi/@index", 0));
+    berth_json_set_int(props, "acpi-index", berth_model_device_number(device, "acpi/@index", 0));
   return props;
 }
 
 gboolean berth_kinds_has_object(const BerthQemu *qemu, const char *id) {
   for (guint i = 0; i < qemu->objects->len; i++) {
     const BerthQemuObject *object = g_ptr_array_index(qemu->objects, i);
-    if (object->form == BERTH_QEMU_OBJECT && g_strcmp0(json_object_get_string_member(object->props, "id"), id) == 0)
+    if (object->form == BERTH_QEMU_OBJECT && g_strcmp0(berth_json_member_string(object->props, "id"), id) == 0)
       return TRUE;
   }
   return FALSE;
@@ -183,7 +183,7 @@ static gboolean is_switch(const char *text) {
   return berth_kinds_is_on(text) || g_str_equal(text, "off") || g_str_equal(text, "no");
 }
 
-static gboolean map_number(const BerthMap *row, const char *value, JsonObject *props) {
+static gboolean map_number(const BerthMap *row, const char *value, json_object *props) {
   guint64 number = 0;
   if (!parse_number(value, &number))
     return FALSE;
@@ -193,33 +193,33 @@ static gboolean map_number(const BerthMap *row, const char *value, JsonObject *p
     number *= 1024;
   else if (row->form == BERTH_MAP_MIB)
     number /= 1024;
-  json_object_set_int_member(props, row->property, (gint64)number);
+  berth_json_set_int(props, row->property, (gint64)number);
   return TRUE;
 }
 
-static gboolean map_text(const BerthMap *row, const char *value, JsonObject *props) {
+static gboolean map_text(const BerthMap *row, const char *value, json_object *props) {
   if (row->form == BERTH_MAP_WORD && !berth_kinds_is_word(value))
     return FALSE;
-  json_object_set_string_member(props, row->property, value);
+  berth_json_set_string(props, row->property, value);
   return TRUE;
 }
 
-static gboolean map_switch(const BerthMap *row, const char *value, JsonObject *props) {
+static gboolean map_switch(const BerthMap *row, const char *value, json_object *props) {
   if (!is_switch(value))
     return FALSE;
   if (row->form == BERTH_MAP_ONOFF)
-    json_object_set_string_member(props, row->property, berth_kinds_is_on(value) ? "on" : "off");
+    berth_json_set_string(props, row->property, berth_kinds_is_on(value) ? "on" : "off");
   else
-    json_object_set_boolean_member(props, row->property, berth_kinds_is_on(value));
+    berth_json_set_boolean(props, row->property, berth_kinds_is_on(value));
   return TRUE;
 }
 
-static gboolean map_thread(const BerthMap *row, const char *value, JsonObject *props) {
+static gboolean map_thread(const BerthMap *row, const char *value, json_object *props) {
   guint64 number = 0;
   if (!parse_number(value, &number))
     return FALSE;
   g_autofree char *id = g_strdup_printf("iothread%" G_GUINT64_FORMAT, number);
-  json_object_set_string_member(props, row->property, id);
+  berth_json_set_string(props, row->property, id);
   return TRUE;
 }
 
@@ -228,8 +228,8 @@ const char *berth_kinds_get(const BerthDevice *device, const BerthXmlNode *node,
 }
 
 gboolean berth_kinds_map_node(const BerthBuild *build, const BerthDevice *device, const BerthXmlNode *node, const BerthMap *map,
-                              JsonObject *props, GError **error) {
-  static gboolean (*const forms[])(const BerthMap *, const char *, JsonObject *) = {
+                              json_object *props, GError **error) {
+  static gboolean (*const forms[])(const BerthMap *, const char *, json_object *) = {
       [BERTH_MAP_TEXT] = map_text,     [BERTH_MAP_WORD] = map_text,     [BERTH_MAP_NUMBER] = map_number,
       [BERTH_MAP_SWITCH] = map_switch, [BERTH_MAP_ONOFF] = map_switch,  [BERTH_MAP_KIB] = map_number,
       [BERTH_MAP_MIB] = map_number,    [BERTH_MAP_THREAD] = map_thread,
@@ -242,7 +242,7 @@ gboolean berth_kinds_map_node(const BerthBuild *build, const BerthDevice *device
   return TRUE;
 }
 
-gboolean berth_kinds_map(const BerthBuild *build, const BerthDevice *device, const BerthMap *map, JsonObject *props,
+gboolean berth_kinds_map(const BerthBuild *build, const BerthDevice *device, const BerthMap *map, json_object *props,
                          GError **error) {
   return berth_kinds_map_node(build, device, NULL, map, props, error);
 }
@@ -256,7 +256,7 @@ gboolean berth_kinds_only(const BerthBuild *build, const BerthDevice *device, co
   return TRUE;
 }
 
-gboolean berth_kinds_virtio(const BerthBuild *build, const BerthDevice *device, JsonObject *props, GError **error) {
+gboolean berth_kinds_virtio(const BerthBuild *build, const BerthDevice *device, json_object *props, GError **error) {
   static const BerthMap map[] = {
       {"driver/@iommu", "iommu_platform", BERTH_MAP_SWITCH},
       {"driver/@ats", "ats", BERTH_MAP_SWITCH},
@@ -267,18 +267,18 @@ gboolean berth_kinds_virtio(const BerthBuild *build, const BerthDevice *device, 
   return berth_kinds_map(build, device, map, props, error);
 }
 
-gboolean berth_kinds_boot(const BerthBuild *build, const BerthDevice *device, JsonObject *props, GError **error) {
+gboolean berth_kinds_boot(const BerthBuild *build, const BerthDevice *device, json_object *props, GError **error) {
   static const BerthMap map[] = {
       {"rom/@file", "romfile", BERTH_MAP_TEXT},
       {NULL},
   };
   guint index = berth_kinds_boot_index(build->inventory, device);
   if (index > 0)
-    json_object_set_int_member(props, "bootindex", index);
+    berth_json_set_int(props, "bootindex", index);
   if (berth_model_device_get(device, "rom/@bar") != NULL)
-    json_object_set_int_member(props, "rombar", berth_kinds_is_on(berth_model_device_get(device, "rom/@bar")) ? 1 : 0);
+    berth_json_set_int(props, "rombar", berth_kinds_is_on(berth_model_device_get(device, "rom/@bar")) ? 1 : 0);
   if (berth_model_device_is(device, "rom/@enabled", "no"))
-    json_object_set_string_member(props, "romfile", "");
+    berth_json_set_string(props, "romfile", "");
   return berth_kinds_map(build, device, map, props, error);
 }
 

@@ -72,18 +72,18 @@ static gboolean check_limits(const BerthBuild *build, const BerthDevice *device,
   return TRUE;
 }
 
-static void set_error_policy(const BerthDevice *device, JsonObject *props) {
+static void set_error_policy(const BerthDevice *device, json_object *props) {
   const char *writes = berth_model_device_get(device, "driver/@error_policy");
   const char *reads = berth_model_device_get(device, "driver/@rerror_policy");
   if (writes != NULL)
-    json_object_set_string_member(props, "werror", g_str_equal(writes, "enospace") ? "enospc" : writes);
+    berth_json_set_string(props, "werror", g_str_equal(writes, "enospace") ? "enospc" : writes);
   if (reads == NULL && g_strcmp0(writes, "enospace") != 0)
     reads = writes;
   if (reads != NULL)
-    json_object_set_string_member(props, "rerror", reads);
+    berth_json_set_string(props, "rerror", reads);
 }
 
-static gboolean set_wwn(const BerthBuild *build, const BerthDevice *device, JsonObject *props, GError **error) {
+static gboolean set_wwn(const BerthBuild *build, const BerthDevice *device, json_object *props, GError **error) {
   const char *wwn = berth_model_device_get(device, "wwn");
   char *end = NULL;
   if (wwn == NULL)
@@ -92,26 +92,26 @@ static gboolean set_wwn(const BerthBuild *build, const BerthDevice *device, Json
   guint64 number = g_ascii_strtoull(digits, &end, 16);
   if (strlen(digits) != 16 || *end != '\0' || number > G_MAXINT64)
     return berth_kinds_refuse(build, device, error, "wwn '%s' is not 16 hexadecimal digits below 8000000000000000", wwn);
-  json_object_set_int_member(props, "wwn", (gint64)number);
+  berth_json_set_int(props, "wwn", (gint64)number);
   return TRUE;
 }
 
 /* What the guest can read about the drive besides its content. A SCSI disk shows an id of its own in page 0x83; it is the serial
  * or, as with libvirt, derived from the alias. */
-static gboolean fill_front(BerthBuild *build, const BerthDevice *device, const char *bus, JsonObject *props, GError **error) {
+static gboolean fill_front(BerthBuild *build, const BerthDevice *device, const char *bus, json_object *props, GError **error) {
   const char *write_cache = berth_kinds_write_cache(device);
   if (g_str_equal(bus, "scsi")) {
     const char *serial = berth_model_device_get(device, "serial");
     g_autofree char *drive = berth_kinds_id("drive-", device);
-    json_object_set_string_member(props, "device_id", serial != NULL ? serial : drive);
+    berth_json_set_string(props, "device_id", serial != NULL ? serial : drive);
   }
   if (write_cache != NULL && g_str_equal(disk_device(device), "disk"))
-    json_object_set_string_member(props, "write-cache", write_cache);
+    berth_json_set_string(props, "write-cache", write_cache);
   if (berth_xml_node_child(device->node, "shareable") != NULL)
-    json_object_set_boolean_member(props, "share-rw", TRUE);
+    berth_json_set_boolean(props, "share-rw", TRUE);
   set_error_policy(device, props);
   if (berth_model_device_get(device, "serial") != NULL && !g_str_equal(bus, "nvme"))
-    json_object_set_string_member(props, "serial", berth_model_device_get(device, "serial"));
+    berth_json_set_string(props, "serial", berth_model_device_get(device, "serial"));
   return set_wwn(build, device, props, error) && berth_kinds_map(build, device, front, props, error) &&
          berth_kinds_virtio(build, device, props, error);
 }
@@ -125,12 +125,12 @@ static const char *find_driver(const BerthDevice *device, const BerthKind *kind,
 }
 
 /* Firmware boots floppies through their controller. */
-static void set_boot(BerthBuild *build, const BerthDevice *device, const char *bus, JsonObject *props) {
+static void set_boot(BerthBuild *build, const BerthDevice *device, const char *bus, json_object *props) {
   guint index = berth_kinds_boot_index(build->inventory, device);
   if (index == 0)
     return;
   if (!g_str_equal(bus, "fdc")) {
-    json_object_set_int_member(props, "bootindex", index);
+    berth_json_set_int(props, "bootindex", index);
     return;
   }
   g_autofree char *value = g_strdup_printf("%u", index);
@@ -152,10 +152,10 @@ static gboolean build_vhost_user(BerthBuild *build, const BerthDevice *device, c
   berth_kinds_need_shared_memory(build, device);
   berth_kinds_chardev_socket(build, id, path, FALSE, again ? berth_model_device_number(device, "source/reconnect/@timeout", 1) : 0);
   g_autofree char *driver = g_strconcat(VHOST_USER, kind->driver + strlen(VIRTIO), NULL); /* of the same flavour */
-  JsonObject *props = berth_kinds_device(build, device, driver, error);
+  json_object *props = berth_kinds_device(build, device, driver, error);
   if (props == NULL)
     return FALSE;
-  json_object_set_string_member(props, "chardev", id);
+  berth_json_set_string(props, "chardev", id);
   set_boot(build, device, "virtio", props);
   return berth_kinds_map(build, device, map, props, error) && berth_kinds_virtio(build, device, props, error);
 }
@@ -168,18 +168,18 @@ static gboolean is_bot(const BerthDevice *device, const char *bus) {
 }
 
 /* A plain USB storage device has its SCSI disk inside; the bulk-only one shows a SCSI bus, where the disk sits. */
-static JsonObject *add_bot(BerthBuild *build, const BerthDevice *device, GError **error) {
+static json_object *add_bot(BerthBuild *build, const BerthDevice *device, GError **error) {
   g_autofree char *id = berth_kinds_id("", device);
   g_autofree char *bus = g_strconcat(id, ".0", NULL);
   g_autofree char *name = g_strconcat(id, "-device", NULL);
   if (berth_kinds_device(build, device, "usb-bot", error) == NULL)
     return NULL;
-  JsonObject *props = berth_model_qemu_add(build->qemu, BERTH_QEMU_DEVICE);
-  json_object_set_string_member(props, "driver", g_str_equal(disk_device(device), "cdrom") ? "scsi-cd" : "scsi-hd");
-  json_object_set_string_member(props, "id", name);
-  json_object_set_string_member(props, "bus", bus);
-  json_object_set_int_member(props, "scsi-id", 0);
-  json_object_set_int_member(props, "lun", 0);
+  json_object *props = berth_model_qemu_add(build->qemu, BERTH_QEMU_DEVICE);
+  berth_json_set_string(props, "driver", g_str_equal(disk_device(device), "cdrom") ? "scsi-cd" : "scsi-hd");
+  berth_json_set_string(props, "id", name);
+  berth_json_set_string(props, "bus", bus);
+  berth_json_set_int(props, "scsi-id", 0);
+  berth_json_set_int(props, "lun", 0);
   return props;
 }
 
@@ -199,18 +199,18 @@ static gboolean check_disk(const BerthBuild *build, const BerthDevice *device, c
 }
 
 /* A passed-through unit answers for itself: nothing of what it shows is berth's. */
-static gboolean fill_lun(const BerthBuild *build, const BerthDevice *device, JsonObject *props, GError **error) {
+static gboolean fill_lun(const BerthBuild *build, const BerthDevice *device, json_object *props, GError **error) {
   static const char *const own[] = {"serial", "wwn", "vendor", "product", "geometry/@cyls", "target/@removable", NULL};
   if (!berth_kinds_only(build, device, own, FALSE, "an emulated disk", error))
     return FALSE;
   if (berth_xml_node_child(device->node, "shareable") != NULL)
-    json_object_set_boolean_member(props, "share-rw", TRUE);
+    berth_json_set_boolean(props, "share-rw", TRUE);
   set_error_policy(device, props);
   if (!berth_model_device_is(device, "target/@bus", "virtio"))
     return TRUE;
   /* Only virtio 0.9 has it, and QEMU before 10. */
-  json_object_set_boolean_member(props, "scsi", TRUE);
-  json_object_set_boolean_member(props, "disable-modern", TRUE);
+  berth_json_set_boolean(props, "scsi", TRUE);
+  berth_json_set_boolean(props, "disable-modern", TRUE);
   return berth_kinds_virtio(build, device, props, error);
 }
 
@@ -231,11 +231,11 @@ gboolean berth_kinds_build_disk(BerthBuild *build, const BerthDevice *device, co
       return FALSE;
   } else if (!is_listed("cdrom floppy", disk_device(device)) || (g_str_equal(driver, "usb-storage") && !bot))
     return berth_kinds_refuse(build, device, error, "has no source; only a cdrom or floppy can be empty");
-  JsonObject *props = bot ? add_bot(build, device, error) : berth_kinds_device(build, device, driver, error);
+  json_object *props = bot ? add_bot(build, device, error) : berth_kinds_device(build, device, driver, error);
   if (props == NULL)
     return FALSE;
   if (node != NULL)
-    json_object_set_string_member(props, "drive", node);
+    berth_json_set_string(props, "drive", node);
   set_boot(build, device, bus, props);
   if (g_str_equal(disk_device(device), "lun"))
     return fill_lun(build, device, props, error);

@@ -18,16 +18,16 @@ static guint64 port_of(const BerthDevice *device, const char *path) {
   return berth_model_device_number(device, path, 0);
 }
 
-static void set_socket(const BerthBuild *build, const BerthDevice *device, JsonObject *props) {
+static void set_socket(const BerthBuild *build, const BerthDevice *device, json_object *props) {
   const char *path = berth_model_device_get(device, "listen/@socket");
   g_autofree char *own = g_strconcat(build->host->run_dir, "/spice.sock", NULL);
-  json_object_set_boolean_member(props, "unix", TRUE);
-  json_object_set_string_member(props, "addr", path != NULL ? path : own);
+  berth_json_set_boolean(props, "unix", TRUE);
+  berth_json_set_string(props, "addr", path != NULL ? path : own);
 }
 
 /* Spice cannot look for a free port: a display whose port is left open is reached by a socket in the run folder, where that
  * reaches as far as the address would. */
-static gboolean set_place(BerthBuild *build, const BerthDevice *device, JsonObject *props, GError **error) {
+static gboolean set_place(BerthBuild *build, const BerthDevice *device, json_object *props, GError **error) {
   const char *address = NULL;
   if (!berth_kinds_listen(build, device, &address, error))
     return FALSE;
@@ -45,18 +45,18 @@ static gboolean set_place(BerthBuild *build, const BerthDevice *device, JsonObje
   if (port > G_MAXUINT16 || tls > G_MAXUINT16)
     return berth_kinds_refuse(build, device, error, "has a port above 65535");
   if (port != 0)
-    json_object_set_int_member(props, "port", (gint64)port);
+    berth_json_set_int(props, "port", (gint64)port);
   if (tls != 0)
-    json_object_set_int_member(props, "tls-port", (gint64)tls);
-  json_object_set_string_member(props, "addr", address);
+    berth_json_set_int(props, "tls-port", (gint64)tls);
+  berth_json_set_string(props, "addr", address);
   if (tls != 0)
-    json_object_set_string_member(props, "x509-dir", TLS_FOLDER);
+    berth_json_set_string(props, "x509-dir", TLS_FOLDER);
   return TRUE;
 }
 
 /* QEMU takes each of the two options once or more; berth says each once. */
 static gboolean set_channel(const BerthBuild *build, const BerthDevice *device, const char *name, const char *mode,
-                            JsonObject *props, GError **error) {
+                            json_object *props, GError **error) {
   gboolean secure = g_strcmp0(mode, "secure") == 0;
   const char *key = secure ? "tls-channel" : "plaintext-channel";
   if (mode == NULL || g_str_equal(mode, "any"))
@@ -65,13 +65,13 @@ static gboolean set_channel(const BerthBuild *build, const BerthDevice *device, 
     return berth_kinds_refuse(build, device, error, "<channel name='%s'> is not a word", name != NULL ? name : "");
   if (secure && port_of(device, "@tlsPort") == 0)
     return berth_kinds_refuse(build, device, error, "has secure channels but no tlsPort");
-  if (json_object_has_member(props, key))
+  if (json_object_object_get_ex(props, key, NULL))
     return berth_kinds_refuse(build, device, error, "more than one channel of mode '%s' is not supported by start yet", mode);
-  json_object_set_string_member(props, key, name);
+  berth_json_set_string(props, key, name);
   return TRUE;
 }
 
-static gboolean set_channels(const BerthBuild *build, const BerthDevice *device, JsonObject *props, GError **error) {
+static gboolean set_channels(const BerthBuild *build, const BerthDevice *device, json_object *props, GError **error) {
   const BerthXmlNode *channel = berth_xml_node_child(device->node, "channel");
   for (; channel != NULL; channel = berth_xml_node_next(channel, "channel")) {
     if (!set_channel(build, device, berth_xml_node_get(channel, "@name"), berth_xml_node_get(channel, "@mode"), props, error))
@@ -96,20 +96,20 @@ gboolean berth_kinds_build_spice(BerthBuild *build, const BerthDevice *device, c
   if (!berth_kinds_limit_password(build, device, error))
     return FALSE;
   g_autofree char *password = berth_kinds_password(build, device);
-  JsonObject *props = berth_model_qemu_option(build->qemu, "-spice", NULL);
+  json_object *props = berth_model_qemu_option(build->qemu, "-spice", NULL);
   if (!set_place(build, device, props, error))
     return FALSE;
   if (password != NULL)
-    json_object_set_string_member(props, "password-secret", password);
+    berth_json_set_string(props, "password-secret", password);
   else
-    json_object_set_boolean_member(props, "disable-ticketing", TRUE);
+    berth_json_set_boolean(props, "disable-ticketing", TRUE);
   if (berth_model_device_get(device, "mouse/@mode") != NULL)
-    json_object_set_boolean_member(props, "agent-mouse", berth_model_device_is(device, "mouse/@mode", "client"));
+    berth_json_set_boolean(props, "agent-mouse", berth_model_device_is(device, "mouse/@mode", "client"));
   if (berth_model_device_is(device, "clipboard/@copypaste", "no"))
-    json_object_set_boolean_member(props, "disable-copy-paste", TRUE);
+    berth_json_set_boolean(props, "disable-copy-paste", TRUE);
   if (berth_model_device_is(device, "filetransfer/@enable", "no"))
-    json_object_set_boolean_member(props, "disable-agent-file-xfer", TRUE);
-  json_object_set_boolean_member(props, "seamless-migration", TRUE);
+    berth_json_set_boolean(props, "disable-agent-file-xfer", TRUE);
+  berth_json_set_boolean(props, "seamless-migration", TRUE);
   return berth_kinds_keymap(build, device, error) && berth_kinds_map(build, device, map, props, error) &&
          set_channels(build, device, props, error);
 }

@@ -34,17 +34,17 @@ static gboolean build_9p(BerthBuild *build, const BerthDevice *device, const cha
   g_autofree char *id = berth_kinds_id("fsdev-", device);
   if (!need(build, device, "source/@dir", error) || !need(build, device, "target/@dir", error))
     return FALSE;
-  JsonObject *fsdev = berth_model_qemu_option(build->qemu, "-fsdev", "local");
-  json_object_set_string_member(fsdev, "id", id);
-  json_object_set_string_member(fsdev, "security_model", security_model(device));
+  json_object *fsdev = berth_model_qemu_option(build->qemu, "-fsdev", "local");
+  berth_json_set_string(fsdev, "id", id);
+  berth_json_set_string(fsdev, "security_model", security_model(device));
   if (berth_xml_node_child(device->node, "readonly") != NULL)
-    json_object_set_boolean_member(fsdev, "readonly", TRUE);
+    berth_json_set_boolean(fsdev, "readonly", TRUE);
   if (!berth_kinds_map(build, device, back, fsdev, error))
     return FALSE;
-  JsonObject *props = berth_kinds_device(build, device, driver, error);
+  json_object *props = berth_kinds_device(build, device, driver, error);
   if (props == NULL)
     return FALSE;
-  json_object_set_string_member(props, "fsdev", id);
+  berth_json_set_string(props, "fsdev", id);
   return berth_kinds_map(build, device, front, props, error) && berth_kinds_virtio(build, device, props, error);
 }
 
@@ -98,12 +98,12 @@ static gboolean build_virtiofs(BerthBuild *build, const BerthDevice *device, con
     return FALSE;
   berth_kinds_need_shared_memory(build, device);
   berth_kinds_chardev_socket(build, id, path != NULL ? path : own, FALSE, 0);
-  JsonObject *props = berth_kinds_device(build, device, driver, error);
+  json_object *props = berth_kinds_device(build, device, driver, error);
   if (props == NULL)
     return FALSE;
-  json_object_set_string_member(props, "chardev", id);
+  berth_json_set_string(props, "chardev", id);
   if (boot > 0)
-    json_object_set_int_member(props, "bootindex", boot);
+    berth_json_set_int(props, "bootindex", boot);
   return berth_kinds_map(build, device, front, props, error) && berth_kinds_virtio(build, device, props, error);
 }
 
@@ -130,12 +130,12 @@ static gboolean add_shared_file(BerthBuild *build, const BerthDevice *device, co
   guint64 bytes = DEFAULT_SHMEM;
   if (size != NULL && !berth_kinds_size(build, size, size->text, unit, &bytes, error))
     return FALSE;
-  JsonObject *props = berth_model_qemu_add(build->qemu, BERTH_QEMU_OBJECT);
-  json_object_set_string_member(props, "qom-type", "memory-backend-file");
-  json_object_set_string_member(props, "id", id);
-  json_object_set_string_member(props, "mem-path", path);
-  json_object_set_int_member(props, "size", (gint64)bytes);
-  json_object_set_boolean_member(props, "share", TRUE);
+  json_object *props = berth_model_qemu_add(build->qemu, BERTH_QEMU_OBJECT);
+  berth_json_set_string(props, "qom-type", "memory-backend-file");
+  berth_json_set_string(props, "id", id);
+  berth_json_set_string(props, "mem-path", path);
+  berth_json_set_int(props, "size", (gint64)bytes);
+  berth_json_set_boolean(props, "share", TRUE);
   return TRUE;
 }
 
@@ -152,10 +152,10 @@ static gboolean build_doorbell(BerthBuild *build, const BerthDevice *device, con
   if (berth_xml_node_child(device->node, "size") != NULL || berth_model_device_get(device, "@role") != NULL)
     return berth_kinds_refuse(build, device, error, "the server says size and role");
   berth_kinds_chardev_socket(build, id, path, FALSE, 0);
-  JsonObject *props = berth_kinds_device(build, device, driver, error);
+  json_object *props = berth_kinds_device(build, device, driver, error);
   if (props == NULL)
     return FALSE;
-  json_object_set_string_member(props, "chardev", id);
+  berth_json_set_string(props, "chardev", id);
   return berth_kinds_map(build, device, map, props, error);
 }
 
@@ -172,12 +172,12 @@ gboolean berth_kinds_build_shmem(BerthBuild *build, const BerthDevice *device, c
     return berth_kinds_refuse(build, device, error, "server and msi are something only an ivshmem-doorbell has");
   if (!add_shared_file(build, device, id, path, "bytes", error))
     return FALSE;
-  JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
+  json_object *props = berth_kinds_device(build, device, kind->driver, error);
   if (props == NULL)
     return FALSE;
-  json_object_set_string_member(props, "memdev", id);
+  berth_json_set_string(props, "memdev", id);
   if (berth_model_device_get(device, "@role") != NULL)
-    json_object_set_string_member(props, "master", berth_model_device_is(device, "@role", "master") ? "on" : "off");
+    berth_json_set_string(props, "master", berth_model_device_is(device, "@role", "master") ? "on" : "off");
   return TRUE;
 }
 
@@ -188,8 +188,8 @@ gboolean berth_kinds_build_pstore(BerthBuild *build, const BerthDevice *device, 
     return berth_kinds_refuse(build, device, error, "<path> or <size> is missing");
   if (!add_shared_file(build, device, id, path, "KiB", error))
     return FALSE;
-  JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
+  json_object *props = berth_kinds_device(build, device, kind->driver, error);
   if (props != NULL)
-    json_object_set_string_member(props, "memdev", id);
+    berth_json_set_string(props, "memdev", id);
   return props != NULL;
 }

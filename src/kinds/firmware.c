@@ -65,8 +65,8 @@ static const char *entry_key(const Entry *entries, const char *name) {
 }
 
 static gboolean add_group(BerthBuild *build, const BerthXmlNode *group, gint64 type, const Entry *entries, GError **error) {
-  JsonObject *props = berth_model_qemu_option(build->qemu, "-smbios", NULL);
-  json_object_set_int_member(props, "type", type);
+  json_object *props = berth_model_qemu_option(build->qemu, "-smbios", NULL);
+  berth_json_set_int(props, "type", type);
   for (const BerthXmlNode *e = berth_xml_node_child(group, "entry"); e != NULL; e = berth_xml_node_next(e, "entry")) {
     const char *name = berth_xml_node_get(e, "@name"), *key = entry_key(entries, name);
     if (key == NULL) {
@@ -74,7 +74,7 @@ static gboolean add_group(BerthBuild *build, const BerthXmlNode *group, gint64 t
                       name != NULL ? name : "");
       return FALSE;
     }
-    json_object_set_string_member(props, key, e->text != NULL ? e->text : "");
+    berth_json_set_string(props, key, e->text != NULL ? e->text : "");
   }
   return TRUE;
 }
@@ -104,9 +104,9 @@ static gboolean add_smbios(BerthBuild *build, GError **error) {
   }
   const BerthXmlNode *oem = berth_xml_node_child(berth_xml_node_child(info, "oemStrings"), "entry");
   for (; oem != NULL; oem = berth_xml_node_next(oem, "entry")) {
-    JsonObject *props = berth_model_qemu_option(build->qemu, "-smbios", NULL);
-    json_object_set_int_member(props, "type", OEM_STRINGS);
-    json_object_set_string_member(props, "value", oem->text != NULL ? oem->text : "");
+    json_object *props = berth_model_qemu_option(build->qemu, "-smbios", NULL);
+    berth_json_set_int(props, "type", OEM_STRINGS);
+    berth_json_set_string(props, "value", oem->text != NULL ? oem->text : "");
   }
   return TRUE;
 }
@@ -118,19 +118,19 @@ static gboolean add_configuration(BerthBuild *build, GError **error) {
     const char *name = berth_xml_node_get(entry, "@name"), *file = berth_xml_node_get(entry, "@file");
     if (name == NULL || (file == NULL && entry->text == NULL))
       return refuse(build, entry, error, "<entry> has no name, or neither text nor file");
-    JsonObject *props = berth_model_qemu_option(build->qemu, "-fw_cfg", NULL);
-    json_object_set_string_member(props, "name", name);
-    json_object_set_string_member(props, file != NULL ? "file" : "string", file != NULL ? file : entry->text);
+    json_object *props = berth_model_qemu_option(build->qemu, "-fw_cfg", NULL);
+    berth_json_set_string(props, "name", name);
+    berth_json_set_string(props, file != NULL ? "file" : "string", file != NULL ? file : entry->text);
   }
   return TRUE;
 }
 
 /* ---- devices without a place ---- */
 
-static JsonObject *add_placeless(BerthBuild *build, const char *driver, const char *id) {
-  JsonObject *props = berth_model_qemu_add(build->qemu, BERTH_QEMU_DEVICE);
-  json_object_set_string_member(props, "driver", driver);
-  json_object_set_string_member(props, "id", id);
+static json_object *add_placeless(BerthBuild *build, const char *driver, const char *id) {
+  json_object *props = berth_model_qemu_add(build->qemu, BERTH_QEMU_DEVICE);
+  berth_json_set_string(props, "driver", driver);
+  berth_json_set_string(props, "id", id);
   return props;
 }
 
@@ -140,7 +140,7 @@ static void add_generation(BerthBuild *build) {
   if (genid == NULL)
     return;
   g_autofree char *guid = g_strstrip(g_strdup(genid->text != NULL ? genid->text : ""));
-  json_object_set_string_member(add_placeless(build, "vmgenid", "vmgenid0"), "guid", guid[0] != '\0' ? guid : "auto");
+  berth_json_set_string(add_placeless(build, "vmgenid", "vmgenid0"), "guid", guid[0] != '\0' ? guid : "auto");
 }
 
 static void add_core_info(BerthBuild *build) {
@@ -150,7 +150,7 @@ static void add_core_info(BerthBuild *build) {
     add_placeless(build, "vmcoreinfo", "vmcoreinfo0");
 }
 
-gboolean berth_kinds_build_firmware(BerthBuild *build, JsonObject *machine, GError **error) {
+gboolean berth_kinds_build_firmware(BerthBuild *build, json_object *machine, GError **error) {
   if (!berth_kinds_build_image(build, machine, error) || !add_smbios(build, error) || !add_configuration(build, error) ||
       !berth_kinds_build_confidential(build, machine, error))
     return FALSE;

@@ -54,9 +54,9 @@ gboolean berth_kinds_limit_password(BerthBuild *build, const BerthDevice *device
   if (time == NULL)
     return berth_kinds_refuse(build, device, error, "passwdValidTo '%s' is not a date like 2030-01-31T23:59:59", until);
   g_autofree char *seconds = g_strdup_printf("%" G_GINT64_FORMAT, g_date_time_to_unix(time));
-  JsonObject *arguments = berth_model_qemu_command(build->qemu, "expire_password");
-  json_object_set_string_member(arguments, "protocol", berth_model_device_get(device, "@type"));
-  json_object_set_string_member(arguments, "time", seconds);
+  json_object *arguments = berth_model_qemu_command(build->qemu, "expire_password");
+  berth_json_set_string(arguments, "protocol", berth_model_device_get(device, "@type"));
+  berth_json_set_string(arguments, "time", seconds);
   return TRUE;
 }
 
@@ -119,12 +119,12 @@ gboolean berth_kinds_build_vnc(BerthBuild *build, const BerthDevice *device, con
   if (display == NULL)
     return FALSE;
   g_autofree char *password = berth_kinds_password(build, device);
-  JsonObject *props = berth_model_qemu_option(build->qemu, "-vnc", NULL);
-  json_object_set_string_member(props, "vnc", display);
+  json_object *props = berth_model_qemu_option(build->qemu, "-vnc", NULL);
+  berth_json_set_string(props, "vnc", display);
   if (choose)
-    json_object_set_int_member(props, "to", 99);
+    berth_json_set_int(props, "to", 99);
   if (password != NULL)
-    json_object_set_string_member(props, "password-secret", password);
+    berth_json_set_string(props, "password-secret", password);
   return berth_kinds_map(build, device, map, props, error);
 }
 

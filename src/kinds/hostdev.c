@@ -10,14 +10,14 @@ static gboolean add_iommufd(BerthBuild *build, const BerthDevice *device, GError
   if (!berth_kinds_since(build, device, 9, 0, "iommufd", error))
     return FALSE;
   if (!berth_kinds_has_object(build->qemu, IOMMUFD)) {
-    JsonObject *object = berth_model_qemu_add(build->qemu, BERTH_QEMU_OBJECT);
-    json_object_set_string_member(object, "qom-type", "iommufd");
-    json_object_set_string_member(object, "id", IOMMUFD);
+    json_object *object = berth_model_qemu_add(build->qemu, BERTH_QEMU_OBJECT);
+    berth_json_set_string(object, "qom-type", "iommufd");
+    berth_json_set_string(object, "id", IOMMUFD);
   }
   return TRUE;
 }
 
-JsonObject *berth_kinds_host_pci(BerthBuild *build, const BerthDevice *device, const char *driver, GError **error) {
+json_object *berth_kinds_host_pci(BerthBuild *build, const BerthDevice *device, const char *driver, GError **error) {
   if (berth_model_device_get(device, SOURCE "bus") == NULL) {
     berth_kinds_refuse(build, device, error, "<source> has no <address>");
     return NULL;
@@ -33,19 +33,19 @@ JsonObject *berth_kinds_host_pci(BerthBuild *build, const BerthDevice *device, c
   gboolean iommufd = berth_kinds_is_on(berth_model_device_get(device, "driver/@iommufd"));
   if (iommufd && !add_iommufd(build, device, error))
     return NULL;
-  JsonObject *props = berth_kinds_device(build, device, driver, error);
+  json_object *props = berth_kinds_device(build, device, driver, error);
   if (props == NULL)
     return NULL;
   if (iommufd)
-    json_object_set_string_member(props, "iommufd", IOMMUFD);
+    berth_json_set_string(props, "iommufd", IOMMUFD);
   g_autofree char *host = g_strdup_printf("%04x:%02x:%02x.%x", (guint)domain, (guint)bus, (guint)slot, (guint)function);
-  json_object_set_string_member(props, "host", host);
+  berth_json_set_string(props, "host", host);
   return berth_kinds_boot(build, device, props, error) ? props : NULL;
 }
 
 gboolean berth_kinds_build_host_pci(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
   static const BerthMap map[] = {{"teaming/@persistent", "failover_pair_id", BERTH_MAP_WORD}, {NULL}};
-  JsonObject *props = berth_kinds_host_pci(build, device, kind->driver, error);
+  json_object *props = berth_kinds_host_pci(build, device, kind->driver, error);
   return props != NULL && berth_kinds_map(build, device, map, props, error);
 }
 
@@ -57,12 +57,12 @@ gboolean berth_kinds_build_host_usb(BerthBuild *build, const BerthDevice *device
   };
   if (berth_model_device_get(device, "source/vendor/@id") == NULL && berth_model_device_get(device, SOURCE "bus") == NULL)
     return berth_kinds_refuse(build, device, error, "<source> names no device");
-  JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
+  json_object *props = berth_kinds_device(build, device, kind->driver, error);
   return props != NULL && berth_kinds_map(build, device, map, props, error) && berth_kinds_boot(build, device, props, error);
 }
 
 /* QEMU wants the generic device, /dev/sgN, whose number only the host knows. */
-static gboolean fill_generic(const BerthBuild *build, const BerthDevice *device, JsonObject *node, GError **error) {
+static gboolean fill_generic(const BerthBuild *build, const BerthDevice *device, json_object *node, GError **error) {
   const char *adapter = berth_model_device_get(device, "source/adapter/@name");
   g_autofree char *place =
       g_strdup_printf("%s:%" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT,
@@ -72,8 +72,8 @@ static gboolean fill_generic(const BerthBuild *build, const BerthDevice *device,
   const char *generic = g_hash_table_lookup(build->host->scsi, place);
   if (generic == NULL)
     return berth_kinds_refuse(build, device, error, "there is no SCSI device %s on this host", place);
-  json_object_set_string_member(node, "driver", "host_device");
-  json_object_set_string_member(node, "filename", generic);
+  berth_json_set_string(node, "driver", "host_device");
+  berth_json_set_string(node, "filename", generic);
   return TRUE;
 }
 
@@ -83,17 +83,17 @@ gboolean berth_kinds_build_host_scsi(BerthBuild *build, const BerthDevice *devic
   g_autofree char *name = berth_kinds_node_name(device);
   if (!berth_kinds_block_secrets(build, device, error))
     return FALSE;
-  JsonObject *node = berth_model_qemu_add(build->qemu, BERTH_QEMU_BLOCKDEV);
-  json_object_set_string_member(node, "node-name", name);
+  json_object *node = berth_model_qemu_add(build->qemu, BERTH_QEMU_BLOCKDEV);
+  berth_json_set_string(node, "node-name", name);
   if (!(network ? berth_kinds_block_network(build, device, node, error) : fill_generic(build, device, node, error)))
     return FALSE;
-  json_object_set_boolean_member(node, "read-only", berth_xml_node_child(device->node, "readonly") != NULL);
-  JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
+  berth_json_set_boolean(node, "read-only", berth_xml_node_child(device->node, "readonly") != NULL);
+  json_object *props = berth_kinds_device(build, device, kind->driver, error);
   if (props == NULL)
     return FALSE;
-  json_object_set_string_member(props, "drive", name);
+  berth_json_set_string(props, "drive", name);
   if (shared)
-    json_object_set_boolean_member(props, "share-rw", TRUE);
+    berth_json_set_boolean(props, "share-rw", TRUE);
   return berth_kinds_boot(build, device, props, error);
 }
 
@@ -101,7 +101,7 @@ gboolean berth_kinds_build_host_vhost_scsi(BerthBuild *build, const BerthDevice 
   static const BerthMap map[] = {{"source/@wwpn", "wwpn", BERTH_MAP_WORD}, {NULL}};
   if (berth_model_device_get(device, "source/@wwpn") == NULL)
     return berth_kinds_refuse(build, device, error, "<source wwpn> is missing");
-  JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
+  json_object *props = berth_kinds_device(build, device, kind->driver, error);
   return props != NULL && berth_kinds_map(build, device, map, props, error) && berth_kinds_virtio(build, device, props, error);
 }
 
@@ -112,10 +112,10 @@ gboolean berth_kinds_build_host_mdev(BerthBuild *build, const BerthDevice *devic
   if (!berth_kinds_is_word(uuid))
     return berth_kinds_refuse(build, device, error, "<source> has no <address uuid>");
   /* The frame buffer of firmware has no place to come to while the guest runs. */
-  JsonObject *props = berth_kinds_device(build, device, ramfb ? "vfio-pci-nohotplug" : kind->driver, error);
+  json_object *props = berth_kinds_device(build, device, ramfb ? "vfio-pci-nohotplug" : kind->driver, error);
   if (props == NULL)
     return FALSE;
   g_autofree char *path = g_strconcat("/sys/bus/mdev/devices/", uuid, NULL);
-  json_object_set_string_member(props, "sysfsdev", path);
+  berth_json_set_string(props, "sysfsdev", path);
   return berth_kinds_map(build, device, map, props, error) && berth_kinds_boot(build, device, props, error);
 }

@@ -127,13 +127,13 @@ static gboolean set_variables(BerthBuild *build, const BerthFirmware *firmware, 
 }
 
 /* SMM keeps the guest's kernel from the variables. */
-static void require_smm(const BerthBuild *build, JsonObject *machine, Image *image) {
+static void require_smm(const BerthBuild *build, json_object *machine, Image *image) {
   image->secure = TRUE;
   if (feature_state(build, "smm") == NULL)
-    json_object_set_string_member(machine, "smm", "on");
+    berth_json_set_string(machine, "smm", "on");
 }
 
-static gboolean read_named(BerthBuild *build, JsonObject *machine, const BerthXmlNode *loader, Image *image, GError **error) {
+static gboolean read_named(BerthBuild *build, json_object *machine, const BerthXmlNode *loader, Image *image, GError **error) {
   const BerthFirmware *firmware = described(build, image->image);
   image->flash = g_strcmp0(berth_xml_node_get(loader, "@type"), "pflash") == 0;
   image->read_only = g_strcmp0(berth_xml_node_get(loader, "@readonly"), "no") != 0;
@@ -144,7 +144,7 @@ static gboolean read_named(BerthBuild *build, JsonObject *machine, const BerthXm
 }
 
 /* A BIOS that nobody has a descriptor of is QEMU's own. */
-static gboolean read_chosen(BerthBuild *build, JsonObject *machine, const char *kind, Image *image, GError **error) {
+static gboolean read_chosen(BerthBuild *build, json_object *machine, const char *kind, Image *image, GError **error) {
   const char *interface = g_str_equal(kind, "efi") ? "uefi" : "bios";
   const BerthFirmware *firmware = choose(build, interface);
   if (firmware == NULL && g_str_equal(interface, "bios"))
@@ -168,32 +168,32 @@ static gboolean read_chosen(BerthBuild *build, JsonObject *machine, const char *
 
 /* ---- what QEMU is told ---- */
 
-static void add_flash(BerthBuild *build, JsonObject *machine, const char *name, const char *path, const char *format,
+static void add_flash(BerthBuild *build, json_object *machine, const char *name, const char *path, const char *format,
                       gboolean read_only) {
   g_autofree char *node_name = g_strconcat("node-", name, NULL);
-  JsonObject *node = berth_model_qemu_add(build->qemu, BERTH_QEMU_BLOCKDEV), *file = node;
-  json_object_set_string_member(node, "node-name", node_name);
+  json_object *node = berth_model_qemu_add(build->qemu, BERTH_QEMU_BLOCKDEV), *file = node;
+  berth_json_set_string(node, "node-name", node_name);
   if (!g_str_equal(format, "raw")) {
-    json_object_set_string_member(node, "driver", format);
-    json_object_set_boolean_member(node, "read-only", read_only);
-    file = json_object_new();
-    json_object_set_object_member(node, "file", file);
+    berth_json_set_string(node, "driver", format);
+    berth_json_set_boolean(node, "read-only", read_only);
+    file = json_object_new_object();
+    berth_json_set(node, "file", file);
   }
-  json_object_set_string_member(file, "driver", "file");
-  json_object_set_string_member(file, "filename", path);
-  json_object_set_boolean_member(file, "read-only", read_only);
-  json_object_set_string_member(machine, name, node_name);
+  berth_json_set_string(file, "driver", "file");
+  berth_json_set_string(file, "filename", path);
+  berth_json_set_boolean(file, "read-only", read_only);
+  berth_json_set_string(machine, name, node_name);
 }
 
-static void add_flashes(BerthBuild *build, JsonObject *machine, const Image *image) {
+static void add_flashes(BerthBuild *build, json_object *machine, const Image *image) {
   add_flash(build, machine, "pflash0", image->image, image->image_format, image->read_only);
   if (image->variables != NULL)
     add_flash(build, machine, "pflash1", image->variables, image->variables_format, FALSE);
   if (image->secure) {
-    JsonObject *props = berth_model_qemu_option(build->qemu, "-global", NULL);
-    json_object_set_string_member(props, "driver", "cfi.pflash01");
-    json_object_set_string_member(props, "property", "secure");
-    json_object_set_boolean_member(props, "value", TRUE);
+    json_object *props = berth_model_qemu_option(build->qemu, "-global", NULL);
+    berth_json_set_string(props, "driver", "cfi.pflash01");
+    berth_json_set_string(props, "property", "secure");
+    berth_json_set_boolean(props, "value", TRUE);
   }
   if (image->variables == NULL || image->template == NULL)
     return;
@@ -203,7 +203,7 @@ static void add_flashes(BerthBuild *build, JsonObject *machine, const Image *ima
   g_ptr_array_add(build->qemu->files, file);
 }
 
-gboolean berth_kinds_build_image(BerthBuild *build, JsonObject *machine, GError **error) {
+gboolean berth_kinds_build_image(BerthBuild *build, json_object *machine, GError **error) {
   const BerthXmlNode *loader = berth_xml_node_child(os_of(build), "loader");
   const char *kind = berth_xml_node_get(os_of(build), "@firmware");
   g_autofree char *path = loader != NULL && loader->text != NULL ? g_strstrip(g_strdup(loader->text)) : NULL;

@@ -11,11 +11,11 @@ static gboolean build_evdev(BerthBuild *build, const BerthDevice *device, GError
   };
   if (berth_model_device_get(device, "source/@dev") == NULL)
     return berth_kinds_refuse(build, device, error, "<source dev> is missing");
-  JsonObject *object = berth_model_qemu_add(build->qemu, BERTH_QEMU_OBJECT);
-  json_object_set_string_member(object, "qom-type", "input-linux");
-  json_object_set_string_member(object, "id", device->id);
+  json_object *object = berth_model_qemu_add(build->qemu, BERTH_QEMU_OBJECT);
+  berth_json_set_string(object, "qom-type", "input-linux");
+  berth_json_set_string(object, "id", device->id);
   if (berth_model_device_is(device, "source/@grab", "all"))
-    json_object_set_boolean_member(object, "grab_all", TRUE);
+    berth_json_set_boolean(object, "grab_all", TRUE);
   return berth_kinds_map(build, device, map, object, error);
 }
 
@@ -31,7 +31,7 @@ gboolean berth_kinds_build_input(BerthBuild *build, const BerthDevice *device, c
     return build_evdev(build, device, error);
   if (passthrough && berth_model_device_get(device, "source/@evdev") == NULL)
     return berth_kinds_refuse(build, device, error, "<source evdev> is missing");
-  JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
+  json_object *props = berth_kinds_device(build, device, kind->driver, error);
   if (props == NULL || !berth_kinds_map(build, device, map, props, error))
     return FALSE;
   return !g_str_has_prefix(kind->driver, "virtio-") || berth_kinds_virtio(build, device, props, error);

@@ -4,7 +4,7 @@
 /* The host side of a NIC, by the type of the interface. */
 typedef struct {
   const char *type;
-  gboolean (*fill)(BerthBuild *build, const BerthDevice *device, JsonObject *netdev, GError **error);
+  gboolean (*fill)(BerthBuild *build, const BerthDevice *device, json_object *netdev, GError **error);
 } HostSide;
 
 static guint64 queues_of(const BerthDevice *device) {
@@ -12,44 +12,44 @@ static guint64 queues_of(const BerthDevice *device) {
 }
 
 /* The addresses of QEMU's own network, whose first ones are the router's and the name server's. */
-static gboolean fill_user(BerthBuild *build, const BerthDevice *device, JsonObject *netdev, GError **error) {
-  json_object_set_string_member(netdev, "type", "user");
+static gboolean fill_user(BerthBuild *build, const BerthDevice *device, json_object *netdev, GError **error) {
+  berth_json_set_string(netdev, "type", "user");
   for (const BerthXmlNode *ip = berth_xml_node_child(device->node, "ip"); ip != NULL; ip = berth_xml_node_next(ip, "ip")) {
     const char *address = berth_xml_node_get(ip, "@address"), *prefix = berth_xml_node_get(ip, "@prefix");
     gboolean six = g_strcmp0(berth_xml_node_get(ip, "@family"), "ipv6") == 0;
     g_autofree char *net = g_strconcat(address != NULL ? address : "", "/", prefix != NULL ? prefix : "24", NULL);
-    if (address == NULL || json_object_has_member(netdev, six ? "ipv6-prefix" : "net"))
+    if (address == NULL || json_object_object_get_ex(netdev, six ? "ipv6-prefix" : "net", NULL))
       return berth_kinds_refuse(build, device, error, "an <ip> has no address, or is the second of its family");
-    json_object_set_string_member(netdev, six ? "ipv6-prefix" : "net", six ? address : net);
+    berth_json_set_string(netdev, six ? "ipv6-prefix" : "net", six ? address : net);
     if (six)
-      json_object_set_int_member(netdev, "ipv6-prefixlen", prefix != NULL ? (gint64)g_ascii_strtoull(prefix, NULL, 10) : 64);
+      berth_json_set_int(netdev, "ipv6-prefixlen", prefix != NULL ? (gint64)g_ascii_strtoull(prefix, NULL, 10) : 64);
   }
   return TRUE;
 }
 
-static gboolean fill_bridge(BerthBuild *build, const BerthDevice *device, JsonObject *netdev, GError **error) {
+static gboolean fill_bridge(BerthBuild *build, const BerthDevice *device, json_object *netdev, GError **error) {
   const char *bridge = berth_model_device_get(device, "source/@bridge");
   if (bridge == NULL)
     return berth_kinds_refuse(build, device, error, "<source bridge> is missing");
-  json_object_set_string_member(netdev, "type", "bridge");
-  json_object_set_string_member(netdev, "br", bridge);
+  berth_json_set_string(netdev, "type", "bridge");
+  berth_json_set_string(netdev, "br", bridge);
   return TRUE;
 }
 
 /* The tap device is the user's: only a script of the document's touches it. */
-static gboolean fill_ethernet(BerthBuild *build, const BerthDevice *device, JsonObject *netdev, GError **error) {
+static gboolean fill_ethernet(BerthBuild *build, const BerthDevice *device, json_object *netdev, GError **error) {
   static const BerthMap map[] = {{"target/@dev", "ifname", BERTH_MAP_TEXT},
                                  {"script/@path", "script", BERTH_MAP_TEXT},
                                  {"downscript/@path", "downscript", BERTH_MAP_TEXT},
                                  {"tune/sndbuf", "sndbuf", BERTH_MAP_NUMBER},
                                  {NULL}};
-  json_object_set_string_member(netdev, "type", "tap");
-  json_object_set_string_member(netdev, "script", "no");
-  json_object_set_string_member(netdev, "downscript", "no");
+  berth_json_set_string(netdev, "type", "tap");
+  berth_json_set_string(netdev, "script", "no");
+  berth_json_set_string(netdev, "downscript", "no");
   if (queues_of(device) > 1)
-    json_object_set_int_member(netdev, "queues", (gint64)queues_of(device));
+    berth_json_set_int(netdev, "queues", (gint64)queues_of(device));
   if (berth_model_device_is(device, "driver/@name", "vhost"))
-    json_object_set_boolean_member(netdev, "vhost", TRUE);
+    berth_json_set_boolean(netdev, "vhost", TRUE);
   return berth_kinds_map(build, device, map, netdev, error);
 }
 
@@ -63,7 +63,7 @@ static const struct {
   const char *type, *property;
 } sockets[] = {{"mcast", "mcast"}, {"server", "listen"}, {"client", "connect"}, {"udp", "udp"}};
 
-static gboolean fill_socket(BerthBuild *build, const BerthDevice *device, JsonObject *netdev, GError **error) {
+static gboolean fill_socket(BerthBuild *build, const BerthDevice *device, json_object *netdev, GError **error) {
   const BerthXmlNode *source = berth_xml_node_child(device->node, "source");
   const BerthXmlNode *local = berth_xml_node_child(source, "local");
   gboolean udp = berth_model_device_is(device, "@type", "udp");
@@ -71,26 +71,26 @@ static gboolean fill_socket(BerthBuild *build, const BerthDevice *device, JsonOb
   g_autofree char *here = inet_place(local);
   if (berth_xml_node_get(source, "@port") == NULL || (udp && berth_xml_node_get(local, "@port") == NULL))
     return berth_kinds_refuse(build, device, error, "<source port>%s is missing", udp ? " or <local port>" : "");
-  json_object_set_string_member(netdev, "type", "socket");
+  berth_json_set_string(netdev, "type", "socket");
   for (guint i = 0; i < G_N_ELEMENTS(sockets); i++) {
     if (berth_model_device_is(device, "@type", sockets[i].type))
-      json_object_set_string_member(netdev, sockets[i].property, place);
+      berth_json_set_string(netdev, sockets[i].property, place);
   }
   if (udp)
-    json_object_set_string_member(netdev, "localaddr", here);
+    berth_json_set_string(netdev, "localaddr", here);
   return TRUE;
 }
 
 /* The switch is a process of the user's that shares the guest's memory. */
-static gboolean fill_vhost_user(BerthBuild *build, const BerthDevice *device, JsonObject *netdev, GError **error) {
+static gboolean fill_vhost_user(BerthBuild *build, const BerthDevice *device, json_object *netdev, GError **error) {
   const char *path = berth_model_device_get(device, "source/@path");
   g_autofree char *id = berth_kinds_id("char", device);
   if (path == NULL)
     return berth_kinds_refuse(build, device, error, "<source path> is missing");
-  json_object_set_string_member(netdev, "type", "vhost-user");
-  json_object_set_string_member(netdev, "chardev", id);
+  berth_json_set_string(netdev, "type", "vhost-user");
+  berth_json_set_string(netdev, "chardev", id);
   if (queues_of(device) > 1)
-    json_object_set_int_member(netdev, "queues", (gint64)queues_of(device));
+    berth_json_set_int(netdev, "queues", (gint64)queues_of(device));
   return TRUE;
 }
 
@@ -106,18 +106,18 @@ static gboolean add_chardev(BerthBuild *build, const BerthDevice *device, GError
   return TRUE;
 }
 
-static gboolean fill_vdpa(BerthBuild *build, const BerthDevice *device, JsonObject *netdev, GError **error) {
+static gboolean fill_vdpa(BerthBuild *build, const BerthDevice *device, json_object *netdev, GError **error) {
   static const BerthMap map[] = {{"source/@dev", "vhostdev", BERTH_MAP_TEXT}, {NULL}};
   if (berth_model_device_get(device, "source/@dev") == NULL)
     return berth_kinds_refuse(build, device, error, "<source dev> is missing");
-  json_object_set_string_member(netdev, "type", "vhost-vdpa");
+  berth_json_set_string(netdev, "type", "vhost-vdpa");
   if (queues_of(device) > 1)
-    json_object_set_int_member(netdev, "queues", (gint64)queues_of(device));
+    berth_json_set_int(netdev, "queues", (gint64)queues_of(device));
   return berth_kinds_map(build, device, map, netdev, error);
 }
 
 /* A network is the bridge that its definition says, and without one the bridge of its name. */
-static gboolean fill_network(BerthBuild *build, const BerthDevice *device, JsonObject *netdev, GError **error) {
+static gboolean fill_network(BerthBuild *build, const BerthDevice *device, json_object *netdev, GError **error) {
   const char *network = berth_model_device_get(device, "source/@network");
   const char *bridge = berth_model_device_get(device, "source/@bridge");
   if (network == NULL && bridge == NULL)
@@ -133,12 +133,12 @@ static gboolean fill_network(BerthBuild *build, const BerthDevice *device, JsonO
         network, build->host->state_dir);
     bridge = network;
   }
-  json_object_set_string_member(netdev, "type", "bridge");
-  json_object_set_string_member(netdev, "br", bridge);
+  berth_json_set_string(netdev, "type", "bridge");
+  berth_json_set_string(netdev, "br", bridge);
   return TRUE;
 }
 
-static gboolean fill_direct(BerthBuild *build, const BerthDevice *device, JsonObject *netdev, GError **error) {
+static gboolean fill_direct(BerthBuild *build, const BerthDevice *device, json_object *netdev, GError **error) {
   return berth_kinds_refuse(build, device, error,
                             "a macvtap device on '%s' is not made by start yet; type='ethernet' names a tap device",
                             berth_model_device_get(device, "source/@dev"));
@@ -241,7 +241,7 @@ static gboolean check(const BerthBuild *build, const BerthDevice *device, gboole
 }
 
 /* A bonded pair: the guest uses the host's device while it is there, and the virtio NIC when it is not. */
-static gboolean fill_teaming(BerthBuild *build, const BerthDevice *device, gboolean virtio, JsonObject *props, GError **error) {
+static gboolean fill_teaming(BerthBuild *build, const BerthDevice *device, gboolean virtio, json_object *props, GError **error) {
   static const BerthMap map[] = {{"teaming/@persistent", "failover_pair_id", BERTH_MAP_WORD}, {NULL}};
   if (berth_model_device_get(device, "teaming/@type") == NULL)
     return TRUE;
@@ -249,12 +249,12 @@ static gboolean fill_teaming(BerthBuild *build, const BerthDevice *device, gbool
   if (persistent != virtio)
     return berth_kinds_refuse(build, device, error, "of a team, the virtio NIC is persistent and the host's device transient");
   if (persistent)
-    json_object_set_boolean_member(props, "failover", TRUE);
+    berth_json_set_boolean(props, "failover", TRUE);
   return berth_kinds_map(build, device, map, props, error);
 }
 
 /* Vectors as libvirt counts them: two a queue, one for control, one for changes of the configuration. */
-static gboolean fill_virtio(const BerthBuild *build, const BerthDevice *device, JsonObject *props, GError **error) {
+static gboolean fill_virtio(const BerthBuild *build, const BerthDevice *device, json_object *props, GError **error) {
   static const BerthMap map[] = {
       {"driver/@rx_queue_size", "rx_queue_size", BERTH_MAP_NUMBER},
       {"driver/@tx_queue_size", "tx_queue_size", BERTH_MAP_NUMBER},
@@ -276,11 +276,11 @@ static gboolean fill_virtio(const BerthBuild *build, const BerthDevice *device, 
       {NULL},
   };
   if (queues_of(device) > 1 && has_queues(device)) {
-    json_object_set_boolean_member(props, "mq", TRUE);
-    json_object_set_int_member(props, "vectors", (gint64)(2 * queues_of(device) + 2));
+    berth_json_set_boolean(props, "mq", TRUE);
+    berth_json_set_int(props, "vectors", (gint64)(2 * queues_of(device) + 2));
   }
   if (berth_model_device_get(device, "driver/@txmode") != NULL)
-    json_object_set_string_member(props, "tx", berth_model_device_is(device, "driver/@txmode", "timer") ? "timer" : "bh");
+    berth_json_set_string(props, "tx", berth_model_device_is(device, "driver/@txmode", "timer") ? "timer" : "bh");
   return berth_kinds_map(build, device, map, props, error) && berth_kinds_virtio(build, device, props, error);
 }
 
@@ -288,16 +288,16 @@ static gboolean fill_virtio(const BerthBuild *build, const BerthDevice *device, 
 static void set_link(BerthBuild *build, const BerthDevice *device) {
   if (!berth_model_device_is(device, "link/@state", "down"))
     return;
-  JsonObject *link = berth_model_qemu_command(build->qemu, "set_link");
-  json_object_set_string_member(link, "name", device->id);
-  json_object_set_boolean_member(link, "up", FALSE);
+  json_object *link = berth_model_qemu_command(build->qemu, "set_link");
+  berth_json_set_string(link, "name", device->id);
+  berth_json_set_boolean(link, "up", FALSE);
 }
 
 /* The MAC, and the VLAN, of a function is set through the card that it is of. */
 static gboolean build_hostdev(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
   static const BerthMap map[] = {{"teaming/@persistent", "failover_pair_id", BERTH_MAP_WORD}, {NULL}};
   const char *mac = berth_model_device_get(device, "mac/@address"), *tag = berth_model_device_get(device, "vlan/tag/@id");
-  JsonObject *props = berth_kinds_host_pci(build, device, kind->driver, error);
+  json_object *props = berth_kinds_host_pci(build, device, kind->driver, error);
   if (props == NULL)
     return FALSE;
   berth_kinds_need(
@@ -335,16 +335,16 @@ gboolean berth_kinds_build_interface(BerthBuild *build, const BerthDevice *devic
   if (host->fill == fill_vhost_user && !add_chardev(build, device, error))
     return FALSE;
   if (host->fill != NULL) {
-    JsonObject *netdev = berth_model_qemu_add(build->qemu, BERTH_QEMU_NETDEV);
-    json_object_set_string_member(netdev, "id", netdev_id);
+    json_object *netdev = berth_model_qemu_add(build->qemu, BERTH_QEMU_NETDEV);
+    berth_json_set_string(netdev, "id", netdev_id);
     if (!(needs_own_tap(build, device) ? fill_ethernet : host->fill)(build, device, netdev, error))
       return FALSE;
   }
-  JsonObject *props = berth_kinds_device(build, device, driver, error);
+  json_object *props = berth_kinds_device(build, device, driver, error);
   if (props == NULL)
     return FALSE;
   if (host->fill != NULL)
-    json_object_set_string_member(props, "netdev", netdev_id);
+    berth_json_set_string(props, "netdev", netdev_id);
   set_link(build, device);
   if (!berth_kinds_map(build, device, map, props, error) || !berth_kinds_boot(build, device, props, error) ||
       !fill_teaming(build, device, virtio, props, error))

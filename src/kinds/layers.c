@@ -41,13 +41,13 @@ const char *berth_kinds_write_cache(const BerthDevice *device) {
   return mode != NULL ? mode->write_cache : NULL;
 }
 
-static void set_cache(JsonObject *node, const CacheMode *mode) {
+static void set_cache(json_object *node, const CacheMode *mode) {
   if (mode == NULL)
     return;
-  JsonObject *cache = json_object_new();
-  json_object_set_boolean_member(cache, "direct", mode->direct);
-  json_object_set_boolean_member(cache, "no-flush", mode->no_flush);
-  json_object_set_object_member(node, "cache", cache);
+  json_object *cache = json_object_new_object();
+  berth_json_set_boolean(cache, "direct", mode->direct);
+  berth_json_set_boolean(cache, "no-flush", mode->no_flush);
+  berth_json_set(node, "cache", cache);
 }
 
 static gboolean is_read_only(const BerthDevice *device) {
@@ -55,15 +55,15 @@ static gboolean is_read_only(const BerthDevice *device) {
 }
 
 /* Options that both the file's node and the format's have. */
-static gboolean fill_node(const BerthBuild *build, const BerthDevice *device, JsonObject *node, GError **error) {
+static gboolean fill_node(const BerthBuild *build, const BerthDevice *device, json_object *node, GError **error) {
   static const BerthMap map[] = {{"driver/@discard", "discard", BERTH_MAP_WORD}, {NULL}};
-  json_object_set_boolean_member(node, "read-only", is_read_only(device));
+  berth_json_set_boolean(node, "read-only", is_read_only(device));
   set_cache(node, cache_mode(device));
   return berth_kinds_map(build, device, map, node, error);
 }
 
 /* Of a backing store nothing is ever written. */
-static gboolean fill_file(const BerthBuild *build, const BerthDevice *device, const BerthXmlNode *holder, JsonObject *node,
+static gboolean fill_file(const BerthBuild *build, const BerthDevice *device, const BerthXmlNode *holder, json_object *node,
                           GError **error) {
   static const BerthMap map[] = {{"driver/@io", "aio", BERTH_MAP_WORD}, {NULL}};
   const char *type = berth_xml_node_get(holder, "@type");
@@ -72,21 +72,21 @@ static gboolean fill_file(const BerthBuild *build, const BerthDevice *device, co
       (local && !berth_kinds_map(build, device, map, node, error)) || !fill_node(build, device, node, error))
     return FALSE;
   if (holder != device->node)
-    json_object_set_boolean_member(node, "read-only", TRUE);
+    berth_json_set_boolean(node, "read-only", TRUE);
   return TRUE;
 }
 
 /* The lowest node of @holder: the file, or a part of it. */
-static gboolean fill_storage(const BerthBuild *build, const BerthDevice *device, const BerthXmlNode *holder, JsonObject *node,
+static gboolean fill_storage(const BerthBuild *build, const BerthDevice *device, const BerthXmlNode *holder, json_object *node,
                              GError **error) {
   static const BerthMap map[] = {{"@offset", "offset", BERTH_MAP_NUMBER}, {"@size", "size", BERTH_MAP_NUMBER}, {NULL}};
   const BerthXmlNode *source = berth_xml_node_child(holder, "source");
   const BerthXmlNode *slice = berth_xml_node_child(berth_xml_node_child(source, "slices"), "slice");
   if (slice == NULL)
     return fill_file(build, device, holder, node, error);
-  JsonObject *file = json_object_new();
-  json_object_set_string_member(node, "driver", "raw");
-  json_object_set_object_member(node, "file", file);
+  json_object *file = json_object_new_object();
+  berth_json_set_string(node, "driver", "raw");
+  berth_json_set(node, "file", file);
   return fill_file(build, device, holder, file, error) && berth_kinds_map_node(build, device, slice, map, node, error) &&
          fill_node(build, device, node, error);
 }
@@ -105,7 +105,7 @@ static const char *format_of(const BerthDevice *device, const BerthXmlNode *hold
   return g_strcmp0(format, "fat") == 0 ? "raw" : format;
 }
 
-static gboolean set_format_cache(const BerthBuild *build, const BerthDevice *device, const BerthXmlNode *holder, JsonObject *node,
+static gboolean set_format_cache(const BerthBuild *build, const BerthDevice *device, const BerthXmlNode *holder, json_object *node,
                                  GError **error) {
   const BerthXmlNode *format = berth_xml_node_child(holder, holder == device->node ? "driver" : "format");
   const BerthXmlNode *size = berth_xml_node_child(berth_xml_node_child(format, "metadata_cache"), "max_size");
@@ -114,7 +114,7 @@ static gboolean set_format_cache(const BerthBuild *build, const BerthDevice *dev
     return TRUE;
   if (!berth_kinds_size(build, size, size->text, "bytes", &bytes, error))
     return FALSE;
-  json_object_set_int_member(node, "cache-size", (gint64)bytes);
+  berth_json_set_int(node, "cache-size", (gint64)bytes);
   return TRUE;
 }
 
@@ -126,52 +126,52 @@ static gboolean encrypts(const BerthXmlNode *holder) {
          g_strcmp0(berth_xml_node_get(berth_kinds_block_encryption(holder), "@engine"), "librbd") != 0;
 }
 
-static gboolean fill_encryption(const BerthBuild *build, const BerthDevice *device, const BerthXmlNode *holder, JsonObject *node,
+static gboolean fill_encryption(const BerthBuild *build, const BerthDevice *device, const BerthXmlNode *holder, json_object *node,
                                 GError **error) {
   const BerthXmlNode *encryption = berth_kinds_block_encryption(holder);
   g_autofree char *secret = berth_kinds_block_secret_id(device, holder, BERTH_KINDS_SECRET_KEY);
-  const char *driver = json_object_get_string_member(node, "driver");
+  const char *driver = berth_json_member_string(node, "driver");
   if (g_strcmp0(berth_xml_node_get(encryption, "@format"), "luks") != 0)
     return berth_kinds_refuse(build, device, error, "encryption of format '%s' is not one that QEMU has; luks is",
                               berth_xml_node_get(encryption, "@format"));
   if (g_str_equal(driver, "luks")) {
-    json_object_set_string_member(node, "key-secret", secret);
+    berth_json_set_string(node, "key-secret", secret);
     return TRUE;
   }
   if (!g_str_equal(driver, "qcow2"))
     return berth_kinds_refuse(build, device, error, "encryption is something only raw and qcow2 images have");
-  JsonObject *encrypt = json_object_new();
-  json_object_set_object_member(node, "encrypt", encrypt);
-  json_object_set_string_member(encrypt, "format", "luks");
-  json_object_set_string_member(encrypt, "key-secret", secret);
+  json_object *encrypt = json_object_new_object();
+  berth_json_set(node, "encrypt", encrypt);
+  berth_json_set_string(encrypt, "format", "luks");
+  berth_json_set_string(encrypt, "key-secret", secret);
   return TRUE;
 }
 
 /* One layer: the format's node with the file's inside, or the file's alone for raw images. @name: of a top layer, else NULL. */
-static gboolean fill_layer(const BerthBuild *build, const BerthDevice *device, const BerthXmlNode *holder, JsonObject *node,
+static gboolean fill_layer(const BerthBuild *build, const BerthDevice *device, const BerthXmlNode *holder, json_object *node,
                            const char *name, GError **error) {
   const char *format = format_of(device, holder);
   gboolean raw = format == NULL || g_str_equal(format, "raw");
   if (raw && !encrypts(holder))
     return fill_storage(build, device, holder, node, error);
-  JsonObject *file = json_object_new();
-  json_object_set_string_member(node, "driver", raw ? "luks" : format);
-  json_object_set_object_member(node, "file", file);
+  json_object *file = json_object_new_object();
+  berth_json_set_string(node, "driver", raw ? "luks" : format);
+  berth_json_set(node, "file", file);
   if (name != NULL) {
     g_autofree char *file_name = g_strconcat(name, "-file", NULL);
-    json_object_set_string_member(file, "node-name", file_name);
+    berth_json_set_string(file, "node-name", file_name);
   }
   if (!fill_storage(build, device, holder, file, error) || !fill_node(build, device, node, error) ||
       (encrypts(holder) && !fill_encryption(build, device, holder, node, error)))
     return FALSE;
   if (holder != device->node)
-    json_object_set_boolean_member(node, "read-only", TRUE);
+    berth_json_set_boolean(node, "read-only", TRUE);
   return set_format_cache(build, device, holder, node, error);
 }
 
 /* The disk's layers, each the backing store of the one before. What the document does not say of a chain QEMU finds in the images;
  * an empty <backingStore/> says that it ends. */
-static gboolean fill_layers(const BerthBuild *build, const BerthDevice *device, JsonObject *node, const char *name,
+static gboolean fill_layers(const BerthBuild *build, const BerthDevice *device, json_object *node, const char *name,
                             GError **error) {
   const BerthXmlNode *holder = device->node;
   while (TRUE) {
@@ -182,11 +182,11 @@ static gboolean fill_layers(const BerthBuild *build, const BerthDevice *device, 
     if (next == NULL || format == NULL || g_str_equal(format, "raw"))
       return TRUE;
     if (berth_xml_node_get(next, "@type") == NULL && berth_xml_node_child(next, "source") == NULL) {
-      json_object_set_null_member(node, "backing");
+      berth_json_set(node, "backing", NULL);
       return TRUE;
     }
-    JsonObject *backing = json_object_new();
-    json_object_set_object_member(node, "backing", backing);
+    json_object *backing = json_object_new_object();
+    berth_json_set(node, "backing", backing);
     node = backing;
     holder = next;
   }
@@ -230,10 +230,10 @@ static gboolean add_throttle(BerthBuild *build, const BerthDevice *device, char 
     return berth_kinds_refuse(build, device, error, "<group_name>%s is not a word", group);
   g_autofree char *name = group != NULL ? g_strconcat("throttle-", group, NULL) : berth_kinds_id("throttle-", device);
   if (!berth_kinds_has_object(build->qemu, name)) {
-    JsonObject *object = berth_model_qemu_add(build->qemu, BERTH_QEMU_OBJECT), *values = json_object_new();
-    json_object_set_string_member(object, "qom-type", "throttle-group");
-    json_object_set_string_member(object, "id", name);
-    json_object_set_object_member(object, "limits", values);
+    json_object *object = berth_model_qemu_add(build->qemu, BERTH_QEMU_OBJECT), *values = json_object_new_object();
+    berth_json_set_string(object, "qom-type", "throttle-group");
+    berth_json_set_string(object, "id", name);
+    berth_json_set(object, "limits", values);
     for (guint i = 0; i < G_N_ELEMENTS(limits); i++) {
       const BerthMap map[] = {{limits[i].element, limits[i].limit, BERTH_MAP_NUMBER}, {NULL}};
       if (!berth_kinds_map_node(build, device, tune, map, values, error))
@@ -247,25 +247,23 @@ static gboolean add_throttle(BerthBuild *build, const BerthDevice *device, char 
 /* ---- the disk's tree ---- */
 
 /* A filter: (transfer none) the node below it. */
-static JsonObject *add_filter(const BerthDevice *device, JsonObject *node, const char *driver) {
-  JsonObject *below = json_object_new();
-  json_object_set_string_member(node, "driver", driver);
-  json_object_set_boolean_member(node, "read-only", is_read_only(device));
-  json_object_set_object_member(node, "file", below);
+static json_object *add_filter(const BerthDevice *device, json_object *node, const char *driver) {
+  json_object *below = json_object_new_object();
+  berth_json_set_string(node, "driver", driver);
+  berth_json_set_boolean(node, "read-only", is_read_only(device));
+  berth_json_set(node, "file", below);
   return below;
 }
 
 /* What a transient disk's guest writes goes to a file that QEMU makes and that is gone when it ends; only -drive has that, which
  * takes a tree of nodes as a name. */
-static void add_transient(BerthBuild *build, const BerthDevice *device, const char *name, JsonObject *tree) {
-  g_autoptr(JsonNode) node = json_node_init_object(json_node_alloc(), tree);
-  g_autofree char *json = json_to_string(node, FALSE);
-  g_autofree char *file = g_strconcat("json:", json, NULL);
-  JsonObject *drive = berth_model_qemu_option(build->qemu, "-drive", NULL);
-  json_object_set_string_member(drive, "id", name);
-  json_object_set_string_member(drive, "if", "none");
-  json_object_set_boolean_member(drive, "snapshot", TRUE);
-  json_object_set_string_member(drive, "file", file);
+static void add_transient(BerthBuild *build, const BerthDevice *device, const char *name, json_object *tree) {
+  g_autofree char *file = g_strconcat("json:", berth_json_line(tree), NULL);
+  json_object *drive = berth_model_qemu_option(build->qemu, "-drive", NULL);
+  berth_json_set_string(drive, "id", name);
+  berth_json_set_string(drive, "if", "none");
+  berth_json_set_boolean(drive, "snapshot", TRUE);
+  berth_json_set_string(drive, "file", file);
   if (berth_model_device_is(device, "transient/@shareBacking", "yes"))
     berth_kinds_note(build, device, NULL, "shareBacking has no effect: the image is open for reading only");
 }
@@ -276,16 +274,16 @@ gboolean berth_kinds_block_nodes(BerthBuild *build, const BerthDevice *device, c
   if (!berth_kinds_block_secrets(build, device, error) || !add_throttle(build, device, &throttle, error))
     return FALSE;
   gboolean transient = berth_xml_node_child(device->node, "transient") != NULL;
-  g_autoptr(JsonObject) tree = json_object_new();
+  g_autoptr(json_object) tree = json_object_new_object();
   *name = berth_kinds_node_name(device);
-  JsonObject *node = transient ? tree : berth_model_qemu_add(build->qemu, BERTH_QEMU_BLOCKDEV);
+  json_object *node = transient ? tree : berth_model_qemu_add(build->qemu, BERTH_QEMU_BLOCKDEV);
   if (!transient)
-    json_object_set_string_member(node, "node-name", *name);
+    berth_json_set_string(node, "node-name", *name);
   if (zeroes != NULL)
-    json_object_set_string_member(node, "detect-zeroes", zeroes);
+    berth_json_set_string(node, "detect-zeroes", zeroes);
   if (throttle != NULL) {
-    JsonObject *below = add_filter(device, node, "throttle");
-    json_object_set_string_member(node, "throttle-group", throttle);
+    json_object *below = add_filter(device, node, "throttle");
+    berth_json_set_string(node, "throttle-group", throttle);
     node = below;
   }
   if (berth_kinds_is_on(berth_model_device_get(device, "driver/@copy_on_read")))

@@ -69,13 +69,13 @@ gboolean berth_kinds_build_lifecycle(BerthBuild *build, GError **error) {
       {berth_kinds_waits_on_shutdown(build->document), "shutdown", "pause"},
       {!on[BERTH_GUEST_CRASH]->end || on[BERTH_GUEST_CRASH]->dump, "panic", "pause"},
   };
-  JsonObject *props = NULL;
+  json_object *props = NULL;
   for (gsize i = 0; i < G_N_ELEMENTS(actions); i++) {
     if (!actions[i].set)
       continue;
     if (props == NULL)
       props = berth_model_qemu_option(build->qemu, "-action", NULL);
-    json_object_set_string_member(props, actions[i].name, actions[i].value);
+    berth_json_set_string(props, actions[i].name, actions[i].value);
   }
   return TRUE;
 }

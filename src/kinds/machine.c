@@ -23,9 +23,9 @@ static const BerthXmlNode *node_of(const BerthBuild *build, const char *name) {
 static gboolean add_name(BerthBuild *build, GError **error) {
   const char *name = get(build, "name"), *uuid = get(build, "uuid");
   if (name != NULL) {
-    JsonObject *props = berth_model_qemu_option(build->qemu, "-name", NULL);
-    json_object_set_string_member(props, "guest", name);
-    json_object_set_boolean_member(props, "debug-threads", TRUE);
+    json_object *props = berth_model_qemu_option(build->qemu, "-name", NULL);
+    berth_json_set_string(props, "guest", name);
+    berth_json_set_boolean(props, "debug-threads", TRUE);
   }
   if (uuid != NULL)
     berth_model_qemu_option(build->qemu, "-uuid", uuid);
@@ -50,7 +50,7 @@ static const BerthDevice *pc_speaker(const BerthInventory *inventory) {
 }
 
 /* An absent <acpi/> means a guest without ACPI, as with libvirt. */
-static gboolean fill_machine(BerthBuild *build, JsonObject *props, GError **error) {
+static gboolean fill_machine(BerthBuild *build, json_object *props, GError **error) {
   static const BerthMap map[] = {
       {"features/vmport/@state", "vmport", BERTH_MAP_WORD},
       {"features/smm/@state", "smm", BERTH_MAP_WORD},
@@ -59,19 +59,19 @@ static gboolean fill_machine(BerthBuild *build, JsonObject *props, GError **erro
   };
   const BerthXmlNode *hpet = berth_kinds_timer(build->inventory, "hpet");
   const char *present = berth_xml_node_get(hpet, "@present"), *irqchip = get(build, "features/ioapic/@driver");
-  json_object_set_boolean_member(props, "usb", FALSE);
-  json_object_set_boolean_member(props, "dump-guest-core", berth_kinds_is_on(get(build, "memory/@dumpCore")));
-  json_object_set_boolean_member(props, "acpi", has_feature(build, "acpi"));
+  berth_json_set_boolean(props, "usb", FALSE);
+  berth_json_set_boolean(props, "dump-guest-core", berth_kinds_is_on(get(build, "memory/@dumpCore")));
+  berth_json_set_boolean(props, "acpi", has_feature(build, "acpi"));
   if (present != NULL)
-    json_object_set_boolean_member(props, "hpet", berth_kinds_is_on(present));
+    berth_json_set_boolean(props, "hpet", berth_kinds_is_on(present));
   if (irqchip != NULL)
-    json_object_set_string_member(props, "kernel-irqchip", g_str_equal(irqchip, "qemu") ? "split" : "on");
+    berth_json_set_string(props, "kernel-irqchip", g_str_equal(irqchip, "qemu") ? "split" : "on");
   if (berth_kinds_is_on(get(build, "os/bios/@useserial")))
-    json_object_set_boolean_member(props, "graphics", FALSE); /* the BIOS writes to the serial port then */
+    berth_json_set_boolean(props, "graphics", FALSE); /* the BIOS writes to the serial port then */
   const BerthDevice *speaker = pc_speaker(build->inventory);
   if (speaker != NULL) {
     g_autofree char *audiodev = berth_kinds_audiodev(speaker);
-    json_object_set_string_member(props, "pcspk-audiodev", audiodev);
+    berth_json_set_string(props, "pcspk-audiodev", audiodev);
   }
   return berth_kinds_map(build, build->inventory->domain, map, props, error);
 }
@@ -81,19 +81,19 @@ static gboolean add_accelerator(BerthBuild *build, const char *name, GError **er
   const BerthXmlNode *features = berth_xml_node_child(root_of(build), "features");
   const BerthXmlNode *cache = berth_xml_node_child(berth_xml_node_child(features, "tcg"), "tb-cache");
   const char *ring = get(build, "features/kvm/dirty-ring/@size");
-  JsonObject *props = berth_model_qemu_option(build->qemu, "-accel", name);
+  json_object *props = berth_model_qemu_option(build->qemu, "-accel", name);
   guint64 bytes = 0;
   if (g_str_equal(name, "kvm") && ring != NULL && berth_kinds_is_on(get(build, "features/kvm/dirty-ring/@state")))
-    json_object_set_int_member(props, "dirty-ring-size", (gint64)g_ascii_strtoull(ring, NULL, 10));
+    berth_json_set_int(props, "dirty-ring-size", (gint64)g_ascii_strtoull(ring, NULL, 10));
   if (!g_str_equal(name, "tcg") || cache == NULL)
     return TRUE;
   if (!berth_kinds_size(build, cache, cache->text, "KiB", &bytes, error))
     return FALSE;
-  json_object_set_int_member(props, "tb-size", (gint64)(bytes >> 20));
+  berth_json_set_int(props, "tb-size", (gint64)(bytes >> 20));
   return TRUE;
 }
 
-static gboolean add_machine(BerthBuild *build, JsonObject **machine, GError **error) {
+static gboolean add_machine(BerthBuild *build, json_object **machine, GError **error) {
   const char *type = get(build, "@type"), *os = get(build, "os/type");
   const BerthInventory *inventory = build->inventory;
   if (!is_x86(inventory->arch) || !berth_kinds_is_word(inventory->machine)) {
@@ -129,15 +129,15 @@ static gboolean add_boot(BerthBuild *build, GError **error) {
   } direct[] = {{"os/kernel", "-kernel"}, {"os/initrd", "-initrd"}, {"os/cmdline", "-append"}};
   const char *table = get(build, "os/acpi/table"), *kind = get(build, "os/acpi/table/@type");
   if (table != NULL) {
-    JsonObject *acpi = berth_model_qemu_option(build->qemu, "-acpitable", NULL);
+    json_object *acpi = berth_model_qemu_option(build->qemu, "-acpitable", NULL);
     if (g_strcmp0(kind, "slic") == 0)
-      json_object_set_string_member(acpi, "sig", "SLIC");
-    json_object_set_string_member(acpi, "file", table);
+      berth_json_set_string(acpi, "sig", "SLIC");
+    berth_json_set_string(acpi, "file", table);
   }
-  JsonObject *props = berth_model_qemu_option(build->qemu, "-boot", NULL);
+  json_object *props = berth_model_qemu_option(build->qemu, "-boot", NULL);
   if (!berth_kinds_map(build, build->inventory->domain, map, props, error))
     return FALSE;
-  json_object_set_boolean_member(props, "strict", TRUE);
+  berth_json_set_boolean(props, "strict", TRUE);
   if (get(build, "os/kernel") == NULL)
     return TRUE;
   for (guint i = 0; i < G_N_ELEMENTS(direct); i++) {
@@ -205,7 +205,7 @@ static gboolean add_chipset(BerthBuild *build, GError **error) {
 
 /* A rehearsal has neither clock nor firmware: it never runs. */
 gboolean berth_kinds_build_machine(BerthBuild *build, GError **error) {
-  JsonObject *machine = NULL;
+  json_object *machine = NULL;
   return add_name(build, error) && add_machine(build, &machine, error) &&
          berth_kinds_go_on(build, berth_kinds_build_cpu(build, error), error) &&
          berth_kinds_go_on(build, berth_kinds_build_memory(build, machine, error), error) &&

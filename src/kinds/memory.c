@@ -88,23 +88,23 @@ static gboolean read_backing(const BerthBuild *build, guint64 cell, Backing *out
 /* Huge pages come by memfd: no file system of them need be mounted. Memory in files is in one without a name in the run folder. */
 static void add_backend(BerthBuild *build, const char *id, guint64 bytes, const Backing *backing) {
   gboolean memfd = backing->huge || (!backing->file && (backing->memfd || backing->shared));
-  JsonObject *props = berth_model_qemu_add(build->qemu, BERTH_QEMU_OBJECT);
-  json_object_set_string_member(props, "qom-type",
-                                memfd           ? "memory-backend-memfd"
-                                : backing->file ? "memory-backend-file"
-                                                : "memory-backend-ram");
-  json_object_set_string_member(props, "id", id);
+  json_object *props = berth_model_qemu_add(build->qemu, BERTH_QEMU_OBJECT);
+  berth_json_set_string(props, "qom-type",
+                        memfd           ? "memory-backend-memfd"
+                        : backing->file ? "memory-backend-file"
+                                        : "memory-backend-ram");
+  berth_json_set_string(props, "id", id);
   if (memfd && backing->huge)
-    json_object_set_boolean_member(props, "hugetlb", TRUE);
+    berth_json_set_boolean(props, "hugetlb", TRUE);
   if (memfd && backing->huge && backing->page > 0)
-    json_object_set_int_member(props, "hugetlbsize", (gint64)backing->page);
+    berth_json_set_int(props, "hugetlbsize", (gint64)backing->page);
   if (!memfd && backing->file)
-    json_object_set_string_member(props, "mem-path", build->host->run_dir);
+    berth_json_set_string(props, "mem-path", build->host->run_dir);
   if (memfd || backing->file)
-    json_object_set_boolean_member(props, "share", backing->shared);
+    berth_json_set_boolean(props, "share", backing->shared);
   if (backing->prealloc || backing->huge)
-    json_object_set_boolean_member(props, "prealloc", TRUE);
-  json_object_set_int_member(props, "size", (gint64)bytes);
+    berth_json_set_boolean(props, "prealloc", TRUE);
+  berth_json_set_int(props, "size", (gint64)bytes);
 }
 
 /* ---- how much ---- */
@@ -181,7 +181,7 @@ static gboolean check_current(BerthBuild *build, guint64 kib, GError **error) {
   if (whole_mib(now) >= kib)
     return TRUE;
   if (has_balloon(build->inventory))
-    json_object_set_int_member(berth_model_qemu_command(build->qemu, "balloon"), "value", (gint64)now * 1024);
+    berth_json_set_int(berth_model_qemu_command(build->qemu, "balloon"), "value", (gint64)now * 1024);
   else
     berth_kinds_note(build, NULL, current, "<currentMemory> has no effect: there is no memory balloon to hold the rest");
   return TRUE;
@@ -191,8 +191,8 @@ static gboolean add_size(BerthBuild *build, guint64 kib, GError **error) {
   const BerthXmlNode *most = berth_xml_node_child(root_of(build), "maxMemory");
   g_autofree char *size = g_strdup_printf("%" G_GUINT64_FORMAT "k", kib);
   guint64 limit = 0;
-  JsonObject *props = berth_model_qemu_option(build->qemu, "-m", NULL);
-  json_object_set_string_member(props, "size", size);
+  json_object *props = berth_model_qemu_option(build->qemu, "-m", NULL);
+  berth_json_set_string(props, "size", size);
   if (most == NULL)
     return TRUE;
   if (!berth_kinds_kib(build, most, most->text, &limit, error))
@@ -202,8 +202,8 @@ static gboolean add_size(BerthBuild *build, guint64 kib, GError **error) {
     return FALSE;
   }
   g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT "k", limit);
-  json_object_set_int_member(props, "slots", (gint64)berth_model_device_number(build->inventory->domain, "maxMemory/@slots", 0));
-  json_object_set_string_member(props, "maxmem", text);
+  berth_json_set_int(props, "slots", (gint64)berth_model_device_number(build->inventory->domain, "maxMemory/@slots", 0));
+  berth_json_set_string(props, "maxmem", text);
   return TRUE;
 }
 
@@ -262,10 +262,10 @@ static gboolean add_distances(BerthBuild *build, const BerthXmlNode *cell, guint
     guint64 other = 0, value = 0;
     if (!cell_number(build, sibling, "@id", 0, &other, error) || !cell_number(build, sibling, "@value", 10, &value, error))
       return FALSE;
-    JsonObject *props = berth_model_qemu_option(build->qemu, "-numa", "dist");
-    json_object_set_int_member(props, "src", (gint64)id);
-    json_object_set_int_member(props, "dst", (gint64)other);
-    json_object_set_int_member(props, "val", (gint64)value);
+    json_object *props = berth_model_qemu_option(build->qemu, "-numa", "dist");
+    berth_json_set_int(props, "src", (gint64)id);
+    berth_json_set_int(props, "dst", (gint64)other);
+    berth_json_set_int(props, "val", (gint64)value);
   }
   return TRUE;
 }
@@ -304,13 +304,13 @@ static const char *ram_id(const BerthInventory *inventory) {
   return g_str_has_prefix(inventory->machine, "microvm") ? "microvm.ram" : "pc.ram";
 }
 
-static gboolean add_main_backend(BerthBuild *build, JsonObject *machine, guint64 kib, GError **error) {
+static gboolean add_main_backend(BerthBuild *build, json_object *machine, guint64 kib, GError **error) {
   Backing backing;
   if (!read_backing(build, 0, &backing, error))
     return FALSE;
   if (!backing.memfd && !backing.file && !backing.shared && !backing.huge && !backing.prealloc)
     return TRUE;
-  json_object_set_string_member(machine, "memory-backend", ram_id(build->inventory));
+  berth_json_set_string(machine, "memory-backend", ram_id(build->inventory));
   add_backend(build, ram_id(build->inventory), kib * 1024, &backing);
   return TRUE;
 }
@@ -324,18 +324,18 @@ static gboolean has_kind(const BerthInventory *inventory, const char *variant) {
   return FALSE;
 }
 
-gboolean berth_kinds_build_memory(BerthBuild *build, JsonObject *machine, GError **error) {
+gboolean berth_kinds_build_memory(BerthBuild *build, json_object *machine, GError **error) {
   const BerthXmlNode *backing = backing_of(build->inventory);
   guint64 kib = 0;
   if (!initial_size(build, &kib, error) || (build->forgiven == NULL && !check_current(build, kib, error)) ||
       !add_size(build, kib, error))
     return FALSE;
   if (has_kind(build->inventory, "nvdimm"))
-    json_object_set_boolean_member(machine, "nvdimm", TRUE);
+    berth_json_set_boolean(machine, "nvdimm", TRUE);
   if (berth_xml_node_child(backing, "nosharepages") != NULL)
-    json_object_set_boolean_member(machine, "mem-merge", FALSE);
+    berth_json_set_boolean(machine, "mem-merge", FALSE);
   if (berth_xml_node_child(backing, "locked") != NULL)
-    json_object_set_boolean_member(berth_model_qemu_option(build->qemu, "-overcommit", NULL), "mem-lock", TRUE);
+    berth_json_set_boolean(berth_model_qemu_option(build->qemu, "-overcommit", NULL), "mem-lock", TRUE);
   if (cells_of(build) == NULL)
     return add_main_backend(build, machine, kib, error);
   return for_cells(build, add_cell, error) && for_cells(build, add_distances, error);
@@ -343,14 +343,14 @@ gboolean berth_kinds_build_memory(BerthBuild *build, JsonObject *machine, GError
 
 /* ---- memory devices ---- */
 
-static gboolean optional_size(const BerthBuild *build, const BerthXmlNode *node, const char *property, JsonObject *props,
+static gboolean optional_size(const BerthBuild *build, const BerthXmlNode *node, const char *property, json_object *props,
                               GError **error) {
   guint64 bytes = 0;
   if (node == NULL)
     return TRUE;
   if (!berth_kinds_size(build, node, node->text, "KiB", &bytes, error))
     return FALSE;
-  json_object_set_int_member(props, property, (gint64)bytes);
+  berth_json_set_int(props, property, (gint64)bytes);
   return TRUE;
 }
 
@@ -363,16 +363,16 @@ static gboolean add_file(BerthBuild *build, const BerthDevice *device, const cha
                                                                       : is_shared(backing_of(build->inventory));
   if (path == NULL)
     return berth_kinds_refuse(build, device, error, "<source><path> is missing");
-  JsonObject *props = berth_model_qemu_add(build->qemu, BERTH_QEMU_OBJECT);
-  json_object_set_string_member(props, "qom-type", "memory-backend-file");
-  json_object_set_string_member(props, "id", id);
-  json_object_set_string_member(props, "mem-path", path);
-  json_object_set_boolean_member(props, "share", shared || g_str_equal(device->kind->variant, "virtio-pmem"));
-  json_object_set_int_member(props, "size", (gint64)bytes);
+  json_object *props = berth_model_qemu_add(build->qemu, BERTH_QEMU_OBJECT);
+  berth_json_set_string(props, "qom-type", "memory-backend-file");
+  berth_json_set_string(props, "id", id);
+  berth_json_set_string(props, "mem-path", path);
+  berth_json_set_boolean(props, "share", shared || g_str_equal(device->kind->variant, "virtio-pmem"));
+  berth_json_set_int(props, "size", (gint64)bytes);
   if (pmem)
-    json_object_set_boolean_member(props, "pmem", TRUE);
+    berth_json_set_boolean(props, "pmem", TRUE);
   else if (!shared && g_str_equal(device->kind->variant, "nvdimm"))
-    json_object_set_boolean_member(props, "prealloc", TRUE);
+    berth_json_set_boolean(props, "prealloc", TRUE);
   return !g_str_equal(device->kind->variant, "nvdimm") ||
          optional_size(build, berth_xml_node_child(source, "alignsize"), "align", props, error);
 }
@@ -423,7 +423,7 @@ static const BerthXmlNode *element_at(const BerthXmlNode *node, const char *path
   return node;
 }
 
-static gboolean set_options(BerthBuild *build, const BerthDevice *device, JsonObject *props, GError **error) {
+static gboolean set_options(BerthBuild *build, const BerthDevice *device, json_object *props, GError **error) {
   for (guint i = 0; i < G_N_ELEMENTS(options); i++) {
     const BerthMap map[] = {{options[i].element, options[i].property, options[i].form}, {NULL}};
     g_auto(GStrv) variants = g_strsplit(options[i].variants, " ", -1);
@@ -443,10 +443,10 @@ static gboolean set_options(BerthBuild *build, const BerthDevice *device, JsonOb
 }
 
 /* As libvirt has it. QEMU says so in bytes, and only when it starts. */
-static gboolean check_requested(const BerthBuild *build, const BerthDevice *device, JsonObject *props, guint64 bytes,
+static gboolean check_requested(const BerthBuild *build, const BerthDevice *device, json_object *props, guint64 bytes,
                                 GError **error) {
-  gint64 requested = json_object_get_int_member_with_default(props, "requested-size", 0);
-  gint64 block = json_object_get_int_member_with_default(props, "block-size", 0);
+  gint64 requested = berth_json_member_int(props, "requested-size", 0);
+  gint64 block = berth_json_member_int(props, "block-size", 0);
   const char *why = requested > (gint64)bytes             ? "<requested> is more than its <size>"
                     : block > 0 && requested % block != 0 ? "<requested> is no multiple of its <block>"
                                                           : NULL;
@@ -472,11 +472,11 @@ gboolean berth_kinds_build_memory_device(BerthBuild *build, const BerthDevice *d
     bytes = (bytes + MODULE_UNIT - 1) / MODULE_UNIT * MODULE_UNIT;
   if (!(file ? add_file : add_ram)(build, device, id, bytes, error))
     return FALSE;
-  JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
+  json_object *props = berth_kinds_device(build, device, kind->driver, error);
   if (props == NULL)
     return FALSE;
-  json_object_set_string_member(props, "memdev", id);
+  berth_json_set_string(props, "memdev", id);
   if (berth_xml_node_child(target, "readonly") != NULL)
-    json_object_set_boolean_member(props, "unarmed", TRUE);
+    berth_json_set_boolean(props, "unarmed", TRUE);
   return set_options(build, device, props, error) && check_requested(build, device, props, bytes, error);
 }

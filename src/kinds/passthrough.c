@@ -26,47 +26,47 @@ static gboolean bad(const BerthBuild *build, const BerthXmlNode *node, GError **
 
 /* ---- override ---- */
 
-static gboolean set_text(JsonObject *props, const char *name, const char *value) {
-  json_object_set_string_member(props, name, value);
+static gboolean set_text(json_object *props, const char *name, const char *value) {
+  berth_json_set_string(props, name, value);
   return TRUE;
 }
 
-static gboolean set_signed(JsonObject *props, const char *name, const char *value) {
+static gboolean set_signed(json_object *props, const char *name, const char *value) {
   char *end = NULL;
   errno = 0;
-  json_object_set_int_member(props, name, g_ascii_strtoll(value, &end, 0));
+  berth_json_set_int(props, name, g_ascii_strtoll(value, &end, 0));
   return errno == 0 && end != value && *end == '\0';
 }
 
-/* JSON of json-glib has no numbers above the signed ones, but QEMU reads a number from text, too. */
-static gboolean set_unsigned(JsonObject *props, const char *name, const char *value) {
+/* berth's JSON numbers are signed; but QEMU reads a number from text, too. */
+static gboolean set_unsigned(json_object *props, const char *name, const char *value) {
   char *end = NULL;
   errno = 0;
   guint64 number = g_ascii_strtoull(value, &end, 0);
   if (number <= G_MAXINT64)
-    json_object_set_int_member(props, name, (gint64)number);
+    berth_json_set_int(props, name, (gint64)number);
   else
-    json_object_set_string_member(props, name, value);
+    berth_json_set_string(props, name, value);
   return errno == 0 && end != value && *end == '\0' && strchr(value, '-') == NULL;
 }
 
-static gboolean set_switch(JsonObject *props, const char *name, const char *value) {
+static gboolean set_switch(json_object *props, const char *name, const char *value) {
   gboolean on = g_str_equal(value, "true") || berth_kinds_is_on(value);
-  json_object_set_boolean_member(props, name, on);
+  berth_json_set_boolean(props, name, on);
   return on || g_str_equal(value, "false") || g_str_equal(value, "off") || g_str_equal(value, "no");
 }
 
-static gboolean drop(JsonObject *props, const char *name, G_GNUC_UNUSED const char *value) {
-  json_object_remove_member(props, name);
+static gboolean drop(json_object *props, const char *name, G_GNUC_UNUSED const char *value) {
+  json_object_object_del(props, name);
   return TRUE;
 }
 
 static const struct {
   const char *type;
-  gboolean (*set)(JsonObject *props, const char *name, const char *value);
+  gboolean (*set)(json_object *props, const char *name, const char *value);
 } types[] = {{"string", set_text}, {"unsigned", set_unsigned}, {"signed", set_signed}, {"bool", set_switch}, {"remove", drop}};
 
-static gboolean override_property(const BerthBuild *build, const BerthXmlNode *node, JsonObject *props, GError **error) {
+static gboolean override_property(const BerthBuild *build, const BerthXmlNode *node, json_object *props, GError **error) {
   const char *name = berth_xml_node_get(node, "@name"), *type = berth_xml_node_get(node, "@type");
   const char *value = berth_xml_node_get(node, "@value");
   for (guint i = 0; i < G_N_ELEMENTS(types) && name != NULL; i++) {
@@ -76,11 +76,10 @@ static gboolean override_property(const BerthBuild *build, const BerthXmlNode *n
   return bad(build, node, error, "name or type is missing");
 }
 
-static JsonObject *device_props(const BerthBuild *build, const char *id) {
+static json_object *device_props(const BerthBuild *build, const char *id) {
   for (guint i = 0; i < build->qemu->objects->len; i++) {
     const BerthQemuObject *object = g_ptr_array_index(build->qemu->objects, i);
-    if (object->form == BERTH_QEMU_DEVICE &&
-        g_strcmp0(json_object_get_string_member_with_default(object->props, "id", NULL), id) == 0)
+    if (object->form == BERTH_QEMU_DEVICE && g_strcmp0(berth_json_member_string(object->props, "id"), id) == 0)
       return object->props;
   }
   return NULL;
@@ -90,7 +89,7 @@ gboolean berth_kinds_override(BerthBuild *build, const BerthDevice *device, GErr
   const BerthXmlNode *node = child_of(child_of(build->document->root, "override"), "device");
   for (; node != NULL; node = find(node->next, "device")) {
     const char *alias = berth_xml_node_get(node, "@alias");
-    JsonObject *props = device_props(build, alias);
+    json_object *props = device_props(build, alias);
     if (device != NULL && g_strcmp0(device->id, alias) != 0)
       continue;
     if (props == NULL)

@@ -50,16 +50,17 @@ static gboolean has_word(const char *words, const char *word) {
   return g_strv_contains((const char *const *)list, word);
 }
 
-static void copy_props(JsonObject *from, JsonObject *to, const char *only, const char *without) {
-  g_autoptr(GList) names = from != NULL ? json_object_get_members(from) : NULL;
-  for (const GList *n = names; n != NULL; n = n->next) {
-    if ((only == NULL || has_word(only, n->data)) && !has_word(without, n->data))
-      json_object_set_member(to, n->data, json_object_dup_member(from, n->data));
+static void copy_props(json_object *from, json_object *to, const char *only, const char *without) {
+  if (from == NULL)
+    return;
+  json_object_object_foreach(from, name, value) {
+    if ((only == NULL || has_word(only, name)) && !has_word(without, name))
+      berth_json_set(to, name, json_object_get(value));
   }
 }
 
-static const char *text_of(JsonObject *props, const char *name) {
-  return props != NULL ? json_object_get_string_member_with_default(props, name, NULL) : NULL;
+static const char *text_of(json_object *props, const char *name) {
+  return berth_json_member_string(props, name);
 }
 
 /* ---- back ends ---- */
@@ -68,35 +69,35 @@ static void add_node(Stage *stage, const char *name) {
   gboolean floppy =
       stage->device != NULL && stage->device->element->id == BERTH_DISK &&
       (berth_model_device_is(stage->device, "@device", "floppy") || berth_model_device_is(stage->device, "target/@bus", "fdc"));
-  JsonObject *node = berth_model_qemu_add(stage->build->qemu, BERTH_QEMU_BLOCKDEV);
-  json_object_set_string_member(node, "driver", "null-co");
-  json_object_set_string_member(node, "node-name", name);
-  json_object_set_int_member(node, "size", floppy ? FLOPPY_BYTES : DISK_BYTES);
-  json_object_set_boolean_member(node, "read-zeroes", TRUE);
+  json_object *node = berth_model_qemu_add(stage->build->qemu, BERTH_QEMU_BLOCKDEV);
+  berth_json_set_string(node, "driver", "null-co");
+  berth_json_set_string(node, "node-name", name);
+  berth_json_set_int(node, "size", floppy ? FLOPPY_BYTES : DISK_BYTES);
+  berth_json_set_boolean(node, "read-zeroes", TRUE);
   note(stage, "null", NULL);
 }
 
 static void add_chardev(Stage *stage, const char *id) {
-  JsonObject *props = berth_model_qemu_add(stage->build->qemu, BERTH_QEMU_CHARDEV);
-  json_object_set_string_member(props, "id", id);
-  JsonObject *backend = json_object_new();
-  json_object_set_object_member(props, "backend", backend);
-  json_object_set_string_member(backend, "type", "null");
-  json_object_set_object_member(backend, "data", json_object_new());
+  json_object *props = berth_model_qemu_add(stage->build->qemu, BERTH_QEMU_CHARDEV);
+  berth_json_set_string(props, "id", id);
+  json_object *backend = json_object_new_object();
+  berth_json_set(props, "backend", backend);
+  berth_json_set_string(backend, "type", "null");
+  berth_json_set(backend, "data", json_object_new_object());
   note(stage, "null", NULL);
 }
 
-static JsonObject *add_object(BerthQemu *qemu, const char *type, const char *id) {
-  JsonObject *props = berth_model_qemu_add(qemu, BERTH_QEMU_OBJECT);
-  json_object_set_string_member(props, "qom-type", type);
-  json_object_set_string_member(props, "id", id);
+static json_object *add_object(BerthQemu *qemu, const char *type, const char *id) {
+  json_object *props = berth_model_qemu_add(qemu, BERTH_QEMU_OBJECT);
+  berth_json_set_string(props, "qom-type", type);
+  berth_json_set_string(props, "id", id);
   return props;
 }
 
 /* Memory that is never touched costs nothing, however much it is. */
-static JsonObject *add_memory(BerthQemu *qemu, const char *id) {
-  JsonObject *props = add_object(qemu, "memory-backend-ram", id);
-  json_object_set_boolean_member(props, "reserve", FALSE);
+static json_object *add_memory(BerthQemu *qemu, const char *id) {
+  json_object *props = add_object(qemu, "memory-backend-ram", id);
+  berth_json_set_boolean(props, "reserve", FALSE);
   return props;
 }
 
@@ -105,7 +106,7 @@ static void make_memory(Stage *stage, const char *id) {
   guint64 bytes = 0;
   if (size == NULL || !berth_kinds_size(stage->build, size, size->text, "KiB", &bytes, NULL) || bytes == 0 || bytes > G_MAXINT64)
     bytes = MEMORY_BYTES;
-  json_object_set_int_member(add_memory(stage->build->qemu, id), "size", (gint64)bytes);
+  berth_json_set_int(add_memory(stage->build->qemu, id), "size", (gint64)bytes);
   note(stage, "null", NULL);
 }
 
@@ -115,12 +116,12 @@ static void make_crypto(Stage *stage, const char *id) {
 }
 
 static void make_files(Stage *stage, const char *id) {
-  json_object_set_string_member(berth_model_qemu_option(stage->build->qemu, "-fsdev", "synth"), "id", id);
+  berth_json_set_string(berth_model_qemu_option(stage->build->qemu, "-fsdev", "synth"), "id", id);
   note(stage, "null", NULL);
 }
 
 static void make_sound(Stage *stage, const char *id) {
-  json_object_set_string_member(berth_model_qemu_option(stage->build->qemu, "-audiodev", "none"), "id", id);
+  berth_json_set_string(berth_model_qemu_option(stage->build->qemu, "-audiodev", "none"), "id", id);
   note(stage, "null", NULL);
 }
 
@@ -154,8 +155,8 @@ static gboolean drop(Stage *stage, const Row *row, const BerthQemuObject *object
 static gboolean keep(Stage *stage, const Row *row, const BerthQemuObject *object, GError **error) {
   const char *value = row->with != NULL ? row->with : object->value;
   BerthQemu *out = stage->build->qemu;
-  JsonObject *props = object->form == BERTH_QEMU_OPTION ? berth_model_qemu_option(out, object->option, value)
-                                                        : berth_model_qemu_add(out, object->form);
+  json_object *props = object->form == BERTH_QEMU_OPTION ? berth_model_qemu_option(out, object->option, value)
+                                                         : berth_model_qemu_add(out, object->form);
   copy_props(object->props, props, NULL, row->without);
   return TRUE;
 }
@@ -179,12 +180,12 @@ static void leave_out(Stage *stage, const char *what) {
 /* TCG's CPUs address less than a host's: memory, and room for what is not there yet, are cut to what they can. */
 static gboolean keep_memory(Stage *stage, const Row *row, const BerthQemuObject *object, GError **error) {
   static const char *const sizes[] = {"size", "maxmem"};
-  JsonObject *props = berth_model_qemu_option(stage->build->qemu, object->option, object->value);
+  json_object *props = berth_model_qemu_option(stage->build->qemu, object->option, object->value);
   copy_props(object->props, props, NULL, NULL);
   for (guint i = 0; i < G_N_ELEMENTS(sizes); i++) {
     if (parse_size(text_of(object->props, sizes[i])) <= MOST_MEMORY)
       continue;
-    json_object_set_string_member(props, sizes[i], i == 0 ? MOST_SIZE_TEXT : MOST_MEMORY_TEXT);
+    berth_json_set_string(props, sizes[i], i == 0 ? MOST_SIZE_TEXT : MOST_MEMORY_TEXT);
     leave_out(stage, i == 0 ? "<memory> is cut to " MOST_SIZE_TEXT ", for TCG's CPUs address no more"
                             : "<maxMemory> is cut to " MOST_MEMORY_TEXT ", for TCG's CPUs address no more");
   }
@@ -211,10 +212,10 @@ static gboolean null_drive(Stage *stage, const Row *row, const BerthQemuObject *
 
 /* A hub without a host's side; one for each, so that no two networks are one. */
 static gboolean null_network(Stage *stage, const Row *row, const BerthQemuObject *object, GError **error) {
-  JsonObject *props = berth_model_qemu_add(stage->build->qemu, BERTH_QEMU_NETDEV);
-  json_object_set_string_member(props, "type", "hubport");
+  json_object *props = berth_model_qemu_add(stage->build->qemu, BERTH_QEMU_NETDEV);
+  berth_json_set_string(props, "type", "hubport");
   copy_props(object->props, props, "id", NULL);
-  json_object_set_int_member(props, "hubid", ++*stage->hubs);
+  berth_json_set_int(props, "hubid", ++*stage->hubs);
   note(stage, "null", NULL);
   return TRUE;
 }
@@ -236,7 +237,7 @@ static gboolean null_object(Stage *stage, const Row *row, const BerthQemuObject 
   return TRUE;
 }
 
-static JsonObject *add_device(Stage *stage, const Row *row, const char *driver, JsonObject *from, GError **error) {
+static json_object *add_device(Stage *stage, const Row *row, const char *driver, json_object *from, GError **error) {
   const BerthBuild *build = stage->build;
   if (!berth_facts_has_device(build->facts, driver)) {
     berth_kinds_refuse(build, stage->device, error, "this QEMU has no device %s", driver);
@@ -244,10 +245,10 @@ static JsonObject *add_device(Stage *stage, const Row *row, const char *driver, 
   }
   const char *named = row->needs != NULL ? text_of(from, row->needs) : NULL;
   g_autofree char *made = row->needs != NULL && named == NULL ? make_backend(stage, row) : NULL;
-  JsonObject *props = berth_model_qemu_add(build->qemu, BERTH_QEMU_DEVICE);
-  json_object_set_string_member(props, "driver", driver);
+  json_object *props = berth_model_qemu_add(build->qemu, BERTH_QEMU_DEVICE);
+  berth_json_set_string(props, "driver", driver);
   if (made != NULL || named != NULL)
-    json_object_set_string_member(props, row->needs, made != NULL ? made : named);
+    berth_json_set_string(props, row->needs, made != NULL ? made : named);
   return props;
 }
 
@@ -256,14 +257,14 @@ static JsonObject *add_device(Stage *stage, const Row *row, const char *driver, 
 
 static gboolean same_device(Stage *stage, const Row *row, const BerthQemuObject *object, GError **error) {
   g_autofree char *without = g_strconcat(HOSTS " ", row->without, NULL);
-  JsonObject *props = add_device(stage, row, text_of(object->props, "driver"), object->props, error);
+  json_object *props = add_device(stage, row, text_of(object->props, "driver"), object->props, error);
   if (props == NULL)
     return FALSE;
   copy_props(object->props, props, NULL, without);
-  if (row->word != NULL && !json_object_has_member(props, row->word))
-    json_object_set_string_member(props, row->word, "none");
-  if (json_object_has_member(props, "romfile"))
-    json_object_set_string_member(props, "romfile", "");
+  if (row->word != NULL && !json_object_object_get_ex(props, row->word, NULL))
+    berth_json_set_string(props, row->word, "none");
+  if (json_object_object_get_ex(props, "romfile", NULL))
+    berth_json_set_string(props, "romfile", "");
   return TRUE;
 }
 
@@ -283,7 +284,7 @@ static char *placeholder_driver(const Row *row, const char *driver) {
 static gboolean placeholder(Stage *stage, const Row *row, const BerthQemuObject *object, GError **error) {
   const char *driver = text_of(object->props, "driver");
   g_autofree char *other = placeholder_driver(row, driver);
-  JsonObject *props = add_device(stage, row, other, object->props, error);
+  json_object *props = add_device(stage, row, other, object->props, error);
   if (props == NULL)
     return FALSE;
   copy_props(object->props, props, PLACE, NULL);
@@ -491,11 +492,11 @@ static void loosen_memory(const BerthBuild *build) {
   const BerthQemuObject *memory = find_option(qemu, "-m");
   guint64 size = memory != NULL ? parse_size(text_of(memory->props, "size")) : 0;
   size = (size + RAM_UNIT - 1) / RAM_UNIT * RAM_UNIT;
-  if (machine == NULL || size == 0 || size > G_MAXINT64 || json_object_has_member(machine->props, "memory-backend") ||
+  if (machine == NULL || size == 0 || size > G_MAXINT64 || json_object_object_get_ex(machine->props, "memory-backend", NULL) ||
       find_option(qemu, "-numa") != NULL)
     return;
-  json_object_set_string_member(machine->props, "memory-backend", RAM_ID);
-  json_object_set_int_member(add_memory(qemu, RAM_ID), "size", (gint64)size);
+  berth_json_set_string(machine->props, "memory-backend", RAM_ID);
+  berth_json_set_int(add_memory(qemu, RAM_ID), "size", (gint64)size);
 }
 
 static gboolean has_dimms(const BerthInventory *inventory) {
@@ -510,10 +511,10 @@ static gboolean has_dimms(const BerthInventory *inventory) {
 /* ACPI is a matter of tables, and no device has another place for it; but without, QEMU takes no DIMMs. */
 static void allow_dimms(const BerthBuild *build, GString *forgiven) {
   const BerthQemuObject *machine = find_option(build->qemu, "-machine");
-  if (machine == NULL || !has_dimms(build->inventory) || !json_object_has_member(machine->props, "acpi") ||
-      json_object_get_boolean_member(machine->props, "acpi"))
+  if (machine == NULL || !has_dimms(build->inventory) || !json_object_object_get_ex(machine->props, "acpi", NULL) ||
+      berth_json_member_boolean(machine->props, "acpi", FALSE))
     return;
-  json_object_set_boolean_member(machine->props, "acpi", TRUE);
+  berth_json_set_boolean(machine->props, "acpi", TRUE);
   g_string_append_printf(forgiven, "%s<features> has no <acpi/>: without it QEMU takes no memory devices",
                          forgiven->len > 0 ? "; " : "");
 }

@@ -15,21 +15,21 @@ gboolean berth_kinds_build_rng(BerthBuild *build, const BerthDevice *device, con
   if (egd && !berth_kinds_chardev(build, device, berth_xml_node_child(device->node, "backend"), chardev, error))
     return FALSE;
   g_autofree char *id = berth_kinds_id("obj", device);
-  JsonObject *object = berth_model_qemu_add(build->qemu, BERTH_QEMU_OBJECT);
-  json_object_set_string_member(object, "qom-type", builtin ? "rng-builtin" : egd ? "rng-egd" : "rng-random");
-  json_object_set_string_member(object, "id", id);
+  json_object *object = berth_model_qemu_add(build->qemu, BERTH_QEMU_OBJECT);
+  berth_json_set_string(object, "qom-type", builtin ? "rng-builtin" : egd ? "rng-egd" : "rng-random");
+  berth_json_set_string(object, "id", id);
   if (egd)
-    json_object_set_string_member(object, "chardev", chardev);
+    berth_json_set_string(object, "chardev", chardev);
   if (!builtin && !egd) {
     g_autofree char *path = g_strstrip(g_strdup(file != NULL ? file : ""));
-    json_object_set_string_member(object, "filename", path[0] != '\0' ? path : "/dev/random");
+    berth_json_set_string(object, "filename", path[0] != '\0' ? path : "/dev/random");
   }
-  JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
+  json_object *props = berth_kinds_device(build, device, kind->driver, error);
   if (props == NULL)
     return FALSE;
-  json_object_set_string_member(props, "rng", id);
+  berth_json_set_string(props, "rng", id);
   if (berth_model_device_get(device, "rate/@bytes") != NULL)
-    json_object_set_int_member(props, "period", 1000);
+    berth_json_set_int(props, "period", 1000);
   return berth_kinds_map(build, device, map, props, error) && berth_kinds_virtio(build, device, props, error);
 }
 
@@ -41,7 +41,7 @@ gboolean berth_kinds_build_memballoon(BerthBuild *build, const BerthDevice *devi
   };
   if (kind->driver == NULL)
     return TRUE;
-  JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
+  json_object *props = berth_kinds_device(build, device, kind->driver, error);
   return props != NULL && berth_kinds_map(build, device, map, props, error) && berth_kinds_virtio(build, device, props, error);
 }
 

@@ -18,12 +18,12 @@ char *berth_kinds_secret_file(const BerthBuild *build, const BerthXmlNode *secre
 /* QEMU reads a copy in the run folder, which is its user's and goes with it. (transfer none): the copy */
 static BerthQemuFile *add_secret(BerthBuild *build, const char *id) {
   BerthQemuFile *file = g_new0(BerthQemuFile, 1);
-  JsonObject *object = berth_model_qemu_add(build->qemu, BERTH_QEMU_OBJECT);
+  json_object *object = berth_model_qemu_add(build->qemu, BERTH_QEMU_OBJECT);
   file->path = g_strdup_printf("%s/%s.secret", build->host->run_dir, id);
   g_ptr_array_add(build->qemu->files, file);
-  json_object_set_string_member(object, "qom-type", "secret");
-  json_object_set_string_member(object, "id", id);
-  json_object_set_string_member(object, "file", file->path);
+  berth_json_set_string(object, "qom-type", "secret");
+  berth_json_set_string(object, "id", id);
+  berth_json_set_string(object, "file", file->path);
   return file;
 }
 

@@ -53,17 +53,17 @@ static gboolean add_emulator(BerthBuild *build, const BerthDevice *device, const
   if (!external && !add_swtpm(build, device, own, error))
     return FALSE;
   berth_kinds_chardev_socket(build, chardev, external ? path : own, FALSE, 0);
-  JsonObject *props = berth_model_qemu_option(build->qemu, "-tpmdev", "emulator");
-  json_object_set_string_member(props, "id", id);
-  json_object_set_string_member(props, "chardev", chardev);
+  json_object *props = berth_model_qemu_option(build->qemu, "-tpmdev", "emulator");
+  berth_json_set_string(props, "id", id);
+  berth_json_set_string(props, "chardev", chardev);
   return TRUE;
 }
 
 static gboolean add_passthrough(BerthBuild *build, const BerthDevice *device, const char *id, GError **error) {
   static const BerthMap map[] = {{"backend/device/@path", "path", BERTH_MAP_TEXT}, {NULL}};
-  JsonObject *props = berth_model_qemu_option(build->qemu, "-tpmdev", "passthrough");
-  json_object_set_string_member(props, "id", id);
-  json_object_set_string_member(props, "path", "/dev/tpm0");
+  json_object *props = berth_model_qemu_option(build->qemu, "-tpmdev", "passthrough");
+  berth_json_set_string(props, "id", id);
+  berth_json_set_string(props, "path", "/dev/tpm0");
   return berth_kinds_map(build, device, map, props, error);
 }
 
@@ -75,9 +75,9 @@ gboolean berth_kinds_build_tpm(BerthBuild *build, const BerthDevice *device, con
     return FALSE;
   if (!(passthrough ? add_passthrough : add_emulator)(build, device, id, error))
     return FALSE;
-  JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
+  json_object *props = berth_kinds_device(build, device, kind->driver, error);
   if (props != NULL)
-    json_object_set_string_member(props, "tpmdev", id);
+    berth_json_set_string(props, "tpmdev", id);
   return props != NULL;
 }
 
@@ -120,7 +120,7 @@ static gboolean has_path(const BerthMap *map, const char *path) {
 }
 
 /* A granule of so many bytes, which QEMU has by name: "4k". */
-static gboolean set_granule(const BerthBuild *build, const BerthXmlNode *granule, JsonObject *props, GError **error) {
+static gboolean set_granule(const BerthBuild *build, const BerthXmlNode *granule, json_object *props, GError **error) {
   const char *size = berth_xml_node_get(granule, "@size");
   guint64 kib = 0;
   if (size == NULL)
@@ -128,7 +128,7 @@ static gboolean set_granule(const BerthBuild *build, const BerthXmlNode *granule
   if (!berth_kinds_kib(build, granule, size, &kib, error))
     return FALSE;
   g_autofree char *name = g_strdup_printf("%" G_GUINT64_FORMAT "k", kib);
-  json_object_set_string_member(props, "granule", name);
+  berth_json_set_string(props, "granule", name);
   return TRUE;
 }
 
@@ -145,7 +145,7 @@ gboolean berth_kinds_build_iommu(BerthBuild *build, const BerthDevice *device, c
   const BerthXmlNode *granule = berth_xml_node_child(berth_xml_node_child(device->node, "driver"), "granule");
   if (granule != NULL && !berth_kinds_since(build, device, 9, 1, "granule", error))
     return FALSE;
-  JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
+  json_object *props = berth_kinds_device(build, device, kind->driver, error);
   return props != NULL && berth_kinds_map(build, device, map, props, error) && set_granule(build, granule, props, error);
 }
 
@@ -154,15 +154,15 @@ gboolean berth_kinds_build_iommu(BerthBuild *build, const BerthDevice *device, c
 gboolean berth_kinds_build_crypto(BerthBuild *build, const BerthDevice *device, const BerthKind *kind, GError **error) {
   static const BerthMap map[] = {{"backend/@queues", "queues", BERTH_MAP_NUMBER}, {NULL}};
   g_autofree char *id = berth_kinds_id("obj", device);
-  JsonObject *object = berth_model_qemu_add(build->qemu, BERTH_QEMU_OBJECT);
-  json_object_set_string_member(object, "qom-type", "cryptodev-backend-builtin");
-  json_object_set_string_member(object, "id", id);
+  json_object *object = berth_model_qemu_add(build->qemu, BERTH_QEMU_OBJECT);
+  berth_json_set_string(object, "qom-type", "cryptodev-backend-builtin");
+  berth_json_set_string(object, "id", id);
   if (!berth_kinds_map(build, device, map, object, error))
     return FALSE;
-  JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
+  json_object *props = berth_kinds_device(build, device, kind->driver, error);
   if (props == NULL)
     return FALSE;
-  json_object_set_string_member(props, "cryptodev", id);
+  berth_json_set_string(props, "cryptodev", id);
   return berth_kinds_virtio(build, device, props, error);
 }
 
@@ -183,11 +183,11 @@ gboolean berth_kinds_build_vsock(BerthBuild *build, const BerthDevice *device, c
   gboolean chosen = berth_kinds_is_on(berth_model_device_get(device, "cid/@auto"));
   if (berth_model_device_get(device, "cid/@address") == NULL && !chosen)
     return berth_kinds_refuse(build, device, error, "<cid address=> is missing; <cid auto='yes'/> has one made");
-  JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
+  json_object *props = berth_kinds_device(build, device, kind->driver, error);
   if (props == NULL || !berth_kinds_map(build, device, map, props, error))
     return FALSE;
   if (chosen)
-    json_object_set_int_member(props, "guest-cid", own_cid(build));
+    berth_json_set_int(props, "guest-cid", own_cid(build));
   return berth_kinds_virtio(build, device, props, error);
 }
 

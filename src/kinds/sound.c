@@ -24,13 +24,13 @@ static gboolean add_codec(BerthBuild *build, const BerthDevice *device, const ch
   g_autofree char *bus = g_strconcat(device->id, ".0", NULL);
   if (driver == NULL)
     return berth_kinds_refuse(build, device, error, "codec '%s' is not supported by start yet", type);
-  JsonObject *props = berth_model_qemu_add(build->qemu, BERTH_QEMU_DEVICE);
-  json_object_set_string_member(props, "driver", driver);
-  json_object_set_string_member(props, "id", id);
-  json_object_set_string_member(props, "bus", bus);
-  json_object_set_int_member(props, "cad", number);
+  json_object *props = berth_model_qemu_add(build->qemu, BERTH_QEMU_DEVICE);
+  berth_json_set_string(props, "driver", driver);
+  berth_json_set_string(props, "id", id);
+  berth_json_set_string(props, "bus", bus);
+  berth_json_set_int(props, "cad", number);
   g_autofree char *audiodev = berth_kinds_audiodev(device);
-  json_object_set_string_member(props, "audiodev", audiodev);
+  berth_json_set_string(props, "audiodev", audiodev);
   return TRUE;
 }
 
@@ -56,12 +56,12 @@ gboolean berth_kinds_build_sound(BerthBuild *build, const BerthDevice *device, c
     return berth_kinds_refuse(build, device, error, "multichannel is something only a USB sound device has");
   if (berth_xml_node_child(device->node, "codec") != NULL && !hda)
     return berth_kinds_refuse(build, device, error, "codecs are something only ich6 and ich9 have");
-  JsonObject *props = berth_kinds_device(build, device, kind->driver, error);
+  json_object *props = berth_kinds_device(build, device, kind->driver, error);
   if (props == NULL)
     return FALSE;
   if (hda)
     return add_codecs(build, device, error);
   g_autofree char *audiodev = berth_kinds_audiodev(device);
-  json_object_set_string_member(props, "audiodev", audiodev);
+  berth_json_set_string(props, "audiodev", audiodev);
   return berth_kinds_map(build, device, map, props, error);
 }

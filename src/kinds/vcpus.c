@@ -3,13 +3,13 @@
 #include "kinds/build.h"
 
 /* A written topology holds all vCPUs (assign/check-guest.c); without one each vCPU is a socket. */
-static gboolean fill_topology(const BerthBuild *build, guint64 vcpus, JsonObject *props, GError **error) {
+static gboolean fill_topology(const BerthBuild *build, guint64 vcpus, json_object *props, GError **error) {
   static const char *const parts[] = {"sockets", "dies", "clusters", "cores", "threads"};
   const BerthXmlNode *topology = berth_xml_node_child(berth_xml_node_child(build->document->root, "cpu"), "topology");
   if (topology == NULL) {
-    json_object_set_int_member(props, "sockets", (gint64)vcpus);
-    json_object_set_int_member(props, "cores", 1);
-    json_object_set_int_member(props, "threads", 1);
+    berth_json_set_int(props, "sockets", (gint64)vcpus);
+    berth_json_set_int(props, "cores", 1);
+    berth_json_set_int(props, "threads", 1);
     return TRUE;
   }
   for (guint i = 0; i < G_N_ELEMENTS(parts); i++) {
@@ -19,7 +19,7 @@ static gboolean fill_topology(const BerthBuild *build, guint64 vcpus, JsonObject
     if (value != NULL && !berth_kinds_count(build, "cpu", value, &count, error))
       return FALSE;
     if (count > 1 || (i != 1 && i != 2))
-      json_object_set_int_member(props, parts[i], (gint64)count);
+      berth_json_set_int(props, parts[i], (gint64)count);
   }
   return TRUE;
 }
@@ -41,13 +41,13 @@ static void add_vcpu(BerthBuild *build, const Shape *shape, guint64 id) {
   g_autofree char *model = berth_kinds_cpu_model(build);
   g_autofree char *driver = g_strconcat(model, g_strcmp0(build->inventory->arch, "i686") == 0 ? "-i386-cpu" : "-x86_64-cpu", NULL);
   g_autofree char *name = g_strdup_printf("vcpu%" G_GUINT64_FORMAT, id);
-  JsonObject *props = berth_model_qemu_add(build->qemu, BERTH_QEMU_DEVICE);
-  json_object_set_string_member(props, "driver", driver);
-  json_object_set_string_member(props, "id", name);
-  json_object_set_int_member(props, "socket-id", (gint64)(id / (shape->threads * shape->cores * shape->dies)));
-  json_object_set_int_member(props, "die-id", (gint64)(id / (shape->threads * shape->cores) % shape->dies));
-  json_object_set_int_member(props, "core-id", (gint64)(id / shape->threads % shape->cores));
-  json_object_set_int_member(props, "thread-id", (gint64)(id % shape->threads));
+  json_object *props = berth_model_qemu_add(build->qemu, BERTH_QEMU_DEVICE);
+  berth_json_set_string(props, "driver", driver);
+  berth_json_set_string(props, "id", name);
+  berth_json_set_int(props, "socket-id", (gint64)(id / (shape->threads * shape->cores * shape->dies)));
+  berth_json_set_int(props, "die-id", (gint64)(id / (shape->threads * shape->cores) % shape->dies));
+  berth_json_set_int(props, "core-id", (gint64)(id / shape->threads % shape->cores));
+  berth_json_set_int(props, "thread-id", (gint64)(id % shape->threads));
 }
 
 typedef struct {
@@ -117,9 +117,9 @@ gboolean berth_kinds_build_threads(BerthBuild *build, GError **error) {
     g_autofree char *name = g_strdup_printf("iothread%" G_GUINT64_FORMAT, id);
     if (!g_hash_table_add(used, g_strdup(name)))
       continue;
-    JsonObject *props = berth_model_qemu_add(build->qemu, BERTH_QEMU_OBJECT);
-    json_object_set_string_member(props, "qom-type", "iothread");
-    json_object_set_string_member(props, "id", name);
+    json_object *props = berth_model_qemu_add(build->qemu, BERTH_QEMU_OBJECT);
+    berth_json_set_string(props, "qom-type", "iothread");
+    berth_json_set_string(props, "id", name);
     if (this != NULL && !berth_kinds_map_node(build, build->inventory->domain, this, thread_map, props, error))
       return FALSE;
   }
@@ -142,9 +142,9 @@ gboolean berth_kinds_build_vcpus(BerthBuild *build, GError **error) {
   guint64 first = 0;
   g_autoptr(GArray) plugged = plugged_vcpus(build, vcpus, now, &first);
   g_autofree char *on = g_strdup_printf("%" G_GUINT64_FORMAT, first);
-  JsonObject *props = berth_model_qemu_option(build->qemu, "-smp", on);
+  json_object *props = berth_model_qemu_option(build->qemu, "-smp", on);
   if (first < vcpus)
-    json_object_set_int_member(props, "maxcpus", (gint64)vcpus);
+    berth_json_set_int(props, "maxcpus", (gint64)vcpus);
   const Shape shape = {part(build, "cpu/topology/@dies"), part(build, "cpu/topology/@cores"), part(build, "cpu/topology/@threads")};
   for (guint i = 0; i < plugged->len; i++)
     add_vcpu(build, &shape, g_array_index(plugged, guint64, i));

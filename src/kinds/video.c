@@ -76,10 +76,10 @@ static gboolean build_vhost_user(BerthBuild *build, const BerthDevice *device, g
   berth_kinds_helper(build, device, (const char *const *)argv->pdata, NULL);
   berth_kinds_need_shared_memory(build, device);
   berth_kinds_chardev_socket(build, id, socket, FALSE, 0);
-  JsonObject *props = berth_kinds_device(build, device, primary ? "vhost-user-vga" : "vhost-user-gpu-pci", error);
+  json_object *props = berth_kinds_device(build, device, primary ? "vhost-user-vga" : "vhost-user-gpu-pci", error);
   if (props == NULL)
     return FALSE;
-  json_object_set_string_member(props, "chardev", id);
+  berth_json_set_string(props, "chardev", id);
   return berth_kinds_map(build, device, map, props, error) && berth_kinds_virtio(build, device, props, error);
 }
 
@@ -102,7 +102,7 @@ gboolean berth_kinds_build_video(BerthBuild *build, const BerthDevice *device, c
     return virtio ? build_vhost_user(build, device, primary, error)
                   : berth_kinds_refuse(build, device, error, "driver vhostuser is something only a virtio card has");
   driver = accelerate(device, driver);
-  JsonObject *props = berth_kinds_device(build, device, driver, error);
+  json_object *props = berth_kinds_device(build, device, driver, error);
   if (props == NULL || !berth_kinds_map(build, device, cards[i].map, props, error))
     return FALSE;
   return !g_str_has_prefix(driver, "virtio-") || berth_kinds_virtio(build, device, props, error);

@@ -145,7 +145,7 @@ static void drop_boot_index(const BerthQemu *objects, const BerthDevice *device)
   for (guint i = 0; i < objects->objects->len && berth_model_device_get(device, "boot/@order") == NULL; i++) {
     const BerthQemuObject *object = g_ptr_array_index(objects->objects, i);
     if (object->form == BERTH_QEMU_DEVICE)
-      json_object_remove_member(object->props, "bootindex");
+      json_object_object_del(object->props, "bootindex");
   }
 }
 

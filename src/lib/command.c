@@ -57,14 +57,10 @@ static GBytes *as_argv(G_GNUC_UNUSED const BerthQemu *qemu, const char *const *a
 }
 
 static GBytes *as_json(G_GNUC_UNUSED const BerthQemu *qemu, const char *const *argv, G_GNUC_UNUSED const char *run_dir) {
-  g_autoptr(JsonBuilder) builder = json_builder_new();
-  json_builder_begin_array(builder);
+  g_autoptr(json_object) array = json_object_new_array();
   for (gsize i = 0; argv[i] != NULL; i++)
-    json_builder_add_string_value(builder, argv[i]);
-  json_builder_end_array(builder);
-  g_autoptr(JsonNode) root = json_builder_get_root(builder);
-  g_autofree char *json = json_to_string(root, TRUE);
-  g_autofree char *whole = g_strconcat(json, "\n", NULL);
+    json_object_array_add(array, json_object_new_string(argv[i]));
+  g_autofree char *whole = g_strconcat(berth_json_pretty(array), "\n", NULL);
   gsize size = strlen(whole);
   return g_bytes_new_take(g_steal_pointer(&whole), size);
 }

@@ -64,15 +64,13 @@ static char *label_of(const BerthStoreGuest *guest, const char *alias, GError **
 
 /* What QEMU says about the back end @label: "pty:/dev/pts/3", "disconnected:unix:/path,server=on". (transfer full) */
 static char *ask(BerthQmp *control, const char *label, GError **error) {
-  g_autoptr(JsonNode) answer = berth_qmp_execute(control, "query-chardev", NULL, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
+  g_autoptr(json_object) answer = berth_qmp_execute(control, "query-chardev", NULL, BERTH_GUEST_COMMAND_TIMEOUT_MS, error);
   if (answer == NULL)
     return NULL;
-  JsonArray *list = JSON_NODE_HOLDS_ARRAY(answer) ? json_node_get_array(answer) : NULL;
-  for (guint i = 0; list != NULL && i < json_array_get_length(list); i++) {
-    JsonNode *element = json_array_get_element(list, i);
-    JsonObject *one = JSON_NODE_HOLDS_OBJECT(element) ? json_node_get_object(element) : NULL;
-    if (one != NULL && g_strcmp0(json_object_get_string_member_with_default(one, "label", NULL), label) == 0)
-      return g_strdup(json_object_get_string_member_with_default(one, "filename", ""));
+  for (gsize i = 0; i < berth_json_length(answer); i++) {
+    json_object *one = json_object_array_get_idx(answer, i);
+    if (g_strcmp0(berth_json_member_string(one, "label"), label) == 0)
+      return g_strdup(berth_json_member_string_or(one, "filename", ""));
   }
   g_set_error(error, BERTH_ERROR, BERTH_ERROR_NOT_FOUND, "QEMU has no back end '%s'", label);
   return NULL;

@@ -223,11 +223,11 @@ static gboolean has_gone(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *gue
 
 char *berth_lib_live_bus(const BerthPlan *plan, const BerthDevice *device) {
   const BerthFamily *family = berth_families_find(berth_families, device->address.type);
-  g_autoptr(JsonObject) props = json_object_new();
+  g_autoptr(json_object) props = json_object_new_object();
   if (family == NULL || family->properties == NULL)
     return NULL;
   family->properties(plan->inventory, device, props);
-  return json_object_has_member(props, "bus") ? g_strdup(json_object_get_string_member(props, "bus")) : NULL;
+  return g_strdup(berth_json_member_string(props, "bus"));
 }
 
 /* Whether a guest can make @device go without being asked: itself, or with the controller that it is on. */

@@ -23,20 +23,16 @@ static const struct {
     {"host-error", "crashed", "", FALSE, BERTH_GUEST_POWEROFF},
 };
 
-static const char *text_of(JsonObject *data, const char *name) {
-  return data != NULL ? json_object_get_string_member_with_default(data, name, NULL) : NULL;
-}
-
 /* The first cause counts: that this process then ends QEMU is a consequence. */
-void berth_lib_on_shutdown(BerthLibWatch *watch, const char *event, JsonObject *data) {
-  const char *cause = text_of(data, "reason");
+void berth_lib_on_shutdown(BerthLibWatch *watch, const char *event, json_object *data) {
+  const char *cause = berth_json_member_string(data, "reason");
   for (guint i = 1; i < G_N_ELEMENTS(causes) && watch->cause == BERTH_LIB_NO_CAUSE; i++)
     if (g_strcmp0(causes[i].cause, cause) == 0)
       watch->cause = i;
 }
 
-void berth_lib_on_panicked(BerthLibWatch *watch, const char *event, JsonObject *data) {
-  watch->panicked = g_strcmp0(text_of(data, "action"), "run") != 0;
+void berth_lib_on_panicked(BerthLibWatch *watch, const char *event, json_object *data) {
+  watch->panicked = g_strcmp0(berth_json_member_string(data, "action"), "run") != 0;
 }
 
 gboolean berth_lib_cause_of_end(const BerthLibWatch *watch, const char **state, char **reason) {
@@ -99,7 +95,7 @@ static gboolean start_dump(BerthLibWatch *watch, const char *guest) {
   return berth_base_file_make_dir(folder, NULL) && berth_guest_dump(watch->events, path, NULL);
 }
 
-void berth_lib_on_dumped(BerthLibWatch *watch, const char *event, JsonObject *data) {
+void berth_lib_on_dumped(BerthLibWatch *watch, const char *event, json_object *data) {
   g_auto(Wanted) wanted = {0};
   const BerthReaction *reaction = g_steal_pointer(&watch->after);
   if (reaction != NULL && look_up(watch, BERTH_GUEST_CRASH, &wanted))

@@ -82,23 +82,18 @@ GPtrArray *berth_disks(Berth *berth, const char *guest, gboolean inactive, GErro
 
 /* ---- displays ---- */
 
-static const char *text_of(JsonObject *answer, const char *member) {
-  JsonNode *node = json_object_get_member(answer, member);
-  return node != NULL && json_node_get_value_type(node) == G_TYPE_STRING ? json_node_get_string(node) : NULL;
-}
-
 /* As QEMU writes an address that anybody may come to. */
-static const char *host_of(JsonObject *answer) {
-  const char *host = text_of(answer, "host");
+static const char *host_of(json_object *answer) {
+  const char *host = berth_json_member_string(answer, "host");
   gboolean any =
       host == NULL || host[0] == '\0' || g_str_equal(host, "0.0.0.0") || g_str_equal(host, "::") || g_str_equal(host, "*");
   return any ? "localhost" : host;
 }
 
 /* virsh counts VNC's displays, and gives Spice's port. */
-static char *vnc_uri(JsonObject *answer) {
-  const char *service = text_of(answer, "service"), *host = host_of(answer);
-  if (g_strcmp0(text_of(answer, "family"), "unix") == 0)
+static char *vnc_uri(json_object *answer) {
+  const char *service = berth_json_member_string(answer, "service"), *host = host_of(answer);
+  if (g_strcmp0(berth_json_member_string(answer, "family"), "unix") == 0)
     return g_strdup_printf("vnc+unix://%s", service != NULL && service[0] == '/' ? service : host);
   if (service == NULL)
     return NULL;
@@ -107,14 +102,14 @@ static char *vnc_uri(JsonObject *answer) {
                          g_ascii_strtoll(service, NULL, 10) - FIRST_VNC_PORT);
 }
 
-static char *spice_uri(JsonObject *answer) {
-  gint64 port = json_object_get_int_member_with_default(answer, "port", 0);
+static char *spice_uri(json_object *answer) {
+  gint64 port = berth_json_member_int(answer, "port", 0);
   return port > 0 ? g_strdup_printf("spice://%s:%" G_GINT64_FORMAT, host_of(answer), port) : NULL;
 }
 
 static const struct {
   const char *question;
-  char *(*uri)(JsonObject *answer);
+  char *(*uri)(json_object *answer);
 } displays[] = {{"query-vnc", vnc_uri}, {"query-spice", spice_uri}};
 
 GStrv berth_displays(Berth *berth, const char *guest, GError **error) {
@@ -126,10 +121,8 @@ GStrv berth_displays(Berth *berth, const char *guest, GError **error) {
   g_autoptr(GPtrArray) uris = g_ptr_array_new();
   for (gsize i = 0; i < G_N_ELEMENTS(displays); i++) {
     /* A QEMU that was built without Spice does not know the question. */
-    g_autoptr(JsonNode) answer = berth_qmp_execute(control, displays[i].question, NULL, BERTH_GUEST_COMMAND_TIMEOUT_MS, NULL);
-    JsonObject *object = answer != NULL && JSON_NODE_HOLDS_OBJECT(answer) ? json_node_get_object(answer) : NULL;
-    gboolean enabled = object != NULL && json_object_get_boolean_member_with_default(object, "enabled", FALSE);
-    char *uri = enabled ? displays[i].uri(object) : NULL;
+    g_autoptr(json_object) answer = berth_qmp_execute(control, displays[i].question, NULL, BERTH_GUEST_COMMAND_TIMEOUT_MS, NULL);
+    char *uri = berth_json_member_boolean(answer, "enabled", FALSE) ? displays[i].uri(answer) : NULL;
     if (uri != NULL)
       g_ptr_array_add(uris, uri);
   }

@@ -67,7 +67,7 @@ static void expect(BerthLibWatch *watch) {
     attach(watch, g_timeout_source_new(LEAVE_MS), on_leaving);
 }
 
-static void on_deleted(BerthLibWatch *watch, const char *event, JsonObject *data) {
+static void on_deleted(BerthLibWatch *watch, const char *event, json_object *data) {
   const char *id = NULL;
   if (berth_guest_unplug_event(event, data, &id) != BERTH_UNPLUG_DONE)
     return;
@@ -75,13 +75,13 @@ static void on_deleted(BerthLibWatch *watch, const char *event, JsonObject *data
   g_ptr_array_add(watch->leaving, g_strdup(id));
 }
 
-static void on_tray(BerthLibWatch *watch, const char *event, JsonObject *data) {
+static void on_tray(BerthLibWatch *watch, const char *event, json_object *data) {
   expect(watch);
   watch->trays = TRUE;
 }
 
 /* A store that cannot be written now is asked again by the next command. */
-static void on_refused(BerthLibWatch *watch, const char *event, JsonObject *data) {
+static void on_refused(BerthLibWatch *watch, const char *event, json_object *data) {
   const char *id = NULL;
   if (berth_guest_unplug_event(event, data, &id) == BERTH_UNPLUG_REFUSED)
     berth_lib_live_refused(watch->berth, watch->uuid, &watch->run, id, NULL);
@@ -148,7 +148,7 @@ static void record(BerthLibWatch *watch, const char *state, const char *reason) 
 }
 
 /* QEMU is asked, whatever the event was: what came in between, or was missed, is in the answer. */
-static void on_state(BerthLibWatch *watch, const char *event, JsonObject *data) {
+static void on_state(BerthLibWatch *watch, const char *event, json_object *data) {
   const char *state = NULL, *reason = NULL;
   g_autofree char *status = watch->events != NULL ? berth_guest_status(watch->events, NULL) : NULL;
   if (status == NULL || berth_lib_react(watch, status))
@@ -157,7 +157,7 @@ static void on_state(BerthLibWatch *watch, const char *event, JsonObject *data) 
   record(watch, state, reason);
 }
 
-static void on_reset(BerthLibWatch *watch, const char *event, JsonObject *data) {
+static void on_reset(BerthLibWatch *watch, const char *event, json_object *data) {
   watch->cause = BERTH_LIB_NO_CAUSE;
   forget_soon(watch);
   on_state(watch, event, data);
@@ -166,7 +166,7 @@ static void on_reset(BerthLibWatch *watch, const char *event, JsonObject *data) 
 /* What QEMU tells (QMP reference, "Events"), and who deals with it. */
 static const struct {
   const char *event;
-  void (*handle)(BerthLibWatch *watch, const char *event, JsonObject *data);
+  void (*handle)(BerthLibWatch *watch, const char *event, json_object *data);
 } handlers[] = {
     {"STOP", on_state},
     {"RESUME", on_state},
@@ -182,7 +182,7 @@ static const struct {
     {"MEM_UNPLUG_ERROR", on_refused},
 };
 
-static void on_event(BerthQmp *qmp, const char *event, JsonObject *data, gpointer user_data) {
+static void on_event(BerthQmp *qmp, const char *event, json_object *data, gpointer user_data) {
   BerthLibWatch *watch = user_data;
   for (gsize i = 0; i < G_N_ELEMENTS(handlers); i++) {
     if (!g_str_equal(event, handlers[i].event))

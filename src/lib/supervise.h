@@ -34,8 +34,8 @@ struct BerthLibWatch {
 /* QEMU has got into @status (QMP reference: RunState): does what the document wants then. TRUE: something, so that the status will
  * change at once. */
 gboolean berth_lib_react(BerthLibWatch *watch, const char *status);
-void berth_lib_on_shutdown(BerthLibWatch *watch, const char *event, JsonObject *data);
-void berth_lib_on_panicked(BerthLibWatch *watch, const char *event, JsonObject *data);
-void berth_lib_on_dumped(BerthLibWatch *watch, const char *event, JsonObject *data);
+void berth_lib_on_shutdown(BerthLibWatch *watch, const char *event, json_object *data);
+void berth_lib_on_panicked(BerthLibWatch *watch, const char *event, json_object *data);
+void berth_lib_on_dumped(BerthLibWatch *watch, const char *event, json_object *data);
 /* What QEMU said why it ends. *@reason: (transfer full). FALSE: nothing; then *@reason is "". */
 gboolean berth_lib_cause_of_end(const BerthLibWatch *watch, const char **state, char **reason);

@@ -90,7 +90,7 @@ static gboolean versions_init(const Berth *berth, Versions *versions, const Bert
 
 static gint64 requested(const BerthQemu *objects) {
   const BerthQemuObject *device = g_ptr_array_index(objects->objects, objects->objects->len - 1);
-  return json_object_get_int_member_with_default(device->props, "requested-size", 0);
+  return berth_json_member_int(device->props, "requested-size", 0);
 }
 
 /* @how: BerthMediumHow. Of what is no medium, twice is as once. */

@@ -45,7 +45,7 @@ static void judge(BerthRow *row, const char *state, const char *actual) {
 }
 
 static const char *text_of(const BerthQemuObject *object, const char *name) {
-  return json_object_get_string_member_with_default(object->props, name, NULL);
+  return berth_json_member_string(object->props, name);
 }
 
 static void check_model(const Check *check, const BerthQemuObject *object) {
@@ -78,7 +78,7 @@ static void check_view(const Check *check, const BerthDevice *device) {
   judge(row_of(check, device->id), "moved", place);
 }
 
-static JsonObject *props_of(const Check *check, const char *id) {
+static json_object *props_of(const Check *check, const char *id) {
   for (guint i = 0; i < check->objects->objects->len; i++) {
     const BerthQemuObject *object = g_ptr_array_index(check->objects->objects, i);
     if (object->props != NULL && g_strcmp0(text_of(object, "id"), id) == 0)
@@ -95,9 +95,9 @@ static void judge_size(const Check *check, const char *id, guint64 bytes) {
 
 /* QOM tells that it is plugged; what the guest can use of it is told here. */
 static void check_memory(const Check *check, const BerthDevice *device) {
-  JsonObject *props = props_of(check, device->id);
-  const char *back_end = props != NULL ? json_object_get_string_member_with_default(props, "memdev", NULL) : NULL;
-  JsonObject *memory = back_end != NULL ? props_of(check, back_end) : NULL;
+  json_object *props = props_of(check, device->id);
+  const char *back_end = berth_json_member_string(props, "memdev");
+  json_object *memory = back_end != NULL ? props_of(check, back_end) : NULL;
   if (memory == NULL)
     return;
   const BerthMemoryView *view = g_hash_table_lookup(check->memory, device->id);
@@ -105,11 +105,10 @@ static void check_memory(const Check *check, const BerthDevice *device) {
     judge(row_of(check, device->id), "missing", "");
     return;
   }
-  guint64 size = (guint64)(json_object_get_int_member_with_default(memory, "size", 0) -
-                           json_object_get_int_member_with_default(props, "label-size", 0));
-  guint64 requested = (guint64)json_object_get_int_member_with_default(props, "requested-size", (gint64)view->requested);
-  gint64 slot = json_object_get_int_member_with_default(props, "slot", view->slot);
-  guint64 address = (guint64)json_object_get_int_member_with_default(props, "memaddr", (gint64)view->address);
+  guint64 size = (guint64)(berth_json_member_int(memory, "size", 0) - berth_json_member_int(props, "label-size", 0));
+  guint64 requested = (guint64)berth_json_member_int(props, "requested-size", (gint64)view->requested);
+  gint64 slot = berth_json_member_int(props, "slot", view->slot);
+  guint64 address = (guint64)berth_json_member_int(props, "memaddr", (gint64)view->address);
   if (view->slot != slot || view->address != address) {
     g_autofree char *place = view->slot != slot ? g_strdup_printf("slot %" G_GINT64_FORMAT, view->slot)
                                                 : g_strdup_printf("0x%" G_GINT64_MODIFIER "x", view->address);

@@ -24,7 +24,7 @@ typedef struct {
 /* What QEMU answered about one device (qom-get, query-pci), for locate(). */
 typedef struct {
   const char *parent_bus; /* last component of the link "parent_bus": "pci.1", "scsi0.0", "ide.1"; NULL: none, or not asked */
-  JsonObject *values;     /* the family's read_back properties that QEMU had */
+  json_object *values;    /* the family's read_back properties that QEMU had */
   gboolean on_root;       /* it is on PCI's root bus, where query-pci has told its "addr" */
 } BerthReadBack;
 
@@ -49,7 +49,7 @@ typedef struct BerthFamily {
   /* A guest can let go of such a device unasked: it powers the slot off (PCI), or ejects it (ACPI). */
   gboolean ejectable;
   /* Adds the address properties of @device ("bus", "addr", "multifunction" …) to @props (addressing §9.2). NULL: none. */
-  void (*properties)(const BerthInventory *inventory, const BerthDevice *device, JsonObject *props);
+  void (*properties)(const BerthInventory *inventory, const BerthDevice *device, json_object *props);
   /* QOM properties that tell where a device is, NULL-terminated ("addr", "scsi-id" …). NULL: cannot be read back. */
   const char *const *read_back;
   /* Those of them that @device can have. NULL: all of them. */

@@ -7,7 +7,7 @@ static void object_free(gpointer data) {
   g_free(object->option);
   g_free(object->value);
   if (object->props != NULL)
-    json_object_unref(object->props);
+    json_object_put(object->props);
   g_free(object);
 }
 
@@ -64,17 +64,17 @@ void berth_model_qemu_free(BerthQemu *qemu) {
   g_free(qemu);
 }
 
-JsonObject *berth_model_qemu_add(BerthQemu *qemu, BerthQemuForm form) {
+json_object *berth_model_qemu_add(BerthQemu *qemu, BerthQemuForm form) {
   BerthQemuObject *object = g_new0(BerthQemuObject, 1);
 
   object->form = form;
-  object->props = json_object_new();
+  object->props = json_object_new_object();
   g_ptr_array_add(qemu->objects, object);
   return object->props;
 }
 
-JsonObject *berth_model_qemu_option(BerthQemu *qemu, const char *option, const char *value) {
-  JsonObject *props = berth_model_qemu_add(qemu, BERTH_QEMU_OPTION);
+json_object *berth_model_qemu_option(BerthQemu *qemu, const char *option, const char *value) {
+  json_object *props = berth_model_qemu_add(qemu, BERTH_QEMU_OPTION);
   BerthQemuObject *object = g_ptr_array_index(qemu->objects, qemu->objects->len - 1);
 
   object->option = g_strdup(option);
@@ -82,8 +82,8 @@ JsonObject *berth_model_qemu_option(BerthQemu *qemu, const char *option, const c
   return props;
 }
 
-JsonObject *berth_model_qemu_command(BerthQemu *qemu, const char *command) {
-  JsonObject *props = berth_model_qemu_add(qemu, BERTH_QEMU_COMMAND);
+json_object *berth_model_qemu_command(BerthQemu *qemu, const char *command) {
+  json_object *props = berth_model_qemu_add(qemu, BERTH_QEMU_COMMAND);
   BerthQemuObject *object = g_ptr_array_index(qemu->objects, qemu->objects->len - 1);
 
   object->option = g_strdup(command);

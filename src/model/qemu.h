@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include <json-glib/json-glib.h>
+#include "base/json.h"
 
 typedef enum {
   BERTH_QEMU_OPTION,   /* a plain option: -name, -m, -smp …: @option and keyval properties, or a bare @value */
@@ -18,9 +18,9 @@ typedef enum {
 
 typedef struct {
   BerthQemuForm form;
-  char *option;      /* BERTH_QEMU_OPTION: "-machine" …, BERTH_QEMU_COMMAND: "set_link" …; otherwise NULL */
-  char *value;       /* BERTH_QEMU_OPTION without properties, or the leading bare word ("pc-q35-7.2"); may be NULL */
-  JsonObject *props; /* in insertion order; "driver", "id", "qom-type" … as QMP spells them; NULL if none */
+  char *option;       /* BERTH_QEMU_OPTION: "-machine" …, BERTH_QEMU_COMMAND: "set_link" …; otherwise NULL */
+  char *value;        /* BERTH_QEMU_OPTION without properties, or the leading bare word ("pc-q35-7.2"); may be NULL */
+  json_object *props; /* in insertion order; "driver", "id", "qom-type" … as QMP spells them; NULL if none */
 } BerthQemuObject;
 
 /* What has to be there on the host before QEMU is started, but is neither QEMU's nor berth's to make. */
@@ -60,9 +60,9 @@ BerthQemu *berth_model_qemu_new(const char *binary);
 void berth_model_qemu_free(BerthQemu *qemu);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthQemu, berth_model_qemu_free)
 
-/* Adds an object; the returned JsonObject (transfer none) is filled by the caller. */
-JsonObject *berth_model_qemu_add(BerthQemu *qemu, BerthQemuForm form);
+/* Adds an object; the returned json_object (transfer none) is filled by the caller. */
+json_object *berth_model_qemu_add(BerthQemu *qemu, BerthQemuForm form);
 /* Adds "-option value" / "-option" (NULL) / "-option value,k=v": the returned object takes k=v. */
-JsonObject *berth_model_qemu_option(BerthQemu *qemu, const char *option, const char *value);
+json_object *berth_model_qemu_option(BerthQemu *qemu, const char *option, const char *value);
 /* Adds a QMP command; the returned object takes its arguments. */
-JsonObject *berth_model_qemu_command(BerthQemu *qemu, const char *command);
+json_object *berth_model_qemu_command(BerthQemu *qemu, const char *command);

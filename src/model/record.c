@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "model/record.h"
 
-#include <json-glib/json-glib.h>
+#include "base/json.h"
 #include <string.h>
 
 #define MAX_BYTES (16u << 20)
-#define MAX_DEPTH 16
 
 BerthRecord *berth_model_record_new(void) {
   BerthRecord *record = g_atomic_rc_box_new0(BerthRecord);
@@ -120,7 +119,7 @@ char *berth_model_record_place(const BerthAddress *address, const char *kind) {
 /* ---- writing ---- */
 
 typedef struct {
-  JsonObject *object;
+  json_object *object;
   const BerthAddress *address;
 } AddressWriter;
 
@@ -131,22 +130,22 @@ static void write_address_field(const char *name, const char *value, gpointer da
   for (guint i = 0; form->fields[i].name != NULL; i++)
     if (strcmp(form->fields[i].name, name) == 0 && form->fields[i].form == BERTH_FIELD_NUMBER)
       return;
-  json_object_set_string_member(writer->object, name, value);
+  berth_json_set_string(writer->object, name, value);
 }
 
-static JsonObject *address_to_json(const BerthAddress *address) {
+static json_object *address_to_json(const BerthAddress *address) {
   const BerthAddressForm *form = berth_model_address_form(address->type);
-  JsonObject *object = json_object_new();
-  json_object_set_string_member(object, "type", form->name);
+  json_object *object = json_object_new_object();
+  berth_json_set_string(object, "type", form->name);
   for (guint i = 0; form->fields[i].name != NULL; i++) {
     const BerthAddressField *field = &form->fields[i];
     if (field->form != BERTH_FIELD_NUMBER || (field->optional && (address->given & (1u << i)) == 0))
       continue;
     if (address->value[i] <= G_MAXINT64) {
-      json_object_set_int_member(object, field->name, (gint64)address->value[i]);
+      berth_json_set_int(object, field->name, (gint64)address->value[i]);
     } else { /* more than JSON's readers can be trusted with */
       g_autofree char *text = g_strdup_printf("0x%" G_GINT64_MODIFIER "x", address->value[i]);
-      json_object_set_string_member(object, field->name, text);
+      berth_json_set_string(object, field->name, text);
     }
   }
   AddressWriter writer = {object, address};
@@ -154,31 +153,31 @@ static JsonObject *address_to_json(const BerthAddress *address) {
   return object;
 }
 
-static void set_string(JsonObject *object, const char *name, const char *value) {
+static void set_string(json_object *object, const char *name, const char *value) {
   if (value != NULL)
-    json_object_set_string_member(object, name, value);
+    berth_json_set_string(object, name, value);
 }
 
-static JsonObject *entry_to_json(const BerthRecordEntry *entry) {
-  JsonObject *object = json_object_new();
+static json_object *entry_to_json(const BerthRecordEntry *entry) {
+  json_object *object = json_object_new_object();
   set_string(object, "element", entry->element);
   set_string(object, "kind", entry->kind);
-  JsonArray *keys = json_array_new();
+  json_object *keys = json_object_new_array();
   for (guint i = 0; i < entry->keys->len; i++)
-    json_array_add_string_element(keys, g_ptr_array_index(entry->keys, i));
-  json_object_set_array_member(object, "keys", keys);
+    json_object_array_add(keys, json_object_new_string(g_ptr_array_index(entry->keys, i)));
+  berth_json_set(object, "keys", keys);
   if (entry->address.type != BERTH_ADDRESS_NONE)
-    json_object_set_object_member(object, "address", address_to_json(&entry->address));
+    berth_json_set(object, "address", address_to_json(&entry->address));
   set_string(object, "origin", berth_model_origin_name(entry->origin));
   if (entry->rule != BERTH_RULE_NONE)
     set_string(object, "rule", berth_model_rule_name(entry->rule));
   if (entry->sets->len > 0) {
-    JsonObject *values = json_object_new();
+    json_object *values = json_object_new_object();
     for (guint i = 0; i < entry->sets->len; i++) {
       const BerthSet *set = &g_array_index(entry->sets, BerthSet, i);
       set_string(values, set->path, set->value);
     }
-    json_object_set_object_member(object, "values", values);
+    berth_json_set(object, "values", values);
   }
   set_string(object, "flavour", entry->flavour);
   set_string(object, "since", entry->since);
@@ -187,25 +186,18 @@ static JsonObject *entry_to_json(const BerthRecordEntry *entry) {
 }
 
 char *berth_record_to_json(const BerthRecord *record) {
-  JsonObject *object = json_object_new();
-  json_object_set_int_member(object, "berth-record", BERTH_RECORD_VERSION);
+  g_autoptr(json_object) object = json_object_new_object();
+  berth_json_set_int(object, "berth-record", BERTH_RECORD_VERSION);
   set_string(object, "name", record->name);
   set_string(object, "uuid", record->uuid);
   set_string(object, "arch", record->arch);
   set_string(object, "machine", record->machine);
-  JsonArray *devices = json_array_new();
+  json_object *devices = json_object_new_array();
   for (guint i = 0; i < record->entries->len; i++)
-    json_array_add_object_element(devices, entry_to_json(g_ptr_array_index(record->entries, i)));
-  json_object_set_array_member(object, "devices", devices);
+    json_object_array_add(devices, entry_to_json(g_ptr_array_index(record->entries, i)));
+  berth_json_set(object, "devices", devices);
 
-  g_autoptr(JsonNode) root = json_node_new(JSON_NODE_OBJECT);
-  json_node_take_object(root, object);
-  g_autoptr(JsonGenerator) generator = json_generator_new();
-  json_generator_set_root(generator, root);
-  json_generator_set_pretty(generator, TRUE);
-  json_generator_set_indent(generator, 2);
-  g_autofree char *text = json_generator_to_data(generator, NULL);
-  return g_strconcat(text, "\n", NULL);
+  return g_strconcat(berth_json_pretty(object), "\n", NULL);
 }
 
 /* ---- reading ---- */
@@ -227,32 +219,6 @@ static gboolean G_GNUC_PRINTF(3, 4) bad(const Reader *reader, GError **error, co
   return FALSE;
 }
 
-/* json-glib's parser recurses without limit and takes comments and single quotes; so what it must not meet is refused here. */
-static gboolean check_shape(const Reader *reader, const char *json, gsize length, GError **error) {
-  guint depth = 0, line = 1;
-  gboolean quoted = FALSE;
-  for (gsize i = 0; i < length; i++) {
-    char c = json[i];
-    line += c == '\n';
-    if (quoted) {
-      if ((guchar)c < 0x20)
-        return bad(reader, error, "line %u: control character in a string", line);
-      if (c == '\\')
-        i++;
-      quoted = c != '"';
-      continue;
-    }
-    quoted = c == '"';
-    if (c == '\0' || strchr("{}[],:\"0123456789+-.eEtrufalsn \t\r\n", c) == NULL)
-      return bad(reader, error, "line %u: not JSON", line);
-    depth += c == '{' || c == '[';
-    depth -= (c == '}' || c == ']') && depth > 0;
-    if (depth > MAX_DEPTH)
-      return bad(reader, error, "line %u: nested deeper than %d", line, MAX_DEPTH);
-  }
-  return TRUE;
-}
-
 static gboolean printable(const char *text) {
   if (!g_utf8_validate(text, -1, NULL))
     return FALSE;
@@ -264,10 +230,10 @@ static gboolean printable(const char *text) {
   return TRUE;
 }
 
-static gboolean read_text(const Reader *reader, JsonNode *node, const char *name, char **text, GError **error) {
-  if (node == NULL || !JSON_NODE_HOLDS_VALUE(node) || json_node_get_value_type(node) != G_TYPE_STRING)
+static gboolean read_text(const Reader *reader, json_object *node, const char *name, char **text, GError **error) {
+  if (!json_object_is_type(node, json_type_string))
     return bad(reader, error, "'%s' is not a string", name);
-  const char *value = json_node_get_string(node);
+  const char *value = berth_json_string(node);
   if (value == NULL || !printable(value))
     return bad(reader, error, "'%s' has a control character", name);
   g_free(*text);
@@ -275,20 +241,18 @@ static gboolean read_text(const Reader *reader, JsonNode *node, const char *name
   return TRUE;
 }
 
-static gboolean read_member(const Reader *reader, JsonObject *object, const char *name, gboolean required, char **text,
+static gboolean read_member(const Reader *reader, json_object *object, const char *name, gboolean required, char **text,
                             GError **error) {
-  if (!json_object_has_member(object, name))
+  if (!json_object_object_get_ex(object, name, NULL))
     return required ? bad(reader, error, "'%s' is missing", name) : TRUE;
-  return read_text(reader, json_object_get_member(object, name), name, text, error);
+  return read_text(reader, berth_json_member(object, name), name, text, error);
 }
 
 /* As the XML has it; NULL: neither number nor string. */
-static char *field_text(JsonNode *node, const BerthAddressField *field) {
-  if (node == NULL || !JSON_NODE_HOLDS_VALUE(node))
-    return NULL;
-  if (json_node_get_value_type(node) != G_TYPE_INT64)
-    return g_strdup(json_node_get_string(node));
-  gint64 value = json_node_get_int(node);
+static char *field_text(json_object *node, const BerthAddressField *field) {
+  if (!json_object_is_type(node, json_type_int))
+    return g_strdup(berth_json_string(node));
+  gint64 value = json_object_get_int64(node);
   if (field->base == 16 && value >= 0)
     return g_strdup_printf("0x%" G_GINT64_MODIFIER "x", (guint64)value);
   return g_strdup_printf("%" G_GINT64_FORMAT, value);
@@ -306,10 +270,10 @@ static void add_attribute(GArray *attributes, const char *name, char *value) {
 }
 
 /* One reader of addresses for XML and JSON: the JSON's members are handed on as attributes. */
-static gboolean read_address(const Reader *reader, JsonNode *node, BerthAddress *address, GError **error) {
-  if (node == NULL || !JSON_NODE_HOLDS_OBJECT(node))
+static gboolean read_address(const Reader *reader, json_object *node, BerthAddress *address, GError **error) {
+  if (!json_object_is_type(node, json_type_object))
     return bad(reader, error, "'address' is not an object");
-  JsonObject *object = json_node_get_object(node);
+  json_object *object = node;
   g_autofree char *type = NULL;
   if (!read_member(reader, object, "type", TRUE, &type, error))
     return FALSE;
@@ -321,12 +285,12 @@ static gboolean read_address(const Reader *reader, JsonNode *node, BerthAddress 
   add_attribute(attributes, "type", g_strdup(type));
   for (guint i = 0; form->fields[i].name != NULL; i++) {
     const char *name = form->fields[i].name;
-    if (!json_object_has_member(object, name)) {
+    if (!json_object_object_get_ex(object, name, NULL)) {
       if (!form->fields[i].optional)
         return bad(reader, error, "address without '%s'", name);
       continue;
     }
-    char *value = field_text(json_object_get_member(object, name), &form->fields[i]);
+    char *value = field_text(berth_json_member(object, name), &form->fields[i]);
     if (value == NULL)
       return bad(reader, error, "address: '%s' is neither number nor string", name);
     add_attribute(attributes, name, value);
@@ -346,13 +310,13 @@ static gboolean read_address(const Reader *reader, JsonNode *node, BerthAddress 
   return bad(reader, error, "%s", what != NULL ? what + 2 : "malformed address");
 }
 
-static gboolean read_keys(const Reader *reader, JsonNode *node, GPtrArray *keys, GError **error) {
-  if (node == NULL || !JSON_NODE_HOLDS_ARRAY(node))
+static gboolean read_keys(const Reader *reader, json_object *node, GPtrArray *keys, GError **error) {
+  if (!json_object_is_type(node, json_type_array))
     return bad(reader, error, "'keys' is not an array");
-  JsonArray *array = json_node_get_array(node);
-  for (guint i = 0; i < json_array_get_length(array); i++) {
+  json_object *array = node;
+  for (guint i = 0; i < json_object_array_length(array); i++) {
     char *key = NULL;
-    if (!read_text(reader, json_array_get_element(array, i), "keys", &key, error))
+    if (!read_text(reader, json_object_array_get_idx(array, i), "keys", &key, error))
       return FALSE;
     g_ptr_array_add(keys, key);
   }
@@ -381,14 +345,10 @@ static gboolean is_path(const char *path) {
   }
 }
 
-static gboolean read_values(const Reader *reader, JsonNode *node, BerthRecordEntry *entry, GError **error) {
-  if (node == NULL || !JSON_NODE_HOLDS_OBJECT(node))
+static gboolean read_values(const Reader *reader, json_object *node, BerthRecordEntry *entry, GError **error) {
+  if (!json_object_is_type(node, json_type_object))
     return bad(reader, error, "'values' is not an object");
-  JsonObjectIter iter;
-  const char *path;
-  JsonNode *value;
-  json_object_iter_init_ordered(&iter, json_node_get_object(node));
-  while (json_object_iter_next_ordered(&iter, &path, &value)) {
+  json_object_object_foreach(node, path, value) {
     BerthSet set = {NULL, NULL};
     if (!is_path(path))
       return bad(reader, error, "'values' has a bad path");
@@ -406,7 +366,7 @@ static gboolean read_values(const Reader *reader, JsonNode *node, BerthRecordEnt
 }
 
 /* One of the words that @name_of has for 0 to @last; not there: *@word stays. */
-static gboolean read_word(const Reader *reader, JsonObject *object, const char *member, const char *(*name_of)(guint), guint last,
+static gboolean read_word(const Reader *reader, json_object *object, const char *member, const char *(*name_of)(guint), guint last,
                           guint *word, GError **error) {
   g_autofree char *text = NULL;
   if (!read_member(reader, object, member, FALSE, &text, error))
@@ -428,7 +388,7 @@ static const char *rule_name(guint rule) {
   return berth_model_rule_name(rule);
 }
 
-static gboolean read_reasons(const Reader *reader, JsonObject *object, BerthRecordEntry *entry, GError **error) {
+static gboolean read_reasons(const Reader *reader, json_object *object, BerthRecordEntry *entry, GError **error) {
   guint origin = entry->origin, rule = entry->rule;
   if (!read_word(reader, object, "origin", origin_name, BERTH_ORIGIN_GROWN, &origin, error) ||
       !read_word(reader, object, "rule", rule_name, BERTH_RULE_FIRST, &rule, error))
@@ -438,39 +398,39 @@ static gboolean read_reasons(const Reader *reader, JsonObject *object, BerthReco
   return TRUE;
 }
 
-static BerthRecordEntry *read_entry(const Reader *reader, JsonNode *node, GError **error) {
-  if (node == NULL || !JSON_NODE_HOLDS_OBJECT(node)) {
+static BerthRecordEntry *read_entry(const Reader *reader, json_object *node, GError **error) {
+  if (!json_object_is_type(node, json_type_object)) {
     bad(reader, error, "not an object");
     return NULL;
   }
-  JsonObject *object = json_node_get_object(node);
+  json_object *object = node;
   BerthRecordEntry *entry = berth_model_record_entry_new(NULL, NULL);
-  gboolean ok =
-      read_member(reader, object, "element", TRUE, &entry->element, error) &&
-      read_member(reader, object, "kind", TRUE, &entry->kind, error) &&
-      read_keys(reader, json_object_get_member(object, "keys"), entry->keys, error) &&
-      (!json_object_has_member(object, "address") ||
-       read_address(reader, json_object_get_member(object, "address"), &entry->address, error)) &&
-      read_reasons(reader, object, entry, error) &&
-      (!json_object_has_member(object, "values") || read_values(reader, json_object_get_member(object, "values"), entry, error)) &&
-      read_member(reader, object, "flavour", FALSE, &entry->flavour, error) &&
-      read_member(reader, object, "since", FALSE, &entry->since, error) &&
-      read_member(reader, object, "gone", FALSE, &entry->gone, error);
+  gboolean ok = read_member(reader, object, "element", TRUE, &entry->element, error) &&
+                read_member(reader, object, "kind", TRUE, &entry->kind, error) &&
+                read_keys(reader, berth_json_member(object, "keys"), entry->keys, error) &&
+                (!json_object_object_get_ex(object, "address", NULL) ||
+                 read_address(reader, berth_json_member(object, "address"), &entry->address, error)) &&
+                read_reasons(reader, object, entry, error) &&
+                (!json_object_object_get_ex(object, "values", NULL) ||
+                 read_values(reader, berth_json_member(object, "values"), entry, error)) &&
+                read_member(reader, object, "flavour", FALSE, &entry->flavour, error) &&
+                read_member(reader, object, "since", FALSE, &entry->since, error) &&
+                read_member(reader, object, "gone", FALSE, &entry->gone, error);
   if (!ok)
     g_clear_pointer(&entry, berth_model_record_entry_free);
   return entry;
 }
 
 /* The present before the gone, one device a place: what the rest of the program takes for granted. */
-static gboolean read_entries(Reader *reader, JsonNode *node, BerthRecord *record, GError **error) {
-  if (node == NULL || !JSON_NODE_HOLDS_ARRAY(node))
+static gboolean read_entries(Reader *reader, json_object *node, BerthRecord *record, GError **error) {
+  if (!json_object_is_type(node, json_type_array))
     return bad(reader, error, "'devices' is not an array");
-  JsonArray *array = json_node_get_array(node);
+  json_object *array = node;
   g_autoptr(GHashTable) places = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   gboolean gone = FALSE;
-  for (guint i = 0; i < json_array_get_length(array); i++) {
+  for (guint i = 0; i < json_object_array_length(array); i++) {
     reader->device = i + 1;
-    BerthRecordEntry *entry = read_entry(reader, json_array_get_element(array, i), error);
+    BerthRecordEntry *entry = read_entry(reader, json_object_array_get_idx(array, i), error);
     if (entry == NULL)
       return FALSE;
     g_ptr_array_add(record->entries, entry);
@@ -490,11 +450,11 @@ static gboolean read_entries(Reader *reader, JsonNode *node, BerthRecord *record
   return TRUE;
 }
 
-static gboolean read_version(const Reader *reader, JsonObject *object, GError **error) {
-  JsonNode *node = json_object_get_member(object, "berth-record");
-  if (node == NULL || !JSON_NODE_HOLDS_VALUE(node) || json_node_get_value_type(node) != G_TYPE_INT64)
+static gboolean read_version(const Reader *reader, json_object *object, GError **error) {
+  json_object *node = berth_json_member(object, "berth-record");
+  if (!json_object_is_type(node, json_type_int))
     return bad(reader, error, "not a berth record ('berth-record' with a version is missing)");
-  gint64 version = json_node_get_int(node);
+  gint64 version = json_object_get_int64(node);
   if (version < 1)
     return bad(reader, error, "version %" G_GINT64_FORMAT " does not exist", version);
   if (version > BERTH_RECORD_VERSION) {
@@ -513,34 +473,18 @@ BerthRecord *berth_record_parse(const char *json, gssize length, const char *fil
     bad(&reader, error, "larger than %u MiB", MAX_BYTES >> 20);
     return NULL;
   }
-  if (!g_utf8_validate_len(json, size, NULL)) {
-    bad(&reader, error, "not UTF-8");
-    return NULL;
-  }
-  if (!check_shape(&reader, json, size, error))
-    return NULL;
-  g_autoptr(JsonParser) parser = json_parser_new_immutable();
   g_autoptr(GError) cause = NULL;
-  if (!json_parser_load_from_data(parser, json, (gssize)size, &cause)) {
-    /* It quotes what it found. */
-    g_autofree char *text = g_utf8_make_valid(cause->message, -1);
-    for (char *c = text; *c != '\0'; c++)
-      *c = g_ascii_iscntrl(*c) ? ' ' : *c;
-    bad(&reader, error, "not JSON: %s", text);
+  g_autoptr(json_object) object = berth_json_parse(json, (gssize)size, &cause);
+  if (object == NULL) {
+    bad(&reader, error, "%s", cause->message);
     return NULL;
   }
-  JsonNode *root = json_parser_get_root(parser);
-  if (root == NULL || !JSON_NODE_HOLDS_OBJECT(root)) {
-    bad(&reader, error, "not a JSON object");
-    return NULL;
-  }
-  JsonObject *object = json_node_get_object(root);
   g_autoptr(BerthRecord) record = berth_model_record_new();
   if (!read_version(&reader, object, error) || !read_member(&reader, object, "name", FALSE, &record->name, error) ||
       !read_member(&reader, object, "uuid", FALSE, &record->uuid, error) ||
       !read_member(&reader, object, "arch", FALSE, &record->arch, error) ||
       !read_member(&reader, object, "machine", FALSE, &record->machine, error) ||
-      !read_entries(&reader, json_object_get_member(object, "devices"), record, error))
+      !read_entries(&reader, berth_json_member(object, "devices"), record, error))
     return NULL;
   return g_steal_pointer(&record);
 }

@@ -34,8 +34,8 @@ struct BerthQmp {
   GByteArray *received; /* no complete line yet but for what `scanned` has not seen */
   gsize scanned;        /* bytes of `received` known to hold no newline */
   GByteArray *unsent;
-  GQueue events;        /* JsonObject */
-  GHashTable *expected; /* id -> JsonObject reply, NULL while it is on its way */
+  GQueue events;        /* json_object */
+  GHashTable *expected; /* id -> json_object reply, NULL while it is on its way */
   guint64 next_id;
   guint64 capabilities; /* the id of the first command */
   gint64 until;         /* when the negotiation must be over */
@@ -68,7 +68,7 @@ static gboolean break_off_with(BerthQmp *qmp, const char *what) {
   return break_off(qmp, g_error_new(BERTH_ERROR, BERTH_ERROR_FAILED, "%s %s", qmp->name, what));
 }
 
-static gboolean accept_reply(BerthQmp *qmp, JsonObject *message) {
+static gboolean accept_reply(BerthQmp *qmp, json_object *message) {
   guint64 id = 0;
   if (!berth_qmp_message_id(message, &id)) {
     /* QEMU answers without id when it could not even parse what it was sent. */
@@ -85,21 +85,21 @@ static gboolean accept_reply(BerthQmp *qmp, JsonObject *message) {
   if (g_hash_table_lookup_extended(qmp->expected, &id, NULL, &before) && before == NULL) {
     guint64 *key = g_new(guint64, 1);
     *key = id;
-    g_hash_table_replace(qmp->expected, key, json_object_ref(message));
+    g_hash_table_replace(qmp->expected, key, json_object_get(message));
   }
   return TRUE;
 }
 
-static void accept_event(BerthQmp *qmp, JsonObject *message) {
+static void accept_event(BerthQmp *qmp, json_object *message) {
   if (g_queue_get_length(&qmp->events) >= BERTH_QMP_MAX_EVENTS)
-    json_object_unref(g_queue_pop_head(&qmp->events));
-  g_queue_push_tail(&qmp->events, json_object_ref(message));
+    json_object_put(g_queue_pop_head(&qmp->events));
+  g_queue_push_tail(&qmp->events, json_object_get(message));
   schedule_delivery(qmp);
 }
 
 static gboolean accept_line(BerthQmp *qmp, const char *line, gsize length) {
   g_autoptr(GError) error = NULL;
-  g_autoptr(JsonObject) message = berth_qmp_message_parse(line, length, &error);
+  g_autoptr(json_object) message = berth_qmp_message_parse(line, length, &error);
   if (message == NULL) {
     g_prefix_error(&error, "%s ", qmp->name);
     return break_off(qmp, g_steal_pointer(&error));
@@ -207,7 +207,7 @@ static void propagate_broken(const BerthQmp *qmp, GError **error) {
 
 /* --- commands --------------------------------------------------------------------------------------------------------- */
 
-guint64 berth_qmp_queue(BerthQmp *qmp, const char *command, JsonObject *args) {
+guint64 berth_qmp_queue(BerthQmp *qmp, const char *command, json_object *args) {
   guint64 *id = g_new(guint64, 1);
   guint64 sent = *id = qmp->next_id++;
   g_hash_table_insert(qmp->expected, id, NULL);
@@ -223,23 +223,23 @@ void berth_qmp_flush(BerthQmp *qmp) {
     write_some(qmp);
 }
 
-guint64 berth_qmp_send(BerthQmp *qmp, const char *command, JsonObject *args) {
+guint64 berth_qmp_send(BerthQmp *qmp, const char *command, json_object *args) {
   guint64 id = berth_qmp_queue(qmp, command, args);
   berth_qmp_flush(qmp);
   return id;
 }
 
 /* The reply to @id, waiting for it; NULL: broken or time limit, told in @error. (transfer full) */
-static JsonObject *await_reply(BerthQmp *qmp, guint64 id, guint timeout_ms, GError **error) {
+static json_object *await_reply(BerthQmp *qmp, guint64 id, guint timeout_ms, GError **error) {
   gint64 until = deadline(timeout_ms);
   gboolean going_on = TRUE;
   while (going_on && g_hash_table_lookup(qmp->expected, &id) == NULL)
     going_on = pump(qmp, until) && g_get_monotonic_time() < until;
   /* It may have come with the very piece of the stream that broke it. */
-  JsonObject *reply = g_hash_table_lookup(qmp->expected, &id);
+  json_object *reply = g_hash_table_lookup(qmp->expected, &id);
   qmp->unsure |= reply == NULL;
   if (reply != NULL)
-    json_object_ref(reply);
+    json_object_get(reply);
   else if (qmp->broken != NULL)
     propagate_broken(qmp, error);
   else
@@ -249,9 +249,9 @@ static JsonObject *await_reply(BerthQmp *qmp, guint64 id, guint timeout_ms, GErr
   return reply;
 }
 
-JsonNode *berth_qmp_receive(BerthQmp *qmp, guint64 id, guint timeout_ms, GError **error) {
+json_object *berth_qmp_receive(BerthQmp *qmp, guint64 id, guint timeout_ms, GError **error) {
   g_return_val_if_fail(g_hash_table_contains(qmp->expected, &id), NULL);
-  g_autoptr(JsonObject) reply = await_reply(qmp, id, timeout_ms, error);
+  g_autoptr(json_object) reply = await_reply(qmp, id, timeout_ms, error);
   if (reply == NULL)
     return NULL;
   GError *refusal = berth_qmp_message_error(reply);
@@ -259,10 +259,13 @@ JsonNode *berth_qmp_receive(BerthQmp *qmp, guint64 id, guint timeout_ms, GError 
     g_propagate_error(error, refusal);
     return NULL;
   }
-  return json_node_copy(json_object_get_member(reply, "return"));
+  json_object *answer = json_object_get(berth_json_member(reply, "return"));
+  if (answer == NULL)
+    g_set_error_literal(error, BERTH_ERROR, BERTH_ERROR_FAILED, "QEMU: answered null");
+  return answer;
 }
 
-JsonNode *berth_qmp_execute(BerthQmp *qmp, const char *command, JsonObject *args, guint timeout_ms, GError **error) {
+json_object *berth_qmp_execute(BerthQmp *qmp, const char *command, json_object *args, guint timeout_ms, GError **error) {
   return berth_qmp_receive(qmp, berth_qmp_send(qmp, command, args), timeout_ms, error);
 }
 
@@ -291,7 +294,7 @@ static gboolean write_with_fd(BerthQmp *qmp, const char *line, int fd, gint64 un
   return FALSE;
 }
 
-JsonNode *berth_qmp_execute_fd(BerthQmp *qmp, int fd, const char *command, JsonObject *args, guint timeout_ms, GError **error) {
+json_object *berth_qmp_execute_fd(BerthQmp *qmp, int fd, const char *command, json_object *args, guint timeout_ms, GError **error) {
   guint64 *id = g_new(guint64, 1);
   guint64 sent = *id = qmp->next_id++;
   g_autofree char *line = berth_qmp_message_command(command, args, sent);
@@ -303,7 +306,7 @@ JsonNode *berth_qmp_execute_fd(BerthQmp *qmp, int fd, const char *command, JsonO
   return berth_qmp_receive(qmp, sent, timeout_ms, error);
 }
 
-JsonObject *berth_qmp_event(BerthQmp *qmp, guint timeout_ms, GError **error) {
+json_object *berth_qmp_event(BerthQmp *qmp, guint timeout_ms, GError **error) {
   gint64 until = deadline(timeout_ms);
   while (g_queue_is_empty(&qmp->events) && pump(qmp, until) && g_get_monotonic_time() < until)
     ;
@@ -331,7 +334,7 @@ static void client_clear(gpointer data) {
   close(qmp->fd);
   g_byte_array_unref(qmp->received);
   g_byte_array_unref(qmp->unsent);
-  g_queue_clear_full(&qmp->events, (GDestroyNotify)json_object_unref);
+  g_queue_clear_full(&qmp->events, (GDestroyNotify)berth_json_unref);
   g_hash_table_unref(qmp->expected);
   g_clear_error(&qmp->broken);
   g_free(qmp->name);
@@ -342,8 +345,8 @@ static void deliver(BerthQmp *client) {
   BerthQmp *qmp = g_rc_box_acquire(client);
   const Watch *watch = qmp->watch;
   while (qmp->watch == watch && watch != NULL && !g_queue_is_empty(&qmp->events)) {
-    g_autoptr(JsonObject) event = g_queue_pop_head(&qmp->events);
-    watch->on_event(qmp, json_object_get_string_member(event, "event"), berth_qmp_message_data(event), watch->user_data);
+    g_autoptr(json_object) event = g_queue_pop_head(&qmp->events);
+    watch->on_event(qmp, berth_json_member_string(event, "event"), berth_qmp_message_data(event), watch->user_data);
   }
   if (qmp->watch == watch && watch != NULL && qmp->broken != NULL) {
     BerthQmpCloseFunc on_close = watch->on_close;
@@ -424,7 +427,7 @@ void berth_qmp_free(BerthQmp *qmp) {
 
 static void reply_free(gpointer reply) {
   if (reply != NULL)
-    json_object_unref(reply);
+    json_object_put(reply);
 }
 
 gboolean berth_qmp_ready(BerthQmp *qmp, GError **error) {
@@ -442,7 +445,7 @@ gboolean berth_qmp_ready(BerthQmp *qmp, GError **error) {
   if (qmp->negotiated)
     return TRUE;
   gint64 left = MAX(0, qmp->until - g_get_monotonic_time());
-  g_autoptr(JsonNode) done = berth_qmp_receive(qmp, qmp->capabilities, (guint)(left / 1000), error);
+  g_autoptr(json_object) done = berth_qmp_receive(qmp, qmp->capabilities, (guint)(left / 1000), error);
   qmp->negotiated = done != NULL;
   return qmp->negotiated;
 }

@@ -9,11 +9,10 @@
 #pragma once
 
 #include <berth/error.h>
-#include <json-glib/json-glib.h>
+#include "base/json.h"
 
-/* No line from QEMU may be longer, or nested deeper. */
+/* No line from QEMU may be longer. */
 #define BERTH_QMP_MAX_LINE (64u << 20)
-#define BERTH_QMP_MAX_DEPTH 128
 /* Events that nobody fetches: the newest are kept. What was missed is replaced by queries. */
 #define BERTH_QMP_MAX_EVENTS 1024
 
@@ -47,26 +46,26 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthQmp, berth_qmp_free)
  * Returns: (transfer full): what "return" holds. Errors: QEMU's own as "QEMU: DESC", UNSUPPORTED for class CommandNotFound,
  * NOT_FOUND for DeviceNotFound, FAILED for others and for everything about the connection and the time limit.
  */
-JsonNode *berth_qmp_execute(BerthQmp *qmp, const char *command, JsonObject *args, guint timeout_ms, GError **error);
+json_object *berth_qmp_execute(BerthQmp *qmp, const char *command, json_object *args, guint timeout_ms, GError **error);
 
 /* The same for a command that takes the descriptor @fd along (getfd); it stays the caller's. The stream must be a unix socket's. */
-JsonNode *berth_qmp_execute_fd(BerthQmp *qmp, int fd, const char *command, JsonObject *args, guint timeout_ms, GError **error);
+json_object *berth_qmp_execute_fd(BerthQmp *qmp, int fd, const char *command, json_object *args, guint timeout_ms, GError **error);
 
 /*
  * The two halves of berth_qmp_execute(), for several commands on the way at once: send never blocks and returns the id of the
  * command; each id must be received once (or is dropped with the client).
  */
-guint64 berth_qmp_send(BerthQmp *qmp, const char *command, JsonObject *args);
+guint64 berth_qmp_send(BerthQmp *qmp, const char *command, json_object *args);
 /* As send, but it goes out together with the next that is sent or waited for, or when it is flushed. */
-guint64 berth_qmp_queue(BerthQmp *qmp, const char *command, JsonObject *args);
+guint64 berth_qmp_queue(BerthQmp *qmp, const char *command, json_object *args);
 void berth_qmp_flush(BerthQmp *qmp);
-JsonNode *berth_qmp_receive(BerthQmp *qmp, guint64 id, guint timeout_ms, GError **error);
+json_object *berth_qmp_receive(BerthQmp *qmp, guint64 id, guint timeout_ms, GError **error);
 
 /*
  * The next event ({"event": …, "data": …, "timestamp": …}), oldest first, waiting at most @timeout_ms for one (0: only what is
- * there). (transfer full): json_object_unref(). Errors: FAILED: none came, or the connection broke; berth_qmp_broken() tells.
+ * there). (transfer full): json_object_put(). Errors: FAILED: none came, or the connection broke; berth_qmp_broken() tells.
  */
-JsonObject *berth_qmp_event(BerthQmp *qmp, guint timeout_ms, GError **error);
+json_object *berth_qmp_event(BerthQmp *qmp, guint timeout_ms, GError **error);
 
 /* Why the client is dead; NULL while it lives. (transfer none) */
 const GError *berth_qmp_broken(const BerthQmp *qmp);
@@ -75,7 +74,7 @@ const GError *berth_qmp_broken(const BerthQmp *qmp);
 gboolean berth_qmp_unsure(const BerthQmp *qmp);
 
 /* @data is NULL for an event without data. */
-typedef void (*BerthQmpEventFunc)(BerthQmp *qmp, const char *event, JsonObject *data, gpointer user_data);
+typedef void (*BerthQmpEventFunc)(BerthQmp *qmp, const char *event, json_object *data, gpointer user_data);
 /* Called once, when the connection has broken; @why is berth_qmp_broken(). */
 typedef void (*BerthQmpCloseFunc)(BerthQmp *qmp, const GError *why, gpointer user_data);
 

@@ -3,25 +3,25 @@
 #pragma once
 
 #include <berth/error.h>
-#include <json-glib/json-glib.h>
+#include "base/json.h"
 
 typedef enum { BERTH_QMP_GREETING, BERTH_QMP_EVENT, BERTH_QMP_REPLY, BERTH_QMP_UNKNOWN } BerthQmpForm;
 
 /* One line as an object. (transfer full) Errors: FAILED, as the end of a sentence that begins with the sender: not UTF-8, not JSON,
- * not an object, nested deeper than BERTH_QMP_MAX_DEPTH. */
-JsonObject *berth_qmp_message_parse(const char *line, gsize length, GError **error);
+ * not an object, nested deeper than BERTH_JSON_MAX_DEPTH. */
+json_object *berth_qmp_message_parse(const char *line, gsize length, GError **error);
 
 /* A REPLY has "return" or "error" (an object); an EVENT has "event" (a string). */
-BerthQmpForm berth_qmp_message_form(JsonObject *message);
+BerthQmpForm berth_qmp_message_form(json_object *message);
 
 /* The reply's id, as berth_qmp_message_command() gave it. FALSE: it has none, or one that is not a whole number. */
-gboolean berth_qmp_message_id(JsonObject *message, guint64 *id);
+gboolean berth_qmp_message_id(json_object *message, guint64 *id);
 
 /* What a reply's "error" says, as berth_qmp_execute() reports it; NULL if it has none. (transfer full) */
-GError *berth_qmp_message_error(JsonObject *message);
+GError *berth_qmp_message_error(json_object *message);
 
 /* An event's data; NULL if it has none. (transfer none) */
-JsonObject *berth_qmp_message_data(JsonObject *message);
+json_object *berth_qmp_message_data(json_object *message);
 
 /* {"execute": @command, "arguments": @args, "id": @id} as a line with its newline. @args may be NULL. (transfer full) */
-char *berth_qmp_message_command(const char *command, JsonObject *args, guint64 id);
+char *berth_qmp_message_command(const char *command, json_object *args, guint64 id);
