@@ -6,8 +6,8 @@
 #   tools/deps.sh fuzz       and what the fuzz targets need
 set -eu
 
-packages="gcc libc6-dev pkg-config meson ninja-build python3 libglib2.0-dev libxml2-dev libjson-c-dev libsqlite3-dev
-libsmartcols-dev libosinfo-1.0-dev osinfo-db qemu-system-x86 qemu-utils ovmf busybox-static cpio ca-certificates"
+packages="gcc libc6-dev pkg-config meson ninja-build python3 libglib2.0-dev libexpat1-dev libjson-c-dev libsqlite3-dev
+libsmartcols-dev libosinfo-1.0-dev libxml2-dev osinfo-db qemu-system-x86 qemu-utils ovmf busybox-static cpio ca-certificates"
 [ "${1:-}" = fuzz ] && packages="$packages clang libclang-rt-dev"
 [ "${1:-}" = check ] && packages="$packages clang-format clang-tidy cppcheck"
 

@@ -2,41 +2,48 @@
 #include "xml/node.h"
 
 #include <berth/error.h>
-#include <libxml/parser.h>
-#include <libxml/parserInternals.h>
+#include <expat.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "xml/encoding.h"
-#include "xml/scan.h"
 
 /*
- * The tags of the bytes make the tree (scan.c); libxml2 then judges the document and says what its pieces mean, and what it says is
- * filled in, event by event: both have the elements in the same order.
+ * expat judges the document, says what its pieces mean, and where in the bytes each tag stands; not where the attributes of a tag
+ * do: they are found in its bytes. Name spaces are not expat's business, since it would refuse prefixes that are not declared.
  */
+
+/* Each element may have to be compared with all name spaces in scope; more than this is an attack. */
+#define MAX_SPACES 256
+
 typedef struct {
   BerthXmlDocument public;
-  BerthArena *arena; /* nodes, attributes, values and texts */
-  xmlDict *names;    /* libxml2's own table of names, each of which is there once */
+  BerthArena *arena; /* nodes, attributes, names, values and texts */
 } Document;
+
+/* A name space declaration that is in scope. */
+typedef struct {
+  const char *prefix; /* "": of names without */
+  const char *uri;    /* "": none */
+  const BerthXmlNode *node;
+} Space;
 
 typedef struct {
   Document *document;
-  xmlParserCtxtPtr context;
-  BerthXmlNode *open, *next; /* the innermost open element, and the one that must come next; NULL: none */
+  XML_Parser parser;
+  const char *data;
+  gsize size;
+  BerthXmlNode *open; /* the innermost open element; NULL: none */
   guint depth;
-  gboolean lost;                           /* what libxml2 reports is not what the tags say */
+  gsize counted; /* how far lines have been counted, and the number of the line there */
+  guint line;
+  GArray *spaces;                          /* Space; inner ones last */
   GString *texts[BERTH_XML_MAX_DEPTH + 1]; /* of the open elements, by depth */
+  const char *names[256];                  /* some of those that were met, by hash */
   GError *error;                           /* the first one */
 } Reader;
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlParserCtxt, xmlFreeParserCtxt)
-
-#if LIBXML_VERSION >= 21200
-typedef const xmlError *ReportedError;
-#else
-typedef xmlErrorPtr ReportedError;
-#endif
+G_DEFINE_AUTO_CLEANUP_FREE_FUNC(XML_Parser, XML_ParserFree, NULL)
 
 static Document *document_new(const char *file, GBytes *bytes) {
   Document *document = g_new0(Document, 1);
@@ -52,29 +59,83 @@ void berth_xml_document_free(BerthXmlDocument *public) {
     return;
   Document *document = (Document *)public; /* its first member */
   berth_base_arena_free(document->arena);
-  xmlDictFree(document->names);
   g_bytes_unref(public->bytes);
   g_free(public->file);
   g_free(document);
 }
 
-/* ---- the tree ---- */
+/* ---- errors ---- */
 
-static BerthXmlNode *add_node(Document *document, BerthXmlNode *parent, BerthXmlRange range, const GArray *attributes) {
-  BerthXmlNode *node = berth_base_arena_take(document->arena, sizeof *node);
+/* The number of the line that @position is in, which is not before the one that was asked for last. */
+static guint count_lines(Reader *reader, gsize position) {
+  const char *newline = reader->data + reader->counted, *end = reader->data + position;
 
-  node->number = document->public.n_nodes++;
-  node->file = document->public.file;
-  node->open = range;
-  node->close = (BerthXmlRange){range.end, range.end};
-  node->parent = parent;
-  node->n_attributes = attributes->len;
-  if (attributes->len > 0) {
-    node->attributes = berth_base_arena_take(document->arena, sizeof *node->attributes * attributes->len);
-    memcpy(node->attributes, attributes->data, sizeof *node->attributes * attributes->len);
+  while (newline < end && (newline = memchr(newline, '\n', (gsize)(end - newline))) != NULL) {
+    reader->line++;
+    newline++;
   }
+  reader->counted = MAX(reader->counted, position);
+  return reader->line;
+}
+
+static void G_GNUC_PRINTF(2, 3) stop(Reader *reader, const char *format, ...) {
+  va_list arguments;
+
+  if (reader->error != NULL)
+    return;
+  va_start(arguments, format);
+  g_autofree char *message = g_strdup_vprintf(format, arguments);
+  va_end(arguments);
+  XML_Index position = XML_GetCurrentByteIndex(reader->parser);
+  guint line = count_lines(reader, CLAMP(position, 0, (XML_Index)reader->size));
+  g_set_error(&reader->error, BERTH_ERROR, BERTH_ERROR_BAD_INPUT, "%s:%u: %s", reader->document->public.file, line, message);
+  XML_StopParser(reader->parser, XML_FALSE);
+}
+
+/* Says what expat found; where an element is not closed, which. */
+static void stop_malformed(Reader *reader) {
+  enum XML_Error code = XML_GetErrorCode(reader->parser);
+  const char *words = XML_ErrorString(code);
+
+  if (reader->open != NULL && code == XML_ERROR_NO_ELEMENTS)
+    words = "unexpected end";
+  else if (reader->open == NULL || code != XML_ERROR_TAG_MISMATCH) {
+    stop(reader, "%s", words);
+    return;
+  }
+  stop(reader, "%s: <%s> of line %u is not closed", words, reader->open->name, reader->open->line);
+}
+
+/* ---- the tree, event by event ---- */
+
+static BerthXmlRange current_range(const Reader *reader) {
+  guint start = (guint)XML_GetCurrentByteIndex(reader->parser);
+
+  return (BerthXmlRange){start, start + (guint)XML_GetCurrentByteCount(reader->parser)};
+}
+
+/* A copy of @name: of names that come again and again ("address", "type"), most often the one that is there already. */
+static const char *keep_name(Reader *reader, const char *name, gsize length) {
+  gsize hash = 29 * length + 5 * (gsize)(guint8)name[0] + (guint8)name[length - 1];
+  const char **kept = &reader->names[hash % G_N_ELEMENTS(reader->names)];
+
+  if (*kept == NULL || !berth_xml_name_is(*kept, name))
+    *kept = berth_base_arena_text(reader->document->arena, name, length);
+  return *kept;
+}
+
+static BerthXmlNode *add_node(Reader *reader, const char *name, gsize length) {
+  BerthXmlDocument *document = &reader->document->public;
+  BerthXmlNode *node = berth_base_arena_take(reader->document->arena, sizeof *node), *parent = reader->open;
+
+  node->name = keep_name(reader, name, length);
+  node->number = document->n_nodes++;
+  node->file = document->file;
+  node->open = current_range(reader);
+  node->line = count_lines(reader, node->open.start);
+  node->parent = parent;
   if (parent == NULL)
-    document->public.root = document->public.root != NULL ? document->public.root : node;
+    document->root = node;
   else if (parent->last == NULL)
     parent->first = parent->last = node;
   else
@@ -82,232 +143,141 @@ static BerthXmlNode *add_node(Document *document, BerthXmlNode *parent, BerthXml
   return node;
 }
 
-/* The number of the line that @position is in, by counting on from *@counted, which is in line *@line. */
-static guint count_lines(const char *data, gsize *counted, guint *line, gsize position) {
-  const char *end = data + position, *newline = data + *counted;
-
-  for (; (newline = memchr(newline, '\n', (gsize)(end - newline))) != NULL; newline++)
-    ++*line;
-  *counted = position;
-  return *line;
+/* Where the next attribute from @position on stands, in a start tag that is well-formed: its name has @name bytes, and its content
+ * at least @value, as no reference is shorter than what it stands for. */
+static void find_attribute(const char *data, guint position, gsize name, gsize value, BerthXmlAttribute *attribute) {
+  while (g_ascii_isspace(data[position]))
+    position++;
+  guint quote = position + (guint)name;
+  while (data[quote] != '"' && data[quote] != '\'')
+    quote++;
+  guint end = quote + 1 + (guint)value;
+  while (data[end] != data[quote])
+    end++;
+  attribute->range = (BerthXmlRange){position, end + 1};
+  attribute->content = (BerthXmlRange){quote + 1, end};
 }
 
-/* Makes the nodes: their ranges, lines and places in the tree. Malformed documents end early; libxml2 says why. What it cannot be
- * asked to bound is bounded here. */
-static gboolean make_tree(Document *document, BerthXmlScan scan, GError **error) {
-  g_autoptr(GArray) attributes = g_array_new(FALSE, FALSE, sizeof(BerthXmlAttribute));
-  BerthXmlNode *open = NULL;
-  gsize counted = 0;
-  guint line = 1;
+/* @given: names and values in turn, in the order of the bytes; nothing is added to them where there is no DOCTYPE. @position:
+ * behind the tag's name. */
+static void add_attributes(Reader *reader, BerthXmlNode *node, guint position, const XML_Char **given) {
+  BerthArena *arena = reader->document->arena;
 
-  for (;;) {
-    BerthXmlTag tag = berth_xml_scan_next(&scan, attributes);
-    if (tag.kind == BERTH_XML_SCAN_END || tag.kind == BERTH_XML_SCAN_BAD)
-      return TRUE;
-    if (tag.kind == BERTH_XML_SCAN_CLOSE) {
-      if (open == NULL)
-        return TRUE;
-      open->close = tag.range;
-      open = open->parent;
-      continue;
-    }
-    count_lines(scan.data, &counted, &line, tag.range.start);
-    if (tag.kind == BERTH_XML_SCAN_CROWDED) {
-      g_set_error(error, BERTH_ERROR, BERTH_ERROR_BAD_INPUT, "%s:%u: more than %d attributes", document->public.file, line,
-                  BERTH_XML_MAX_ATTRIBUTES);
-      return FALSE;
-    }
-    BerthXmlNode *node = add_node(document, open, tag.range, attributes);
-    node->line = line;
-    if (tag.kind == BERTH_XML_SCAN_OPEN)
-      open = node;
-  }
-}
-
-/* ---- what libxml2 says ---- */
-
-/* libxml2's messages as ours: one line, lower-case, no stop, nothing that upsets a terminal. */
-static char *tidy(const char *message) {
-  g_autofree char *valid = g_utf8_make_valid(message != NULL ? message : "malformed", -1);
-  char *text = g_strchomp(g_steal_pointer(&valid));
-
-  for (char *c = text; *c != '\0'; c++)
-    if (g_ascii_iscntrl(*c))
-      *c = ' ';
-  if (g_ascii_isupper(text[0]) && !g_ascii_isupper(text[1]))
-    text[0] = g_ascii_tolower(text[0]);
-  gsize length = strlen(text);
-  if (length > 0 && text[length - 1] == '.')
-    text[length - 1] = '\0';
-  return text;
-}
-
-static void stop(Reader *reader, int line, const char *message) {
-  if (reader->error == NULL)
-    reader->error =
-        g_error_new(BERTH_ERROR, BERTH_ERROR_BAD_INPUT, "%s:%d: %s", reader->document->public.file, MAX(line, 1), message);
-}
-
-static int current_line(const Reader *reader) {
-  return reader->context->input != NULL ? reader->context->input->line : 1;
-}
-
-static void on_error(void *data, ReportedError reported) {
-  Reader *reader = data;
-
-  /* An undeclared name space prefix is no such error to libvirt either: it is an error of XML's users, not of its syntax. */
-  if (reported == NULL || reported->level < XML_ERR_ERROR || reported->domain == XML_FROM_NAMESPACE || reader->error != NULL)
+  node->n_attributes = (guint)XML_GetSpecifiedAttributeCount(reader->parser) / 2;
+  if (node->n_attributes == 0)
     return;
-  g_autofree char *text = tidy(reported->message);
-  stop(reader, reported->line, text);
+  node->attributes = berth_base_arena_take(arena, sizeof *node->attributes * node->n_attributes);
+  for (guint i = 0; i < node->n_attributes; i++) {
+    BerthXmlAttribute *attribute = &node->attributes[i];
+    const char *name = given[2 * (gsize)i], *value = given[2 * (gsize)i + 1];
+    gsize name_length = strlen(name), length = strlen(value);
+    attribute->name = keep_name(reader, name, name_length);
+    attribute->value = berth_base_arena_text(arena, value, length);
+    find_attribute(reader->data, position, name_length, length, attribute);
+    position = attribute->range.end;
+  }
 }
 
-static void on_doctype(void *data, const xmlChar *name, const xmlChar *external, const xmlChar *system) {
-  Reader *reader = data;
-
-  (void)name, (void)external, (void)system;
-  stop(reader, current_line(reader), "a DOCTYPE is not allowed");
-  xmlStopParser(reader->context);
-}
-
-/* The name as it is written. Names of events are in the context's table, as are those that are made here. */
-static const char *qualified(const Document *document, const xmlChar *prefix, const xmlChar *name) {
-  return (const char *)(prefix != NULL ? xmlDictQLookup(document->names, prefix, name) : name);
-}
-
-/* Gives @value (@length bytes) to the attribute called @name; NULL: it declares a name space. They come in the order of the bytes,
- * but for declarations, which come first, so it most often is number *@expected. */
-static gboolean fill_attribute(Reader *reader, BerthXmlNode *node, guint *expected, const char *name, const xmlChar *value,
-                               gsize length) {
-  const char *data = g_bytes_get_data(reader->document->public.bytes, NULL);
-
-  for (guint n = 0; n < node->n_attributes; n++) {
-    BerthXmlAttribute *attribute = &node->attributes[(*expected + n) % node->n_attributes];
-    if (attribute->name != NULL || !berth_xml_scan_is_name(data, attribute->range.start, name))
+static void open_spaces(Reader *reader, const BerthXmlNode *node) {
+  for (guint i = 0; i < node->n_attributes; i++) {
+    const BerthXmlAttribute *attribute = &node->attributes[i];
+    if (strncmp(attribute->name, "xmlns", 5) != 0 || (attribute->name[5] != '\0' && attribute->name[5] != ':'))
       continue;
-    attribute->name = name;
-    attribute->value = berth_base_arena_text(reader->document->arena, (const char *)value, length);
-    *expected += n + 1;
-    return TRUE;
+    if (reader->spaces->len == MAX_SPACES) {
+      stop(reader, "more than %d name spaces", MAX_SPACES);
+      return;
+    }
+    Space space = {.prefix = attribute->name + (attribute->name[5] == ':' ? 6 : 5), .uri = attribute->value, .node = node};
+    g_array_append_val(reader->spaces, space);
   }
-  return FALSE;
 }
 
-/* The attributes as libxml2 gives them: five pointers each (name, prefix, URI, value, end of value), name space declarations apart
- * (prefix, URI). */
-static gboolean fill_attributes(Reader *reader, BerthXmlNode *node, guint n_spaces, const xmlChar **spaces, guint n,
-                                const xmlChar **attributes) {
-  const xmlChar *xmlns = xmlDictLookup(reader->document->names, (const xmlChar *)"xmlns", -1);
-  guint expected = 0, kept = 0;
+static void close_spaces(Reader *reader, const BerthXmlNode *node) {
+  guint n = reader->spaces->len;
 
-  for (guint i = 0; i < n_spaces; i++) {
-    const xmlChar *prefix = spaces[2 * (gsize)i], *uri = spaces[2 * (gsize)i + 1];
-    const char *name = prefix != NULL ? qualified(reader->document, xmlns, prefix) : (const char *)xmlns;
-    if (!fill_attribute(reader, node, &expected, name, uri, uri != NULL ? strlen((const char *)uri) : 0))
-      return FALSE;
-  }
-  expected = 0;
-  for (guint i = 0; i < n; i++) {
-    const xmlChar **a = attributes + 5 * (gsize)i;
-    if (!fill_attribute(reader, node, &expected, qualified(reader->document, a[1], a[0]), a[3], (gsize)(a[4] - a[3])))
-      return FALSE;
-  }
-  /* A declaration that says nothing new (xmlns:xml) is not reported. */
-  for (guint i = 0; i < node->n_attributes; i++)
-    if (node->attributes[i].name != NULL)
-      node->attributes[kept++] = node->attributes[i];
-  node->n_attributes = kept;
-  return TRUE;
+  while (n > 0 && g_array_index(reader->spaces, Space, n - 1).node == node)
+    n--;
+  if (n < reader->spaces->len)
+    g_array_set_size(reader->spaces, n);
 }
 
-static gboolean fill_node(Reader *reader, BerthXmlNode *node, const char *name, const xmlChar *uri) {
-  const char *data = g_bytes_get_data(reader->document->public.bytes, NULL);
+/* The name space that @name is in; NULL: none. A prefix that is not declared is no error to libvirt either: it is an error of XML's
+ * users, not of its syntax. */
+static const char *find_space(const Reader *reader, const char *name) {
+  const char *colon = strchr(name, ':');
+  gsize length = colon != NULL ? (gsize)(colon - name) : 0;
 
-  node->name = name;
-  node->ns = uri != NULL ? (const char *)xmlDictLookup(reader->document->names, uri, -1) : NULL;
-  return berth_xml_scan_is_name(data, node->open.start + 1, name);
+  if (colon != NULL && g_str_has_prefix(name, "xml:"))
+    return "http://www.w3.org/XML/1998/namespace";
+  for (guint i = reader->spaces->len; i > 0; i--) {
+    const Space *space = &g_array_index(reader->spaces, Space, i - 1);
+    if (strncmp(space->prefix, name, length) == 0 && space->prefix[length] == '\0')
+      return space->uri[0] != '\0' ? space->uri : NULL;
+  }
+  return NULL;
 }
 
-static void on_start(void *data, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri, int n_spaces,
-                     const xmlChar **spaces, int n, int n_defaulted, const xmlChar **attributes) {
+static void on_start(void *data, const XML_Char *name, const XML_Char **attributes) {
   Reader *reader = data;
-  BerthXmlNode *node = reader->next;
 
-  (void)n_defaulted;
-  if (reader->error != NULL || reader->lost)
+  if (reader->error != NULL)
     return;
   if (reader->depth >= BERTH_XML_MAX_DEPTH) {
-    stop(reader, current_line(reader), "more than " G_STRINGIFY(BERTH_XML_MAX_DEPTH) " elements inside each other");
-    xmlStopParser(reader->context);
+    stop(reader, "more than %d elements inside each other", BERTH_XML_MAX_DEPTH);
     return;
   }
-  if (node == NULL || !fill_node(reader, node, qualified(reader->document, prefix, name), uri) ||
-      !fill_attributes(reader, node, (guint)n_spaces, spaces, (guint)n, attributes)) {
-    reader->lost = TRUE;
-    return;
-  }
+  gsize length = strlen(name);
+  BerthXmlNode *node = add_node(reader, name, length);
+  add_attributes(reader, node, node->open.start + 1 + (guint)length, attributes);
+  open_spaces(reader, node);
+  node->ns = find_space(reader, node->name);
   reader->open = node;
-  reader->next = node->first;
   reader->depth++;
   if (reader->texts[reader->depth] == NULL)
     reader->texts[reader->depth] = g_string_new(NULL);
   g_string_truncate(reader->texts[reader->depth], 0);
 }
 
-static void on_end(void *data, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri) {
+static void on_end(void *data, const XML_Char *name) {
   Reader *reader = data;
   BerthXmlNode *node = reader->open;
 
-  (void)name, (void)prefix, (void)uri;
-  if (reader->error != NULL || reader->lost || node == NULL)
+  (void)name;
+  if (reader->error != NULL)
     return;
   GString *text = reader->texts[reader->depth];
   if (text->len > 0)
     node->text = berth_base_arena_text(reader->document->arena, text->str, text->len);
-  reader->lost = reader->next != NULL;
-  reader->next = node->next;
+  node->close = current_range(reader);
+  close_spaces(reader, node);
   reader->open = node->parent;
   reader->depth--;
 }
 
-static void on_text(void *data, const xmlChar *text, int length) {
-  Reader *reader = data;
-
-  if (reader->error == NULL && !reader->lost && reader->open != NULL && length > 0)
-    g_string_append_len(reader->texts[reader->depth], (const char *)text, length);
-}
-
-static void parse_events(Reader *reader, const char *data, gsize size) {
-  xmlInitParser();
-  g_autoptr(xmlParserCtxt) context = xmlCreateMemoryParserCtxt(data, (int)size);
-
-  if (context == NULL) {
-    stop(reader, 1, "document is empty");
+/* expat gives each line in two pieces, most of a few bytes: g_string_append_len() costs more than to copy them. */
+static void append(GString *to, const char *text, gsize length) {
+  if (length >= to->allocated_len - to->len) {
+    g_string_append_len(to, text, (gssize)length);
     return;
   }
-  xmlSAXHandler handler = {
-      .initialized = XML_SAX2_MAGIC,
-      .internalSubset = on_doctype,
-      .characters = on_text,
-      .ignorableWhitespace = on_text,
-      .cdataBlock = on_text,
-      .startElementNs = on_start,
-      .endElementNs = on_end,
-      .serror = on_error,
-  };
-  /* NOENT: "&amp;" and "&#38;" in attributes are resolved at once; no other entity can exist without DOCTYPE. IGNORE_ENC: the bytes
-   * are UTF-8 by now, whatever they say. */
-  xmlCtxtUseOptions(context, XML_PARSE_NONET | XML_PARSE_NOENT | XML_PARSE_IGNORE_ENC);
-  *context->sax = handler;
-  context->userData = reader;
-  reader->context = context;
-  reader->document->names = context->dict;
-  xmlDictReference(context->dict);
-  xmlParseDocument(context);
-  if (!context->wellFormed)
-    stop(reader, current_line(reader), "malformed XML");
-  reader->context = NULL;
+  memcpy(to->str + to->len, text, length);
+  to->len += length;
+  to->str[to->len] = '\0';
 }
+
+static void on_text(void *data, const XML_Char *text, int length) {
+  Reader *reader = data;
+
+  if (reader->error == NULL)
+    append(reader->texts[reader->depth], text, (gsize)length);
+}
+
+static void on_doctype(void *data, const XML_Char *name, const XML_Char *system, const XML_Char *public, int has_subset) {
+  (void)name, (void)system, (void)public, (void)has_subset;
+  stop(data, "a DOCTYPE is not allowed");
+}
+
+/* ---- documents ---- */
 
 static gboolean check_size(GBytes *bytes, const char *file, GError **error) {
   if (g_bytes_get_size(bytes) <= BERTH_XML_MAX_BYTES)
@@ -316,21 +286,23 @@ static gboolean check_size(GBytes *bytes, const char *file, GError **error) {
   return FALSE;
 }
 
-/* Builds the tree of @document from its bytes. */
+/* Builds the tree of @document from its bytes, which are UTF-8 whatever they say; a mark before them is the parser's business. */
 static gboolean read_tree(Document *document, GError **error) {
-  gsize size = 0;
-  const char *bytes = g_bytes_get_data(document->public.bytes, &size), *data = bytes != NULL ? bytes : "";
-  gsize mark = size >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+  static const XML_Memory_Handling_Suite memory = {g_malloc, g_realloc, g_free}; /* never NULL */
+  g_auto(XML_Parser) parser = XML_ParserCreate_MM("UTF-8", &memory, NULL);
+  g_autoptr(GArray) spaces = g_array_new(FALSE, FALSE, sizeof(Space));
+  Reader reader = {.document = document, .parser = parser, .line = 1, .spaces = spaces};
 
-  if (!make_tree(document, (BerthXmlScan){.data = data, .size = size, .position = mark}, error))
-    return FALSE;
-  Reader reader = {.document = document, .next = document->public.root};
-  parse_events(&reader, data + mark, size - mark);
+  reader.data = g_bytes_get_data(document->public.bytes, &reader.size);
+  XML_SetUserData(parser, &reader);
+  XML_SetElementHandler(parser, on_start, on_end);
+  XML_SetCharacterDataHandler(parser, on_text);
+  XML_SetStartDoctypeDeclHandler(parser, on_doctype);
+  if (XML_Parse(parser, reader.data, (int)reader.size, XML_TRUE) != XML_STATUS_OK)
+    stop_malformed(&reader);
   for (guint i = 0; i < G_N_ELEMENTS(reader.texts); i++)
     if (reader.texts[i] != NULL)
       g_string_free(reader.texts[i], TRUE);
-  if (reader.lost || reader.next != NULL || reader.open != NULL || document->public.root == NULL)
-    stop(&reader, 1, "its tags cannot be located");
   if (reader.error == NULL)
     return TRUE;
   g_propagate_error(error, reader.error);

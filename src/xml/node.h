@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * An XML document as a plain, immutable tree that remembers where each piece stands in the original bytes.
- * No libxml2 type is visible here; document.c is the only user of libxml2.
+ * No type of expat is visible here; document.c is the only user of expat.
  */
 #pragma once
 
@@ -47,10 +47,10 @@ typedef struct {
 #define BERTH_XML_MAX_DEPTH 64
 
 /*
- * Parses @bytes (any encoding libxml2 and iconv know; turned into UTF-8 first, the declaration with it). Refuses a
- * DOCTYPE, entities other than the five of XML and character references, more than BERTH_XML_MAX_BYTES, more depth
- * than BERTH_XML_MAX_DEPTH, a NUL byte. Never touches network or file system. @file is used in messages only.
- * Errors: BERTH_ERROR_BAD_INPUT, "FILE:LINE: ...".
+ * Parses @bytes (any encoding iconv knows; turned into UTF-8 first, the declaration with it). Refuses a DOCTYPE, entities other
+ * than the five of XML and character references, more than BERTH_XML_MAX_BYTES, more depth than BERTH_XML_MAX_DEPTH, more than 256
+ * name spaces in scope, a NUL byte. Never touches network or file system. @file is used in messages only. Errors:
+ * BERTH_ERROR_BAD_INPUT, "FILE:LINE: ...".
  */
 BerthXmlDocument *berth_xml_document_parse(GBytes *bytes, const char *file, GError **error);
 void berth_xml_document_free(BerthXmlDocument *document);
