@@ -95,15 +95,13 @@ static void G_GNUC_PRINTF(2, 3) stop(Reader *reader, const char *format, ...) {
 /* Says what expat found; where an element is not closed, which. */
 static void stop_malformed(Reader *reader) {
   enum XML_Error code = XML_GetErrorCode(reader->parser);
-  const char *words = XML_ErrorString(code);
+  const BerthXmlNode *open = code == XML_ERROR_NO_ELEMENTS || code == XML_ERROR_TAG_MISMATCH ? reader->open : NULL;
+  const char *words = open != NULL && code == XML_ERROR_NO_ELEMENTS ? "unexpected end" : XML_ErrorString(code);
 
-  if (reader->open != NULL && code == XML_ERROR_NO_ELEMENTS)
-    words = "unexpected end";
-  else if (reader->open == NULL || code != XML_ERROR_TAG_MISMATCH) {
+  if (open != NULL)
+    stop(reader, "%s: <%s> of line %u is not closed", words, open->name, open->line);
+  else
     stop(reader, "%s", words);
-    return;
-  }
-  stop(reader, "%s: <%s> of line %u is not closed", words, reader->open->name, reader->open->line);
 }
 
 /* ---- the tree, event by event ---- */
@@ -288,12 +286,13 @@ static gboolean check_size(GBytes *bytes, const char *file, GError **error) {
 
 /* Builds the tree of @document from its bytes, which are UTF-8 whatever they say; a mark before them is the parser's business. */
 static gboolean read_tree(Document *document, GError **error) {
-  static const XML_Memory_Handling_Suite memory = {g_malloc, g_realloc, g_free}; /* never NULL */
+  static const XML_Memory_Handling_Suite memory = {g_malloc, g_realloc, g_free}; /* which never fail */
   g_auto(XML_Parser) parser = XML_ParserCreate_MM("UTF-8", &memory, NULL);
   g_autoptr(GArray) spaces = g_array_new(FALSE, FALSE, sizeof(Space));
   Reader reader = {.document = document, .parser = parser, .line = 1, .spaces = spaces};
+  const char *data = g_bytes_get_data(document->public.bytes, &reader.size);
 
-  reader.data = g_bytes_get_data(document->public.bytes, &reader.size);
+  reader.data = data != NULL ? data : "";
   XML_SetUserData(parser, &reader);
   XML_SetElementHandler(parser, on_start, on_end);
   XML_SetCharacterDataHandler(parser, on_text);
