@@ -358,32 +358,39 @@ BerthProcess *berth_guest_launch(const BerthQemu *qemu, const BerthLaunch *launc
 
 /* --- what a killed supervisor has left --------------------------------------------------------------------------------- */
 
-static gboolean has_never_run(BerthQmp *control) {
-  g_autofree char *status = berth_guest_status(control, NULL);
-  return g_strcmp0(status, "prelaunch") == 0 || g_strcmp0(status, "inmigrate") == 0;
+/* Ends the QEMU whose monitor is at @path, if it has never run. FALSE without error: it does not say. */
+static gboolean end_if_new(const char *path, gint64 pid, gint64 until, GError **error) {
+  g_autoptr(BerthProcess) qemu = berth_host_process_open(pid, berth_host_process_start_time(pid), NULL);
+  if (qemu == NULL)
+    return FALSE;
+  g_autoptr(BerthQmp) control = berth_qmp_connect(path, (guint)(MAX(until - g_get_monotonic_time(), 0) / 1000), NULL);
+  g_autofree char *status = control != NULL ? berth_guest_status(control, NULL) : NULL;
+  if (g_strcmp0(status, "prelaunch") == 0 || g_strcmp0(status, "inmigrate") == 0)
+    return berth_host_process_end(qemu, error);
+  if (status != NULL)
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_BUSY, "%s: a QEMU that is not recorded uses it: process %" G_GINT64_FORMAT, path,
+                pid);
+  return FALSE;
 }
 
+/* One that was only just started has no monitor yet, and one that is ending has none any more. */
 gboolean berth_guest_end_unrecorded(const char *run_dir, GError **error) {
   g_autofree char *path = berth_guest_control_path(run_dir);
   gint64 until = g_get_monotonic_time() + UNRECORDED_MS * G_TIME_SPAN_MILLISECOND;
-  gint64 pid = berth_host_socket_peer(path);
-  /* One that was only just started has no monitor yet. */
-  for (; pid == 0 && is_log_locked(run_dir) && g_get_monotonic_time() < until; pid = berth_host_socket_peer(path))
+  gint64 pid = 0;
+  while ((pid = berth_host_socket_peer(path)) != 0 || is_log_locked(run_dir)) {
+    g_autoptr(GError) failure = NULL;
+    if (pid != 0 && end_if_new(path, pid, until, &failure))
+      break;
+    if (failure == NULL && g_get_monotonic_time() > until)
+      g_set_error(&failure, BERTH_ERROR, BERTH_ERROR_BUSY,
+                  "%s: a QEMU that is not recorded uses this folder, and does not answer at its monitor", run_dir);
+    if (failure != NULL) {
+      g_propagate_error(error, g_steal_pointer(&failure));
+      return FALSE;
+    }
     g_usleep(POLL_MS * 1000ul);
-  if (pid == 0 && is_log_locked(run_dir)) {
-    g_set_error(error, BERTH_ERROR, BERTH_ERROR_BUSY, "%s: a QEMU that is not recorded uses this folder, and opens no monitor",
-                run_dir);
-    return FALSE;
   }
-  g_autoptr(BerthProcess) qemu = pid != 0 ? berth_host_process_open(pid, berth_host_process_start_time(pid), NULL) : NULL;
-  g_autoptr(BerthQmp) control = qemu != NULL ? berth_qmp_connect(path, UNRECORDED_MS, NULL) : NULL;
-  if (qemu != NULL && berth_host_process_alive(qemu) && (control == NULL || !has_never_run(control))) {
-    g_set_error(error, BERTH_ERROR, BERTH_ERROR_BUSY, "%s: a QEMU that is not recorded uses this folder: process %" G_GINT64_FORMAT,
-                run_dir, pid);
-    return FALSE;
-  }
-  if (qemu != NULL && !berth_host_process_end(qemu, error))
-    return FALSE;
   berth_guest_clean(run_dir);
   return TRUE;
 }
