@@ -190,20 +190,9 @@ static char *tell(BerthStore *store) {
 
 /* --- the store -------------------------------------------------------------------------------------------------------- */
 
-static BerthStore *open_store(const char *folder) {
-  g_autoptr(GError) error = NULL;
-  BerthStore *store = berth_store_open(folder, &error);
-  g_assert_no_error(error);
-  return store;
-}
-
 /* NULL: the power has failed. */
 static BerthStore *reopen_store(const World *world) {
-  g_autoptr(GError) error = NULL;
-  BerthStore *store = disk_failed(world->disk) ? NULL : berth_store_open(world->state, &error);
-  if (!disk_failed(world->disk))
-    g_assert_no_error(error);
-  return store;
+  return disk_failed(world->disk) ? NULL : berth_store_new(world->state);
 }
 
 /* Does again, elsewhere, the first of the writes that may be lost. */
@@ -215,8 +204,8 @@ static void write_again(const World *world, BerthStore *reference) {
 /* Writes until the power fails. What must be on disk is in @reference, too, and the rest loose. Returns whether a write was under
  * way. */
 static gboolean write_until_dark(const World *world, BerthStore *reference) {
-  g_autoptr(BerthStore) store = open_store(world->state);
-  g_autoptr(BerthStore) reader = g_rand_boolean(world->chance) ? open_store(world->state) : NULL;
+  g_autoptr(BerthStore) store = berth_store_new(world->state);
+  g_autoptr(BerthStore) reader = g_rand_boolean(world->chance) ? berth_store_new(world->state) : NULL;
   gboolean reopens = g_rand_boolean(world->chance), first = TRUE;
   disk_fail_after(world->disk, (guint)g_rand_int_range(world->chance, 0, MAX_EVENTS));
   for (int left = g_rand_int_range(world->chance, 1, MAX_WRITES); left > 0 && !disk_failed(world->disk); left--) {
@@ -256,7 +245,7 @@ static void spoil_shared_memory(const World *world) {
 }
 
 static void check_after(const World *world, BerthStore *reference, guint number) {
-  g_autoptr(BerthStore) store = open_store(world->state);
+  g_autoptr(BerthStore) store = berth_store_new(world->state);
   g_autofree char *found = tell(store);
   g_autofree char *before = tell(reference);
   g_autofree char *there = g_strdup(before);
@@ -275,7 +264,7 @@ static void test_store(World *world, gconstpointer data) {
   while (number < cuts()) {
     world->disk = disk_new(world->folder);
     {
-      g_autoptr(BerthStore) reference = open_store(world->reference);
+      g_autoptr(BerthStore) reference = berth_store_new(world->reference);
       for (guint life = 0; life < LIFE; life++, number++) {
         torn += write_until_dark(world, reference);
         disk_restore(world->disk, world->chance);

@@ -11,11 +11,13 @@ G_BEGIN_DECLS
  * when they return FALSE.
  */
 
-/** Berth: an open store. Any number of them, in any number of processes, at once. */
+/** Berth: a store. Any number of them, in any number of processes, at once. */
 typedef struct Berth Berth;
 
-/** berth_open: @env must outlive it. A store that does not exist is empty; the first change makes it. */
-BERTH_API Berth *berth_open(const BerthEnv *env, GError **error);
+/** berth_open: @env must outlive it. A store that does not exist is empty; the first change makes it. Nothing is read before it is
+ * needed: what is wrong with the store (BERTH_ERROR_NEWER: a newer berth wrote it, and it is left untouched), the first function
+ * that needs it tells. */
+BERTH_API Berth *berth_open(const BerthEnv *env);
 BERTH_API void berth_close(Berth *berth);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Berth, berth_close)
 

@@ -33,8 +33,6 @@ const char *cli_nearest(const char *word, const char *const *names);
 gboolean cli_bad_option(GStrv words, const GOptionEntry *entries, const GOptionEntry *more, const char *verb, const GError *failure,
                         GError **error);
 
-/* The store. (transfer full) */
-Berth *cli_open(Cli *cli, GError **error);
 /* A domain from a file or "-". (transfer full) */
 BerthDomain *cli_read_domain(const char *file, GError **error);
 /* Sets options->os and virtio to what --os @word asks for @domain; @word NULL: not given. Errors: USAGE, FAILED (no libosinfo). */

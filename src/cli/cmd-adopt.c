@@ -10,6 +10,6 @@ gboolean cli_cmd_adopt(Cli *cli, GStrv words, GError **error) {
   if (names == NULL || !cli_check_ready(ready, error))
     return FALSE;
   signal(SIGPIPE, SIG_IGN);
-  g_autoptr(Berth) berth = cli_open(cli, error);
-  return berth != NULL && berth_adopt(berth, names[0], ready, error);
+  g_autoptr(Berth) berth = berth_open(cli->env);
+  return berth_adopt(berth, names[0], ready, error);
 }

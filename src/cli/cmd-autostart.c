@@ -5,7 +5,7 @@ gboolean cli_cmd_autostart(Cli *cli, GStrv words, GError **error) {
   gboolean disable = FALSE;
   const GOptionEntry entries[] = {{"disable", 0, 0, G_OPTION_ARG_NONE, &disable, "Not any more", NULL}, {0}};
   g_auto(GStrv) names = cli_parse(cli, words, entries, 1, 1, error);
-  g_autoptr(Berth) berth = names != NULL ? cli_open(cli, error) : NULL;
+  g_autoptr(Berth) berth = names != NULL ? berth_open(cli->env) : NULL;
   if (berth == NULL || !berth_autostart(berth, names[0], !disable, error))
     return FALSE;
   cli_print("Domain '%s' %s as autostarted\n", names[0], disable ? "unmarked" : "marked");

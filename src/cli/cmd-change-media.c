@@ -34,8 +34,8 @@ gboolean cli_cmd_change_media(Cli *cli, GStrv words, GError **error) {
   g_autofree char *path = word != NULL && g_file_test(word, G_FILE_TEST_EXISTS) ? g_canonicalize_filename(word, NULL) : NULL;
   const char *source = path != NULL ? path : word;
   guint flags = change.flags | (wish.force ? BERTH_CHANGE_FORCE : 0);
-  g_autoptr(Berth) berth = cli_open(cli, error);
-  if (berth == NULL || !berth_change_media(berth, guest, drive, source, action, flags, error))
+  g_autoptr(Berth) berth = berth_open(cli->env);
+  if (!berth_change_media(berth, guest, drive, source, action, flags, error))
     return FALSE;
   if (source == NULL)
     cli_print("Successfully ejected media.\n");

@@ -39,9 +39,9 @@ static gboolean of_file(Cli *cli, const char *file, const char *os, BerthCommand
 }
 
 static gboolean of_guest(Cli *cli, const char *guest, BerthCommandFormat format, GError **error) {
-  g_autoptr(Berth) berth = cli_open(cli, error);
+  g_autoptr(Berth) berth = berth_open(cli->env);
   g_auto(GStrv) notes = NULL;
-  g_autoptr(GBytes) command = berth != NULL ? berth_guest_command(berth, guest, format, &notes, error) : NULL;
+  g_autoptr(GBytes) command = berth_guest_command(berth, guest, format, &notes, error);
   if (command == NULL)
     return FALSE;
   print_notes(notes);

@@ -24,13 +24,13 @@ gboolean cli_cmd_console(Cli *cli, GStrv words, GError **error) {
       {0},
   };
   g_auto(GStrv) names = cli_parse(cli, words, entries, 1, 1, error);
-  g_autoptr(Berth) berth = names != NULL ? cli_open(cli, error) : NULL;
+  g_autoptr(Berth) berth = names != NULL ? berth_open(cli->env) : NULL;
   return berth != NULL && cli_talk(berth, names[0], alias, force, error);
 }
 
 gboolean cli_cmd_ttyconsole(Cli *cli, GStrv words, GError **error) {
   g_auto(GStrv) names = cli_parse(cli, words, NULL, 1, 1, error);
-  g_autoptr(Berth) berth = names != NULL ? cli_open(cli, error) : NULL;
+  g_autoptr(Berth) berth = names != NULL ? berth_open(cli->env) : NULL;
   g_autofree char *path = berth != NULL ? berth_ttyconsole(berth, names[0], error) : NULL;
   if (path != NULL)
     cli_print("%s\n", path);

@@ -38,7 +38,7 @@ gboolean cli_cmd_define(Cli *cli, GStrv words, GError **error) {
   if (files == NULL || (back && !check_revision(revision, os != NULL || ports != NULL || validate, error)))
     return FALSE;
   g_autoptr(BerthDomain) domain = !back ? cli_read_domain(files[0], error) : NULL;
-  g_autoptr(Berth) berth = back || domain != NULL ? cli_open(cli, error) : NULL;
+  g_autoptr(Berth) berth = back || domain != NULL ? berth_open(cli->env) : NULL;
   g_autoptr(BerthPlan) plan = NULL;
   guint flags =
       (dry_run ? BERTH_DEFINE_DRY_RUN : 0) | (allow_move ? BERTH_DEFINE_ALLOW_MOVE : 0) | (validate ? BERTH_DEFINE_VALIDATE : 0);

@@ -59,7 +59,7 @@ gboolean cli_cmd_diff(Cli *cli, GStrv words, GError **error) {
   gboolean json = FALSE;
   const GOptionEntry entries[] = {{"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL}, {0}};
   g_auto(GStrv) names = cli_parse(cli, words, entries, 2, 2, error);
-  g_autoptr(Berth) berth = names != NULL ? cli_open(cli, error) : NULL;
+  g_autoptr(Berth) berth = names != NULL ? berth_open(cli->env) : NULL;
   if (berth == NULL)
     return FALSE;
   g_auto(Side) was = {.word = names[0]};

@@ -19,7 +19,7 @@ gboolean cli_cmd_doctor(Cli *cli, GStrv words, GError **error) {
   guint problems = 0;
   const GOptionEntry entries[] = {{"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL}, {0}};
   g_auto(GStrv) names = cli_parse(cli, words, entries, 0, 1, error);
-  g_autoptr(Berth) berth = names != NULL ? cli_open(cli, error) : NULL;
+  g_autoptr(Berth) berth = names != NULL ? berth_open(cli->env) : NULL;
   g_autoptr(GPtrArray) findings = berth != NULL ? berth_doctor(berth, names[0], &problems, error) : NULL;
   if (findings == NULL || !print(findings, json, error))
     return FALSE;

@@ -14,7 +14,7 @@ gboolean cli_cmd_domblklist(Cli *cli, GStrv words, GError **error) {
       {0},
   };
   g_auto(GStrv) names = cli_parse(cli, words, entries, 1, 1, error);
-  g_autoptr(Berth) berth = names != NULL ? cli_open(cli, error) : NULL;
+  g_autoptr(Berth) berth = names != NULL ? berth_open(cli->env) : NULL;
   g_autoptr(GPtrArray) lines = berth != NULL ? berth_disks(berth, names[0], inactive, error) : NULL;
   return lines != NULL && cli_print_lines("disks", columns, lines, details || json ? 0 : WITHOUT_DETAILS, json, error);
 }

@@ -13,7 +13,7 @@ gboolean cli_cmd_domdisplay(Cli *cli, GStrv words, GError **error) {
       {0},
   };
   g_auto(GStrv) names = cli_parse(cli, words, entries, 1, 1, error);
-  g_autoptr(Berth) berth = names != NULL ? cli_open(cli, error) : NULL;
+  g_autoptr(Berth) berth = names != NULL ? berth_open(cli->env) : NULL;
   g_auto(GStrv) uris = berth != NULL ? berth_displays(berth, names[0], error) : NULL;
   if (uris == NULL)
     return FALSE;
@@ -34,7 +34,7 @@ gboolean cli_cmd_domdisplay(Cli *cli, GStrv words, GError **error) {
 /* virsh leaves out the host if it is any: ":0". */
 gboolean cli_cmd_vncdisplay(Cli *cli, GStrv words, GError **error) {
   g_auto(GStrv) names = cli_parse(cli, words, NULL, 1, 1, error);
-  g_autoptr(Berth) berth = names != NULL ? cli_open(cli, error) : NULL;
+  g_autoptr(Berth) berth = names != NULL ? berth_open(cli->env) : NULL;
   g_auto(GStrv) uris = berth != NULL ? berth_displays(berth, names[0], error) : NULL;
   for (guint i = 0; uris != NULL && uris[i] != NULL; i++) {
     if (!g_str_has_prefix(uris[i], "vnc"))

@@ -4,7 +4,7 @@
 
 static BerthGuestInfo *info_of(Cli *cli, GStrv words, GError **error) {
   g_auto(GStrv) names = cli_parse(cli, words, NULL, 1, 1, error);
-  g_autoptr(Berth) berth = names != NULL ? cli_open(cli, error) : NULL;
+  g_autoptr(Berth) berth = names != NULL ? berth_open(cli->env) : NULL;
   return berth != NULL ? berth_info(berth, names[0], error) : NULL;
 }
 

@@ -6,8 +6,8 @@ gboolean cli_cmd_domif_getlink(Cli *cli, GStrv words, GError **error) {
   g_auto(CliChange) change = {0};
   if (!cli_parse_change(cli, words, CLI_CHANGE_ASK, NULL, 2, 2, &change, error))
     return FALSE;
-  g_autoptr(Berth) berth = cli_open(cli, error);
-  if (berth == NULL || !berth_get_link(berth, change.words[0], change.words[1], change.flags, &up, error))
+  g_autoptr(Berth) berth = berth_open(cli->env);
+  if (!berth_get_link(berth, change.words[0], change.words[1], change.flags, &up, error))
     return FALSE;
   cli_print("%s %s\n", change.words[1], up ? "up" : "down");
   return TRUE;

@@ -11,8 +11,8 @@ gboolean cli_cmd_domif_setlink(Cli *cli, GStrv words, GError **error) {
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE, "'%.40s': the state of a link is up or down", state);
     return FALSE;
   }
-  g_autoptr(Berth) berth = cli_open(cli, error);
-  if (berth == NULL || !berth_set_link(berth, change.words[0], change.words[1], up, change.flags, error))
+  g_autoptr(Berth) berth = berth_open(cli->env);
+  if (!berth_set_link(berth, change.words[0], change.words[1], up, change.flags, error))
     return FALSE;
   cli_print("Device updated successfully\n");
   return TRUE;

@@ -76,7 +76,7 @@ gboolean cli_cmd_dominfo(Cli *cli, GStrv words, GError **error) {
   gboolean json = FALSE;
   const GOptionEntry entries[] = {{"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL}, {0}};
   g_auto(GStrv) names = cli_parse(cli, words, entries, 1, 1, error);
-  g_autoptr(Berth) berth = names != NULL ? cli_open(cli, error) : NULL;
+  g_autoptr(Berth) berth = names != NULL ? berth_open(cli->env) : NULL;
   g_autoptr(BerthGuestInfo) info = berth != NULL ? berth_info(berth, names[0], error) : NULL;
   if (info == NULL)
     return FALSE;

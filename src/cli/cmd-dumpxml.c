@@ -23,10 +23,9 @@ gboolean cli_cmd_dumpxml(Cli *cli, GStrv words, GError **error) {
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE, "--live and %s exclude each other", inactive ? "--inactive" : "--revision");
     return FALSE;
   }
-  g_autoptr(Berth) berth = cli_open(cli, error);
-  g_autoptr(GBytes) document = berth == NULL ? NULL
-                               : live        ? berth_dumpxml_live(berth, names[0], error)
-                                             : berth_dumpxml(berth, names[0], revision != NEWEST ? (guint)revision : 0, error);
+  g_autoptr(Berth) berth = berth_open(cli->env);
+  g_autoptr(GBytes) document = live ? berth_dumpxml_live(berth, names[0], error)
+                                    : berth_dumpxml(berth, names[0], revision != NEWEST ? (guint)revision : 0, error);
   if (document == NULL)
     return FALSE;
   cli_write(document);

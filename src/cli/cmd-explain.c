@@ -50,8 +50,8 @@ static GPtrArray *of_word(Cli *cli, const char *word, GError **error) {
   g_autoptr(GError) failure = NULL;
   if (cli_names_file(word))
     return of_file(cli, word, error);
-  g_autoptr(Berth) berth = cli_open(cli, error);
-  GPtrArray *reasons = berth != NULL ? berth_explain(berth, word, &failure) : NULL;
+  g_autoptr(Berth) berth = berth_open(cli->env);
+  GPtrArray *reasons = berth_explain(berth, word, &failure);
   if (failure == NULL)
     return reasons;
   if (g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_NOT_FOUND) && g_file_test(word, G_FILE_TEST_EXISTS))

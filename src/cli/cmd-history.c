@@ -43,7 +43,7 @@ gboolean cli_cmd_history(Cli *cli, GStrv words, GError **error) {
   gboolean json = FALSE;
   const GOptionEntry entries[] = {{"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL}, {0}};
   g_auto(GStrv) names = cli_parse(cli, words, entries, 1, 1, error);
-  g_autoptr(Berth) berth = names != NULL ? cli_open(cli, error) : NULL;
+  g_autoptr(Berth) berth = names != NULL ? berth_open(cli->env) : NULL;
   g_autoptr(GPtrArray) revisions = berth != NULL ? berth_history(berth, names[0], error) : NULL;
   if (revisions == NULL)
     return FALSE;

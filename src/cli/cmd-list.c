@@ -105,7 +105,7 @@ gboolean cli_cmd_list(Cli *cli, GStrv words, GError **error) {
     g_set_error_literal(error, BERTH_ERROR, BERTH_ERROR_USAGE, "--all and --inactive: only one of them can be meant");
     return FALSE;
   }
-  g_autoptr(Berth) berth = none != NULL ? cli_open(cli, error) : NULL;
+  g_autoptr(Berth) berth = none != NULL ? berth_open(cli->env) : NULL;
   g_autoptr(GPtrArray) guests = berth != NULL ? berth_list(berth, error) : NULL;
   return guests != NULL && print_guests(guests, &wish, error);
 }

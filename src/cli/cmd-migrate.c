@@ -38,8 +38,8 @@ gboolean cli_cmd_migrate(Cli *cli, GStrv words, GError **error) {
                                     .bandwidth = (guint64)bandwidth,
                                     .progress = verbose ? cli_move_progress : NULL,
                                     .data = (gpointer) "Migration"};
-  g_autoptr(Berth) berth = cli_open(cli, error);
-  if (berth == NULL || !berth_migrate(berth, names[0], uri, &migration, error))
+  g_autoptr(Berth) berth = berth_open(cli->env);
+  if (!berth_migrate(berth, names[0], uri, &migration, error))
     return FALSE;
   cli_print("Domain '%s' migrated to %s\n", names[0], uri);
   return TRUE;

@@ -28,8 +28,8 @@ static gboolean of_file(Cli *cli, const Wish *wish, GError **error) {
 }
 
 static gboolean of_guest(Cli *cli, const Wish *wish, GError **error) {
-  g_autoptr(Berth) berth = cli_open(cli, error);
-  g_autoptr(BerthPlan) plan = berth != NULL ? berth_plan_of_guest(berth, wish->name, error) : NULL;
+  g_autoptr(Berth) berth = berth_open(cli->env);
+  g_autoptr(BerthPlan) plan = berth_plan_of_guest(berth, wish->name, error);
   return plan != NULL && rehearse(cli, plan, NULL, wish, error);
 }
 
@@ -38,8 +38,8 @@ static gboolean is_file(Cli *cli, const char *word) {
   if (cli_names_file(word))
     return TRUE;
   g_autoptr(GError) failure = NULL;
-  g_autoptr(Berth) berth = cli_open(cli, NULL);
-  g_autoptr(BerthGuestInfo) guest = berth != NULL ? berth_info(berth, word, &failure) : NULL;
+  g_autoptr(Berth) berth = berth_open(cli->env);
+  g_autoptr(BerthGuestInfo) guest = berth_info(berth, word, &failure);
   return guest == NULL && g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_NOT_FOUND) && g_file_test(word, G_FILE_TEST_EXISTS);
 }
 

@@ -14,7 +14,7 @@ gboolean cli_cmd_restore(Cli *cli, GStrv words, GError **error) {
   g_auto(GStrv) names = cli_parse(cli, words, entries, 1, 1, error);
   if (user != NULL)
     berth_env_set_qemu_user(cli->env, user);
-  g_autoptr(Berth) berth = names != NULL ? cli_open(cli, error) : NULL;
+  g_autoptr(Berth) berth = names != NULL ? berth_open(cli->env) : NULL;
   g_autoptr(GBytes) domain = berth != NULL && xml != NULL ? berth_file_read(xml, BERTH_MAX_BYTES, error) : NULL;
   if (berth == NULL || (xml != NULL && domain == NULL) ||
       !berth_restore(berth, names[0], domain, xml != NULL ? cli_file_name(xml) : NULL, cli_move_flags(&move), NULL, error))

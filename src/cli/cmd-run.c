@@ -44,9 +44,7 @@ gboolean cli_cmd_run(Cli *cli, GStrv words, GError **error) {
   g_unsetenv("NOTIFY_SOCKET");
   if (user != NULL)
     berth_env_set_qemu_user(cli->env, user);
-  g_autoptr(Berth) berth = cli_open(cli, error);
-  if (berth == NULL)
-    return FALSE;
+  g_autoptr(Berth) berth = berth_open(cli->env);
   g_autoptr(GBytes) domain = xml != NULL ? berth_file_read(xml, BERTH_MAX_BYTES, error) : NULL;
   if (xml != NULL && domain == NULL)
     return FALSE;

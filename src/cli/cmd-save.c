@@ -9,7 +9,7 @@ gboolean cli_cmd_save(Cli *cli, GStrv words, GError **error) {
       {0},
   };
   g_auto(GStrv) names = cli_parse(cli, words, entries, 2, 2, error);
-  g_autoptr(Berth) berth = names != NULL ? cli_open(cli, error) : NULL;
+  g_autoptr(Berth) berth = names != NULL ? berth_open(cli->env) : NULL;
   if (berth == NULL || !berth_save(berth, names[0], names[1], cli_move_flags(&move), move.verbose ? cli_move_progress : NULL,
                                    (gpointer) "Save", error))
     return FALSE;

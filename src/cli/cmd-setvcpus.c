@@ -13,6 +13,6 @@ gboolean cli_cmd_setvcpus(Cli *cli, GStrv words, GError **error) {
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE, "'%.40s': a guest has 1 to 65535 vCPUs", change.words[1]);
     return FALSE;
   }
-  g_autoptr(Berth) berth = cli_open(cli, error);
-  return berth != NULL && berth_set_vcpus(berth, change.words[0], (guint)count, maximum, change.flags, change.timeout_ms, error);
+  g_autoptr(Berth) berth = berth_open(cli->env);
+  return berth_set_vcpus(berth, change.words[0], (guint)count, maximum, change.flags, change.timeout_ms, error);
 }

@@ -33,7 +33,7 @@ gboolean cli_cmd_shutdown(Cli *cli, GStrv words, GError **error) {
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE, "timeout %d: it cannot be negative", seconds);
     return FALSE;
   }
-  g_autoptr(Berth) berth = names != NULL && cli_power_mode(mode, error) ? cli_open(cli, error) : NULL;
+  g_autoptr(Berth) berth = names != NULL && cli_power_mode(mode, error) ? berth_open(cli->env) : NULL;
   if (berth == NULL || !berth_shutdown(berth, names[0], error))
     return FALSE;
   if (seconds > 0)

@@ -15,7 +15,7 @@ gboolean cli_cmd_start(Cli *cli, GStrv words, GError **error) {
   g_auto(GStrv) names = cli_parse(cli, words, entries, 1, 1, error);
   if (user != NULL)
     berth_env_set_qemu_user(cli->env, user);
-  g_autoptr(Berth) berth = names != NULL ? cli_open(cli, error) : NULL;
+  g_autoptr(Berth) berth = names != NULL ? berth_open(cli->env) : NULL;
   guint flags = (paused ? BERTH_RUN_PAUSED : 0) | (force_boot ? BERTH_RUN_FORCE_BOOT : 0) | (reset ? BERTH_RUN_RESET_NVRAM : 0);
   if (berth == NULL || !berth_start(berth, names[0], flags, error))
     return FALSE;

@@ -10,7 +10,7 @@ gboolean cli_cmd_undefine(Cli *cli, GStrv words, GError **error) {
       {0},
   };
   g_auto(GStrv) names = cli_parse(cli, words, entries, 1, 1, error);
-  g_autoptr(Berth) berth = names != NULL ? cli_open(cli, error) : NULL;
+  g_autoptr(Berth) berth = names != NULL ? berth_open(cli->env) : NULL;
   guint flags =
       (nvram ? BERTH_UNDEFINE_NVRAM : 0) | (keep ? BERTH_UNDEFINE_KEEP_NVRAM : 0) | (managed ? BERTH_UNDEFINE_MANAGED_SAVE : 0);
   if (berth == NULL || !berth_undefine(berth, names[0], flags, error))

@@ -10,7 +10,7 @@ gboolean cli_cmd_update_device(Cli *cli, GStrv words, GError **error) {
   const char *guest = change.words[0], *file = change.words[1];
   guint flags = change.flags | (force ? BERTH_CHANGE_FORCE : 0);
   g_autoptr(GBytes) xml = berth_file_read(file, BERTH_MAX_BYTES, error);
-  g_autoptr(Berth) berth = xml != NULL ? cli_open(cli, error) : NULL;
+  g_autoptr(Berth) berth = xml != NULL ? berth_open(cli->env) : NULL;
   g_autoptr(GPtrArray) rows = NULL;
   return berth != NULL && berth_update_device(berth, guest, xml, cli_file_name(file), flags, &rows, error) &&
          cli_print_change(&change, rows, "Device updated successfully", error);

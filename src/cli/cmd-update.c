@@ -30,7 +30,7 @@ gboolean cli_cmd_update(Cli *cli, GStrv words, GError **error) {
     return FALSE;
   }
   g_autoptr(BerthDomain) domain = names != NULL ? cli_read_domain(names[1], error) : NULL;
-  g_autoptr(Berth) berth = domain != NULL ? cli_open(cli, error) : NULL;
+  g_autoptr(Berth) berth = domain != NULL ? berth_open(cli->env) : NULL;
   g_autoptr(GPtrArray) updates = NULL;
   guint flags = (dry_run ? BERTH_CHANGE_DRY_RUN : 0) | (force ? BERTH_CHANGE_FORCE : 0);
   if (berth == NULL)

@@ -28,7 +28,7 @@ gboolean cli_cmd_vcpucount(Cli *cli, GStrv words, GError **error) {
   g_auto(CliChange) change = {0};
   if (!cli_parse_change(cli, words, CLI_CHANGE_ASK, more, 1, 1, &change, error))
     return FALSE;
-  g_autoptr(Berth) berth = cli_open(cli, error);
+  g_autoptr(Berth) berth = berth_open(cli->env);
   if (berth == NULL)
     return FALSE;
   if (!maximum && !active && change.flags == 0)

@@ -4,10 +4,6 @@
 #include <fcntl.h>
 #include <string.h>
 
-Berth *cli_open(Cli *cli, GError **error) {
-  return berth_open(cli->env, error);
-}
-
 const char *cli_file_name(const char *path) {
   return g_str_equal(path, "-") ? "stdin" : path;
 }

@@ -11,7 +11,7 @@ gboolean cli_power_mode(const char *mode, GError **error) {
 
 gboolean cli_tell_guest(Cli *cli, GStrv words, CliGuestCall call, const char *done, GError **error) {
   g_auto(GStrv) names = cli_parse(cli, words, NULL, 1, 1, error);
-  g_autoptr(Berth) berth = names != NULL ? cli_open(cli, error) : NULL;
+  g_autoptr(Berth) berth = names != NULL ? berth_open(cli->env) : NULL;
   if (berth == NULL || !call(berth, names[0], error))
     return FALSE;
   cli_print("Domain '%s' %s\n", names[0], done);

@@ -3,13 +3,10 @@
 
 #include "kinds/kinds.h"
 
-Berth *berth_open(const BerthEnv *env, GError **error) {
-  BerthStore *store = berth_store_open(env->state_dir, error);
-  if (store == NULL)
-    return NULL;
+Berth *berth_open(const BerthEnv *env) {
   Berth *berth = g_new0(Berth, 1);
   berth->env = env;
-  berth->store = store;
+  berth->store = berth_store_new(env->state_dir);
   return berth;
 }
 

@@ -165,16 +165,11 @@ gboolean berth_store_sql_readable(BerthStore *store, GError **error) {
   return read_schema(store, error) > 0;
 }
 
-BerthStore *berth_store_open(const char *state_dir, GError **error) {
-  g_autoptr(BerthStore) store = g_new0(BerthStore, 1);
+BerthStore *berth_store_new(const char *state_dir) {
+  BerthStore *store = g_new0(BerthStore, 1);
   store->dir = g_strdup(state_dir);
   store->path = g_build_filename(state_dir, "berth.db", NULL);
-  g_autoptr(GError) failure = NULL;
-  if (!berth_store_sql_readable(store, &failure) && failure != NULL) {
-    g_propagate_error(error, g_steal_pointer(&failure));
-    return NULL;
-  }
-  return g_steal_pointer(&store);
+  return store;
 }
 
 void berth_store_close(BerthStore *store) {

@@ -14,9 +14,9 @@
 
 typedef struct BerthStore BerthStore;
 
-/* Opens the store in @state_dir. Neither folder nor file is made, and an old schema is left as it is: that is for the first write.
- * Errors: NEWER, for a store that a newer berth wrote; it is left untouched. */
-BerthStore *berth_store_open(const char *state_dir, GError **error);
+/* The store in @state_dir, which is opened when it is first asked or written. Neither folder nor file is made, and an old schema is
+ * left as it is: that is for the first write. */
+BerthStore *berth_store_new(const char *state_dir);
 void berth_store_close(BerthStore *store);
 /* Gives back the memory of the connection until something is read or written again. Not within a write. */
 void berth_store_rest(BerthStore *store);
