@@ -482,11 +482,11 @@ static GPtrArray *read_guest(const World *world, const BerthQemu *qemu, const Be
   g_autoptr(GError) error = NULL;
   g_autoptr(BerthQmp) events = NULL;
   g_autoptr(BerthProcess) process = launch_real(world, qemu, &events);
-  GPtrArray *places = berth_guest_read_back(events, inventory, toy_families, LONG_MS, &error);
+  GPtrArray *places = berth_guest_read_back(events, inventory, toy_families, NULL, LONG_MS, &error);
   g_assert_no_error(error);
   g_assert_true(berth_guest_cont(events, &error));
   g_usleep(300000);
-  g_autoptr(GPtrArray) later = berth_guest_read_back(events, inventory, toy_families, LONG_MS, &error);
+  g_autoptr(GPtrArray) later = berth_guest_read_back(events, inventory, toy_families, NULL, LONG_MS, &error);
   g_assert_no_error(error);
   g_assert_cmpuint(later->len, ==, places->len);
   for (guint i = 0; i < places->len; i++)
@@ -685,11 +685,11 @@ static void test_dies_while_read(World *world, gconstpointer data) {
   g_autoptr(BerthProcess) process = launch_real(world, qemu, &events);
   /* Stopped, it answers nothing: the limit is for the whole. */
   g_assert_true(berth_host_process_kill(process, SIGSTOP, NULL));
-  g_assert_null(berth_guest_read_back(events, inventory, toy_families, SHORT_MS, &error));
+  g_assert_null(berth_guest_read_back(events, inventory, toy_families, NULL, SHORT_MS, &error));
   assert_says(error, BERTH_ERROR_FAILED, "did not answer within");
   g_clear_error(&error);
   g_assert_true(berth_host_process_end(process, NULL));
-  g_assert_null(berth_guest_read_back(events, inventory, toy_families, LONG_MS, &error));
+  g_assert_null(berth_guest_read_back(events, inventory, toy_families, NULL, LONG_MS, &error));
   g_assert_error(error, BERTH_ERROR, BERTH_ERROR_FAILED);
   g_assert_nonnull(berth_qmp_broken(events));
   berth_guest_clean(world->run_dir);

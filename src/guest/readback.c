@@ -169,14 +169,41 @@ static gboolean take_root_bus(const Reading *reading, guint64 id, GError **error
   return TRUE;
 }
 
+static GHashTable *known_ids(const Reading *reading) {
+  GHashTable *known = g_hash_table_new(g_str_hash, g_str_equal);
+  for (guint i = 0; i < reading->inventory->devices->len; i++) {
+    const BerthDevice *device = reading->inventory->devices->pdata[i];
+    if (device->id != NULL)
+      g_hash_table_add(known, device->id);
+  }
+  return known;
+}
+
 /* All answers are taken, also behind a failure. */
 static gboolean list_devices(Reading *reading, GPtrArray **with_id, GError **error) {
   guint64 named = send_list(reading, PERIPHERAL), anonymous = send_list(reading, ANONYMOUS);
-  guint64 pci = berth_qmp_queue(reading->qmp, "query-pci", NULL);
   *with_id = take_children(reading, named, PERIPHERAL, error);
   reading->anonymous = take_children(reading, anonymous, ANONYMOUS, *with_id != NULL ? error : NULL);
-  gboolean listed = *with_id != NULL && reading->anonymous != NULL;
-  return take_root_bus(reading, pci, listed ? error : NULL) && listed;
+  return *with_id != NULL && reading->anonymous != NULL;
+}
+
+/* What @given says that QEMU has. What has no id there QEMU has under names of its own. */
+static gboolean take_given(Reading *reading, const BerthQemu *given, GPtrArray **with_id, GError **error) {
+  g_autoptr(GHashTable) known = known_ids(reading);
+  gboolean nameless = FALSE;
+  *with_id = g_ptr_array_new_with_free_func(found_free);
+  for (guint i = 0; i < given->objects->len; i++) {
+    const BerthQemuObject *object = given->objects->pdata[i];
+    const char *id = object->form == BERTH_QEMU_DEVICE ? berth_json_member_string(object->props, "id") : NULL;
+    nameless = nameless || (object->form == BERTH_QEMU_DEVICE && id == NULL);
+    if (id != NULL && g_hash_table_contains(known, id))
+      g_ptr_array_add(*with_id, found_new(PERIPHERAL, id));
+  }
+  if (nameless)
+    reading->anonymous = take_children(reading, send_list(reading, ANONYMOUS), ANONYMOUS, error);
+  else
+    reading->anonymous = g_ptr_array_new_with_free_func(found_free);
+  return reading->anonymous != NULL;
 }
 
 /* A question that is on its way. */
@@ -239,24 +266,21 @@ static GPtrArray *all_properties(const Reading *reading) {
   return properties;
 }
 
-static GHashTable *known_ids(const Reading *reading) {
-  GHashTable *known = g_hash_table_new(g_str_hash, g_str_equal);
-  for (guint i = 0; i < reading->inventory->devices->len; i++) {
-    const BerthDevice *device = reading->inventory->devices->pdata[i];
-    if (device->id != NULL)
-      g_hash_table_add(known, device->id);
-  }
-  return known;
-}
-
 /* What the inventory does not have may have a place in any family. */
 static void ask_strangers(const Reading *reading, GArray *questions, GPtrArray *with_id, GPtrArray *properties) {
   g_autoptr(GHashTable) known = known_ids(reading);
   for (guint i = 0; i < with_id->len; i++) {
     Found *found = with_id->pdata[i];
-    for (guint p = 0; p < properties->len && !g_hash_table_contains(known, found->name); p++)
+    if (g_hash_table_contains(known, found->name))
+      continue;
+    ask(reading, questions, found, "parent_bus");
+    for (guint p = 0; p < properties->len; p++)
       ask(reading, questions, found, properties->pdata[p]);
   }
+}
+
+static gboolean is_on_root_bus(const BerthAddress *address) {
+  return address->type == BERTH_ADDRESS_PCI && address->value[BERTH_PCI_DOMAIN] == 0 && address->value[BERTH_PCI_BUS] == 0;
 }
 
 /* A device of @family whose place is in the list of the root bus is not asked for it again. */
@@ -276,29 +300,37 @@ static void ask_family(const Reading *reading, GArray *questions, const BerthFam
     ask(reading, questions, found, properties[p]);
 }
 
-/* Everything is asked at once and answered in order: with the lists two round trips, however many devices there are. QEMU reads
- * what it is asked byte by byte, which is what takes the time: so nothing is asked that it has said or cannot know. */
-static gboolean ask_places(const Reading *reading, GPtrArray *with_id, GError **error) {
-  g_autoptr(GArray) questions = g_array_new(FALSE, FALSE, sizeof(Question));
-  g_autoptr(GPtrArray) properties = all_properties(reading);
-  g_autoptr(GHashTable) asked = g_hash_table_new(NULL, NULL);
-  ask_strangers(reading, questions, with_id, properties);
+/* Asks for those devices whose place is on PCI's root bus, or for the others. */
+static void ask_devices(const Reading *reading, GArray *questions, GHashTable *asked, gboolean on_root) {
   for (guint i = 0; i < reading->inventory->devices->len; i++) {
     const BerthDevice *device = reading->inventory->devices->pdata[i];
     const BerthFamily *family = readable_family(reading, device);
     Found *found = family != NULL && device->id != NULL ? g_hash_table_lookup(reading->by_id, device->id) : NULL;
-    if (found != NULL && g_hash_table_add(asked, found) && !is_told(reading, family, found))
-      ask_family(reading, questions, family, device, found);
+    if (found == NULL || is_on_root_bus(&device->address) != on_root || !g_hash_table_add(asked, found) ||
+        (on_root && is_told(reading, family, found)))
+      continue;
+    ask(reading, questions, found, "parent_bus");
+    ask_family(reading, questions, family, device, found);
   }
-  for (guint i = 0; i < with_id->len; i++)
-    if (!((Found *)with_id->pdata[i])->on_root)
-      ask(reading, questions, with_id->pdata[i], "parent_bus");
+}
+
+/* Everything is asked at once and answered in order, however many devices there are. QEMU reads what it is asked byte by byte,
+ * which is what takes the time: so nothing is asked that it has said or cannot know. */
+static gboolean ask_places(const Reading *reading, GPtrArray *with_id, guint64 pci, GError **error) {
+  g_autoptr(GArray) questions = g_array_new(FALSE, FALSE, sizeof(Question));
+  g_autoptr(GPtrArray) properties = all_properties(reading);
+  g_autoptr(GHashTable) asked = g_hash_table_new(NULL, NULL);
+  ask_strangers(reading, questions, with_id, properties);
   for (guint i = 0; i < reading->anonymous->len; i++) {
     ask(reading, questions, reading->anonymous->pdata[i], "parent_bus");
     for (guint p = 0; p < properties->len; p++)
       ask(reading, questions, reading->anonymous->pdata[i], properties->pdata[p]);
   }
-  return take_answers(reading, questions, error);
+  ask_devices(reading, questions, asked, FALSE);
+  gboolean told = take_root_bus(reading, pci, error);
+  if (told)
+    ask_devices(reading, questions, asked, TRUE);
+  return take_answers(reading, questions, told ? error : NULL) && told;
 }
 
 /* What -device added without an id is not the machine's own. QEMU tells slot and function as one number. */
@@ -367,10 +399,6 @@ static gboolean match_anonymous(const Reading *reading, const BerthDevice *devic
     return TRUE;
   }
   return FALSE;
-}
-
-static gboolean is_on_root_bus(const BerthAddress *address) {
-  return address->type == BERTH_ADDRESS_PCI && address->value[BERTH_PCI_DOMAIN] == 0 && address->value[BERTH_PCI_BUS] == 0;
 }
 
 static gint place_on_root_bus(const BerthAddress *address) {
@@ -472,18 +500,22 @@ static void reading_init(Reading *reading, BerthQmp *qmp, const BerthInventory *
   reading->on_root = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 }
 
-GPtrArray *berth_guest_read_back(BerthQmp *qmp, const BerthInventory *inventory, const BerthFamily *families, guint timeout_ms,
-                                 GError **error) {
+GPtrArray *berth_guest_read_back(BerthQmp *qmp, const BerthInventory *inventory, const BerthFamily *families,
+                                 const BerthQemu *given, guint timeout_ms, GError **error) {
   g_auto(Reading) reading = {0};
   reading_init(&reading, qmp, inventory, families, timeout_ms);
   reading.places = g_ptr_array_new_with_free_func((GDestroyNotify)berth_guest_place_free);
   g_autoptr(GPtrArray) with_id = NULL;
-  if (!list_devices(&reading, &with_id, error))
-    return NULL;
+  guint64 pci = berth_qmp_queue(qmp, "query-pci", NULL);
+  gboolean listed = given != NULL ? take_given(&reading, given, &with_id, error) : list_devices(&reading, &with_id, error);
   reading.by_id = g_hash_table_new(g_str_hash, g_str_equal);
-  for (guint i = 0; i < with_id->len; i++)
+  for (guint i = 0; listed && i < with_id->len; i++)
     g_hash_table_insert(reading.by_id, ((Found *)with_id->pdata[i])->name, with_id->pdata[i]);
-  if (!ask_places(&reading, with_id, error))
+  if (!listed) {
+    take_root_bus(&reading, pci, NULL);
+    return NULL;
+  }
+  if (!ask_places(&reading, with_id, pci, error))
     return NULL;
   disown_anonymous(&reading);
   compare(&reading);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "model/family.h"
+#include "model/qemu.h"
 #include "qmp/client.h"
 
 typedef enum {
@@ -33,11 +34,12 @@ gboolean berth_guest_places_drift(const GPtrArray *places);
 
 /*
  * One BerthPlace for each device of @inventory that has an id and an address of a family that can be read back, in list order, then
- * the extra ones. @timeout_ms is for the whole. @families ends with type NONE.
+ * the extra ones. @given (NULL: not known): QEMU was started with it just now, so it is not asked what it has, and nothing is extra
+ * that has an id. @timeout_ms is for the whole. @families ends with type NONE.
  * (transfer container full) Errors: as berth_qmp_execute(); a device that QEMU does not have is no error but MISSING.
  */
-GPtrArray *berth_guest_read_back(BerthQmp *qmp, const BerthInventory *inventory, const BerthFamily *families, guint timeout_ms,
-                                 GError **error);
+GPtrArray *berth_guest_read_back(BerthQmp *qmp, const BerthInventory *inventory, const BerthFamily *families,
+                                 const BerthQemu *given, guint timeout_ms, GError **error);
 
 /*
  * The place of the device @index of @inventory alone, which has an id: OK, MOVED or MISSING; BUILTIN if its address cannot be read

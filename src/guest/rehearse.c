@@ -26,7 +26,7 @@ static GPtrArray *rehearse(const BerthQemu *qemu, const BerthInventory *inventor
   g_autoptr(BerthProcess) process = berth_guest_launch(qemu, &launch, &events, error);
   if (process == NULL)
     return NULL;
-  GPtrArray *places = berth_guest_read_back(events, inventory, families, time_left(until), error);
+  GPtrArray *places = berth_guest_read_back(events, inventory, families, NULL, time_left(until), error);
   g_autoptr(GError) stuck = NULL;
   if (!berth_host_process_end(process, &stuck) && places != NULL) {
     g_clear_pointer(&places, g_ptr_array_unref);

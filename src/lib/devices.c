@@ -67,7 +67,7 @@ static GPtrArray *running_rows(Berth *berth, const BerthStoreGuest *guest, gbool
   if (!berth_lib_live_open(&live, berth, guest->uuid, error))
     return NULL;
   g_autoptr(GPtrArray) places =
-      berth_guest_read_back(live.control, live.plan->inventory, berth_families,
+      berth_guest_read_back(live.control, live.plan->inventory, berth_families, NULL,
                             READ_BACK_MS + READ_BACK_DEVICE_MS * live.plan->inventory->devices->len, error);
   if (places == NULL)
     return NULL;

@@ -101,7 +101,8 @@ static gboolean say_managed(Berth *berth, const char *uuid, GPtrArray *findings,
 
 static gboolean say_drift(BerthLibLive *live, GPtrArray *findings, GError **error) {
   gboolean drift = FALSE;
-  g_autoptr(GPtrArray) places = berth_guest_read_back(live->control, live->plan->inventory, berth_families, READ_BACK_MS, error);
+  g_autoptr(GPtrArray) places =
+      berth_guest_read_back(live->control, live->plan->inventory, berth_families, NULL, READ_BACK_MS, error);
   g_autoptr(GPtrArray) rows = places != NULL ? berth_lib_rows_of(live->plan, places, NULL) : NULL;
   if (rows == NULL || !berth_lib_verify(live, rows, &drift, error))
     return FALSE;

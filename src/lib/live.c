@@ -277,7 +277,8 @@ gboolean berth_lib_live_gone_all(Berth *berth, BerthQmp *qmp, const char *uuid, 
   g_autoptr(BerthStoreGuest) guest = berth_store_guest(berth->store, uuid, error);
   g_autoptr(BerthPlan) plan = guest != NULL && guest->run.document != NULL ? berth_lib_live_stored(guest, NULL, error) : NULL;
   g_autoptr(GPtrArray) places =
-      plan != NULL ? berth_guest_read_back(qmp, plan->inventory, berth_families, BERTH_GUEST_COMMAND_TIMEOUT_MS, error) : NULL;
+      plan != NULL ? berth_guest_read_back(qmp, plan->inventory, berth_families, NULL, BERTH_GUEST_COMMAND_TIMEOUT_MS, error)
+                   : NULL;
   if (places == NULL)
     return FALSE;
   /* What is on a controller goes before it. */

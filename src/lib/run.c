@@ -157,7 +157,8 @@ static void describe(GString *text, const BerthPlan *plan, const BerthPlace *pla
 }
 
 static gboolean verify(Rise *rise, GError **error) {
-  g_autoptr(GPtrArray) places = berth_guest_read_back(rise->events, rise->plan->inventory, berth_families, READ_BACK_MS, error);
+  g_autoptr(GPtrArray) places =
+      berth_guest_read_back(rise->events, rise->plan->inventory, berth_families, rise->qemu, READ_BACK_MS, error);
   if (places == NULL) {
     g_prefix_error(error, "guest '%s': places cannot be read back: ", rise->guest->name);
     return FALSE;
