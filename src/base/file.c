@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CHUNK (64u << 10)
+#define CHUNK 4096u /* to begin with; then as much as there is already */
 
 /* FALSE always, so that callers can return it. */
 static gboolean fail(GError **error, const char *path, const char *what, int number) {
@@ -22,7 +22,7 @@ static GBytes *read_all(int fd, const char *name, gsize max_bytes, GError **erro
   g_autoptr(GByteArray) all = g_byte_array_new();
 
   while (all->len <= max_bytes) {
-    gsize room = MIN(CHUNK, max_bytes - all->len + 1);
+    gsize room = MIN(MAX(CHUNK, all->len), max_bytes - all->len + 1);
     guint have = all->len;
     g_byte_array_set_size(all, have + room);
     gssize got = read(fd, all->data + have, room);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define READY_MS 180000
+#define HEARD_MS 100
 #define LINE_MAX_BYTES 65536
 
 /* The supervisor must look at the same world as this process. @ready -1: nobody waits for it. */
@@ -63,6 +64,9 @@ void berth_lib_tell(int ready, const GError *failure) {
       break;
     done += n > 0 ? (gsize)n : 0;
   }
+  /* Who waits goes on first. With QEMU's threads on all CPUs, that would else be when this process's time is over. */
+  struct pollfd heard = {.fd = ready};
+  poll(&heard, 1, HEARD_MS);
   close(ready);
 }
 
@@ -139,9 +143,9 @@ static gboolean birth_begin(Birth *birth, const char *name, GError **error) {
 static gboolean birth_end(Birth *birth, BerthProcess *supervisor, const char *name, GError **error) {
   close(birth->other);
   gboolean up = supervisor != NULL && await_ready(supervisor, birth->ready, name, birth->log, error);
+  close(birth->ready);
   if (supervisor != NULL && !up)
     berth_host_process_wait(supervisor, 1000, NULL);
-  close(birth->ready);
   if (birth->log >= 0)
     close(birth->log);
   berth_host_process_free(supervisor);
@@ -177,15 +181,15 @@ static int run(gpointer data) {
   return berth_run(start->berth, start->guest, start->flags, start->ready, NULL) ? 0 : 1;
 }
 
-/* The command has been started, and found the guest: the supervisor goes on from there. SQLite must not be carried into it. */
-static gboolean start_copy(Berth *berth, const BerthStoreGuest *guest, guint flags, GError **error) {
+/* The command has been started: the supervisor goes on from there. SQLite must not be carried into it. */
+static gboolean start_copy(Berth *berth, const char *guest, guint flags, GError **error) {
   Birth birth;
-  if (!birth_begin(&birth, guest->name, error))
+  if (!birth_begin(&birth, guest, error))
     return FALSE;
-  Start start = {.berth = berth, .guest = guest->uuid, .flags = flags, .ready = birth.other};
+  Start start = {.berth = berth, .guest = guest, .flags = flags, .ready = birth.other};
   const BerthSpawn spawn = {.in = -1, .out = -1, .err = birth.log, .session = TRUE};
   berth_store_rest(berth->store);
-  return birth_end(&birth, berth_host_process_fork(&spawn, birth.other, run, &start, error), guest->name, error);
+  return birth_end(&birth, berth_host_process_fork(&spawn, birth.other, run, &start, error), guest, error);
 }
 
 static gboolean start_command(const Berth *berth, const BerthStoreGuest *guest, guint flags, GError **error) {
@@ -203,8 +207,8 @@ static gboolean start_command(const Berth *berth, const BerthStoreGuest *guest, 
 }
 
 gboolean berth_start(Berth *berth, const char *guest, guint flags, GError **error) {
+  if (berth->env->anew)
+    return start_copy(berth, guest, flags, error);
   g_autoptr(BerthStoreGuest) found = berth_store_guest(berth->store, guest, error);
-  if (found == NULL)
-    return FALSE;
-  return berth->env->anew ? start_copy(berth, found, flags, error) : start_command(berth, found, flags, error);
+  return found != NULL && start_command(berth, found, flags, error);
 }
