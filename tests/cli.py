@@ -9,6 +9,7 @@ nothing left running.
 """
 import json
 import os
+import re
 import resource
 import signal
 import stat

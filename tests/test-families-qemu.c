@@ -33,7 +33,7 @@ static void drives_are_read_back(void) {
       {"sata", "sda", {1, 0, 0, 5}, "{\"bus\":\"sata1.5\"}", "sata1.5", "{\"unit\":0}"},
       {"fdc", "fdb", {0, 0, 0, 1}, "{\"unit\":1}", "floppy-bus.0", NULL},
       {"fdc", "fda", {0, 0, 0, 0}, "{\"unit\":0}", "fdc0.0", NULL},
-      {"scsi", "sda", {0, 0, 0, 3}, "{\"bus\":\"scsi0.0\",\"scsi-id\":3}", "scsi0.0", "{\"channel\":0,\"scsi-id\":3,\"lun\":0}"},
+      {"scsi", "sda", {0, 0, 0, 3}, "{\"bus\":\"scsi0.0\",\"scsi-id\":3}", "scsi0.0", "{\"scsi-id\":3,\"lun\":0}"},
       {"scsi", "sda", {1, 0, 2, 7}, "{\"bus\":\"ua-x.y.0\",\"channel\":0,\"scsi-id\":2,\"lun\":7}", "ua-x.y.0", NULL},
       {"nvme", "nvme0n3", {0, 0, 0, 2}, "{\"bus\":\"nvme0\",\"nsid\":3}", "nvme0", NULL},
   };
@@ -66,7 +66,6 @@ static void a_moved_drive_is_seen(void) {
   controller(&guest, "scsi", "1", "virtio-scsi");
   BerthDevice *d = at(disk(&guest, "scsi", "sda"), BERTH_ADDRESS_DRIVE, 0, 0, 0, 0);
   g_autoptr(json_object) values = json_object_new_object();
-  berth_json_set_int(values, "channel", 0);
   berth_json_set_int(values, "scsi-id", 0);
   berth_json_set_int(values, "lun", 1);
   BerthReadBack back = {"scsi1.0", values};

@@ -23,9 +23,10 @@ static const DriveBus drive_buses[N_BUSES] = {
     [FDC] = {"fdc", 1, 2, 1, TRUE, TRUE},  [NVME] = {"nvme", 1, 256, 0, FALSE, FALSE},
 };
 
-/* What tells the place on each of them. */
+/* What tells the place on each of them. No SCSI controller of x86 has a channel but 0: QEMU refuses a disk that is given another.
+ */
 static const char *const read_back_of[N_BUSES][4] = {
-    [IDE] = {"unit"}, [SATA] = {"unit"}, [SCSI] = {"channel", "scsi-id", "lun"}, [FDC] = {"unit"}, [NVME] = {"nsid"},
+    [IDE] = {"unit"}, [SATA] = {"unit"}, [SCSI] = {"scsi-id", "lun"}, [FDC] = {"unit"}, [NVME] = {"nsid"},
 };
 
 /* SCSI controller models: "narrow" ones address a disk by its unit alone (addressing §9.2); units above the last and the
@@ -50,7 +51,7 @@ static const struct {
     {"virtio-non-transitional", FALSE, 16383, -1},
 };
 
-const char *const berth_families_drive_read_back[] = {"unit", "channel", "scsi-id", "lun", "nsid", NULL};
+const char *const berth_families_drive_read_back[] = {"unit", "scsi-id", "lun", "nsid", NULL};
 
 typedef struct {
   BerthAssignment *assignment;
@@ -381,23 +382,22 @@ void berth_families_drive_properties(const BerthInventory *inventory, const Bert
 
 static gboolean locate_scsi(const BerthInventory *inventory, guint64 controller, guint64 number, const BerthReadBack *answer,
                             BerthAddress *address) {
-  guint64 channel, id, lun;
-  if (!berth_families_answer_number(answer, "channel", &channel) || !berth_families_answer_number(answer, "scsi-id", &id) ||
-      !berth_families_answer_number(answer, "lun", &lun))
+  guint64 id, lun;
+  if (!berth_families_answer_number(answer, "scsi-id", &id) || !berth_families_answer_number(answer, "lun", &lun))
     return FALSE;
   /* A narrow controller's disk is all of its target: a LUN other than 0 has no address in the document's words. */
   if (is_narrow(inventory, controller)) {
-    if (channel != 0 || lun != 0)
+    if (lun != 0)
       return FALSE;
     *address = drive(controller, number, 0, id);
     return TRUE;
   }
-  *address = drive(controller, channel, id, lun);
+  *address = drive(controller, 0, id, lun);
   return number == 0;
 }
 
 /* As QEMU 7.2 answers: ide-hd on the PIIX3 is on "ide.0" or "ide.1" with unit 0 or 1, on AHCI on "ide.0" … "ide.5" (the chipset's)
- * or "sata1.5" with unit 0; scsi-hd on "scsi0.0" with channel, scsi-id, lun for every controller; a floppy on "floppy-bus.0" (pc)
+ * or "sata1.5" with unit 0; scsi-hd on "scsi0.0" with scsi-id, lun for every controller; a floppy on "floppy-bus.0" (pc)
  * or "fdc0.0"; nvme-ns on "nvme0". */
 gboolean berth_families_drive_locate(const BerthInventory *inventory, const BerthDevice *device, const BerthReadBack *answer,
                                      BerthAddress *address) {
