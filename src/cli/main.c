@@ -192,6 +192,15 @@ static void print_error(const GError *error) {
   fprintf(stderr, "berth: %s\n", line->str);
 }
 
+/* All that was to be written has been: what libraries do at the end of a process would take a command as long as half its start.
+ * The leak checker is such a library. */
+static int leave(int status) {
+#ifndef __SANITIZE_ADDRESS__
+  _exit(status);
+#endif
+  return status;
+}
+
 int main(int argc, char **argv) {
   setlocale(LC_CTYPE, "");
   /* A file that may not grow any more is an error like a full disk, not an end. */
@@ -211,5 +220,5 @@ int main(int argc, char **argv) {
   }
   g_free(cli.state);
   g_free(cli.qemu);
-  return done ? 0 : berth_error_exit_status(error);
+  return leave(done ? 0 : berth_error_exit_status(error));
 }

@@ -23,7 +23,7 @@ struct BerthHostFacts {
   char *run_dir;         /* sockets and files whose path the document leaves to berth */
   char *state_dir;       /* what the guest's helpers keep from one start to the next */
   char *secrets_dir;     /* a file a secret, named as docs/berth.1 says */
-  gint64 utc_offset;     /* seconds that the host's clocks on the wall are ahead of UTC */
+  gint64 utc_offset;     /* seconds that the host's clocks on the wall are ahead of UTC, for a clock that is local */
   gint64 now;            /* seconds since 1970 UTC */
   GHashTable *networks;  /* a network's name -> the bridge that it is */
   GHashTable *addresses; /* a network's name -> the host's address in it */

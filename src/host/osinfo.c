@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "host/osinfo.h"
 
-#include <gmodule.h>
+#include <dlfcn.h>
 #include <osinfo/osinfo.h>
 #include <string.h>
 
@@ -22,15 +22,13 @@ typedef struct {
 
 /* Types that GObject has learnt cannot be forgotten again, so the library stays. */
 static gboolean load(Osinfo *osinfo, GError **error) {
-  GModule *module = g_module_open(LIBRARY, G_MODULE_BIND_LAZY | G_MODULE_BIND_LOCAL);
-  gboolean complete = module != NULL;
-  if (module != NULL)
-    g_module_make_resident(module);
-#define LOOK_UP(name) complete = complete && g_module_symbol(module, #name, (gpointer *)&osinfo->name);
+  void *library = dlopen(LIBRARY, RTLD_LAZY | RTLD_LOCAL | RTLD_NODELETE);
+  gboolean complete = library != NULL;
+#define LOOK_UP(name) complete = complete && (osinfo->name = (__typeof__(&(name)))dlsym(library, #name)) != NULL;
   FUNCTIONS(LOOK_UP)
   if (!complete)
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "libosinfo cannot be used, and nothing else knows operating systems: %s",
-                g_module_error());
+                dlerror());
   return complete;
 }
 

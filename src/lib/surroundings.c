@@ -58,11 +58,19 @@ static void survey_device(BerthHostFacts *host, const BerthXmlNode *device, gboo
   }
 }
 
+/* Only a clock that is local has to know: it is a file to read. */
+static gint64 ahead_of_utc(const BerthXmlNode *clock, gint64 now) {
+  if (g_strcmp0(berth_xml_node_get(clock, "@offset"), "localtime") != 0 &&
+      g_strcmp0(berth_xml_node_get(clock, "@basis"), "localtime") != 0)
+    return 0;
+  g_autoptr(GDateTime) here = g_date_time_new_from_unix_local(now);
+  return here != NULL ? g_date_time_get_utc_offset(here) / G_TIME_SPAN_SECOND : 0;
+}
+
 BerthHostFacts *berth_lib_host_facts(const BerthEnv *env, const char *run_dir, const BerthXmlDocument *document) {
   BerthHostFacts *host = berth_facts_host_new(run_dir, env->state_dir, env->now(env->now_data) / G_USEC_PER_SEC);
-  g_autoptr(GDateTime) here = g_date_time_new_from_unix_local(host->now);
   const BerthXmlNode *os = berth_xml_node_child(document->root, "os");
-  host->utc_offset = here != NULL ? g_date_time_get_utc_offset(here) / G_TIME_SPAN_SECOND : 0;
+  host->utc_offset = ahead_of_utc(berth_xml_node_child(document->root, "clock"), host->now);
   gboolean scsi = FALSE;
   if (berth_xml_node_get(os, "@firmware") != NULL || g_strcmp0(berth_xml_node_get(os, "loader/@type"), "pflash") == 0)
     survey_firmware(host);
