@@ -227,7 +227,8 @@ static gboolean write_until_dark(const World *world, BerthStore *reference) {
         g_error("seed %u: a write failed: %s", world->seed, error->message);
       return TRUE;
     }
-    while (!is_brief(dice) && world->loose->len > 0)
+    gboolean synced = !is_brief(dice) || (g_rand_boolean(world->chance) && berth_store_sync(store, NULL));
+    while (synced && world->loose->len > 0)
       write_again(world, reference);
   }
   return FALSE;

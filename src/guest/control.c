@@ -29,6 +29,14 @@ gboolean berth_guest_cont(BerthQmp *qmp, GError **error) {
   return tell(qmp, "cont", error);
 }
 
+gboolean berth_guest_cont_meanwhile(BerthQmp *qmp, gboolean (*meanwhile)(gpointer data, GError **error), gpointer data,
+                                    GError **error) {
+  guint64 id = berth_qmp_send(qmp, "cont", NULL);
+  gboolean done = meanwhile(data, error);
+  g_autoptr(json_object) answer = berth_qmp_receive(qmp, id, BERTH_GUEST_COMMAND_TIMEOUT_MS, done ? error : NULL);
+  return answer != NULL && done;
+}
+
 gboolean berth_guest_stop(BerthQmp *qmp, GError **error) {
   return tell(qmp, "stop", error);
 }

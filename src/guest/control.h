@@ -12,6 +12,9 @@ char *berth_guest_status(BerthQmp *qmp, GError **error);
 gboolean berth_guest_stop(BerthQmp *qmp, GError **error);
 /* Lets the vCPUs run. */
 gboolean berth_guest_cont(BerthQmp *qmp, GError **error);
+/* The same; @meanwhile is called while QEMU does so. If it fails, so does this, and the vCPUs may run. */
+gboolean berth_guest_cont_meanwhile(BerthQmp *qmp, gboolean (*meanwhile)(gpointer data, GError **error), gpointer data,
+                                    GError **error);
 /* Starts a guest that has powered off, or panicked, anew in the same QEMU. */
 gboolean berth_guest_restart(BerthQmp *qmp, GError **error);
 /* Begins to write the guest's memory to the new file @path, which is this process's, whoever QEMU runs as; the event DUMP_COMPLETED

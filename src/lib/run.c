@@ -29,6 +29,7 @@ typedef struct {
   BerthProcess *process;
   BerthQmp *events;
   BerthStoreRun run;
+  gboolean unsynced; /* what the store holds of it is not on disk yet */
 } Rise;
 
 static void rise_clear(Rise *rise) {
@@ -179,7 +180,9 @@ static gboolean record_run(Berth *berth, Rise *rise, gboolean paused, GError **e
   rise->run.state = g_strdup(paused ? "paused" : "running");
   rise->run.reason = g_strdup(rise->arrival != NULL ? rise->arrival->reason : paused ? "user" : "booted");
   rise->run.since = berth_base_env_timestamp(berth->env);
-  g_autoptr(BerthStoreWrite) write = berth_store_write_begin(berth->store, error);
+  rise->unsynced = rise->arrival == NULL && !paused;
+  g_autoptr(BerthStoreWrite) write =
+      rise->unsynced ? berth_store_write_begin_brief(berth->store, error) : berth_store_write_begin(berth->store, error);
   if (write == NULL || (rise->arrival != NULL && !rise->arrival->fresh && !berth_lib_arrival_write(rise->arrival, write, error)))
     return FALSE;
   if (rise->arrival != NULL && rise->arrival->definition != NULL)
@@ -230,17 +233,23 @@ static gboolean renew(const Rise *rise, guint flags, GError **error) {
   return FALSE;
 }
 
-/* Whether QEMU has heard it and not answered, it is asked: a guest whose vCPUs may have run has changed its disks, so that it
+static gboolean sync_run(gpointer store, GError **error) {
+  return store == NULL || berth_store_sync(store, error);
+}
+
+/* That it runs must be seen by everybody before it does, and be on disk before that is said: so the disk works while QEMU does.
+ * Whether QEMU has heard it and not answered, it is asked: a guest whose vCPUs may have run has changed its disks, so that it
  * cannot go on from an older state any more. */
-static gboolean go(Rise *rise, GError **error) {
+static gboolean go(Berth *berth, Rise *rise, GError **error) {
   g_autoptr(GError) failure = NULL;
-  if (berth_guest_cont(rise->events, &failure))
+  BerthStore *unsynced = rise->unsynced ? berth->store : NULL;
+  if (berth_guest_cont_meanwhile(rise->events, sync_run, unsynced, &failure))
     return TRUE;
   if (berth_qmp_unsure(rise->events)) {
     g_autofree char *path = berth_guest_events_path(rise->run.run_dir);
     g_clear_pointer(&rise->events, berth_qmp_free);
     rise->events = berth_qmp_connect(path, RECONNECT_MS, NULL);
-    if (rise->events != NULL && berth_guest_cont(rise->events, NULL))
+    if (rise->events != NULL && berth_guest_cont_meanwhile(rise->events, sync_run, unsynced, NULL))
       return TRUE;
     if (rise->arrival != NULL)
       rise->arrival->may_have_run = TRUE;
@@ -267,7 +276,7 @@ static gboolean rise_up(Berth *berth, Rise *rise, const char *guest, guint flags
       (rise->arrival == NULL || rise->arrival->load(rise->arrival, rise->events, rise->process, rise->run.run_dir, error)) &&
       record_run(berth, rise, paused, error) &&
       (rise->arrival == NULL || rise->arrival->recorded == NULL || rise->arrival->recorded(rise->arrival, error)) &&
-      (paused || go(rise, error)))
+      (paused || go(berth, rise, error)))
     return TRUE;
   fall(berth, rise);
   forget_guest(berth, rise);

@@ -268,6 +268,21 @@ BerthStoreWrite *berth_store_write_begin_brief(BerthStore *store, GError **error
   return write_begin(store, "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE", error);
 }
 
+/* The log is what has not been synced: SQLite moves nothing out of it before. */
+gboolean berth_store_sync(BerthStore *store, GError **error) {
+  sqlite3_file *log = NULL;
+  g_return_val_if_fail(!store->writing, FALSE);
+  if (!berth_store_sql_readable(store, error))
+    return FALSE;
+  int result = sqlite3_file_control(store->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, (void *)&log);
+  if (result == SQLITE_OK && log != NULL && log->pMethods != NULL)
+    result = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+  if (result == SQLITE_OK)
+    return TRUE;
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: %s", store->path, sqlite3_errstr(result));
+  return FALSE;
+}
+
 gboolean berth_store_write_commit(BerthStoreWrite *write, GError **error) {
   gboolean done = berth_store_sql_run(write->store, "COMMIT", error);
   berth_store_write_free(write);

@@ -32,6 +32,8 @@ BerthStoreWrite *berth_store_write_begin(BerthStore *store, GError **error);
  * behind, but it is on disk no sooner than the next other write. A loss of power takes back the last of these, not those before
  * them. */
 BerthStoreWrite *berth_store_write_begin_brief(BerthStore *store, GError **error);
+/* Until it returns TRUE, what brief writes through @store have committed may be lost with the power. */
+gboolean berth_store_sync(BerthStore *store, GError **error);
 /* Takes @write. When it returns TRUE, all is on disk, unless it is brief; FALSE: nothing was changed. */
 gboolean berth_store_write_commit(BerthStoreWrite *write, GError **error);
 void berth_store_write_free(BerthStoreWrite *write);
