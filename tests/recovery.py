@@ -233,7 +233,11 @@ def reaction(element, action, expected):
                              "<target dev='vda' bus='virtio'/><boot order='1'/></disk>" % image,
                              "<serial type='file'><source path='%s'/></serial>" % serial, "<panic model='isa'/>"])
         world.berth("define", "-", text=text.replace("  <devices>", "  <%s>%s</%s>\n  <devices>" % (element, action, element)))
-        world.berth("start", "guest")
+        # The deed is done a third of a second after boot: by then a sanitized supervisor may not listen yet.
+        world.berth("start", "guest", "--paused")
+        wait_for(lambda: supervisors(world), 10, "the supervisor")
+        time.sleep(1)
+        world.berth("resume", "guest")
         qemu = qemus(world)
 
         def boots():

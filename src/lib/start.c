@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define READY_MS 180000
-#define HEARD_MS 100
+#define HEARD_MS 5
 #define LINE_MAX_BYTES 65536
 
 /* The supervisor must look at the same world as this process. @ready -1: nobody waits for it. */
@@ -64,7 +64,8 @@ void berth_lib_tell(int ready, const GError *failure) {
       break;
     done += n > 0 ? (gsize)n : 0;
   }
-  /* Who waits goes on first. With QEMU's threads on all CPUs, that would else be when this process's time is over. */
+  /* Who waits goes on first, if he can: with QEMU's threads on all CPUs, that would else be when this process's time is over. But
+   * until there is a supervisor, nobody hears QEMU. */
   struct pollfd heard = {.fd = ready};
   poll(&heard, 1, HEARD_MS);
   close(ready);
