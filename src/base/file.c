@@ -183,3 +183,11 @@ gboolean berth_base_file_make_dir(const char *path, GError **error) {
   g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: cannot be made: %s", path, g_strerror(errno));
   return FALSE;
 }
+
+guint berth_base_file_line(const char *text, gsize offset) {
+  guint line = 1;
+
+  for (gsize i = 0; i < offset; i++)
+    line += text[i] == '\n';
+  return line;
+}

@@ -28,5 +28,8 @@ gboolean berth_base_file_draft_commit(BerthFileDraft *draft, GError **error);
 void berth_base_file_draft_free(BerthFileDraft *draft);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthFileDraft, berth_base_file_draft_free)
 
+/* The number of the line of @text, from 1, that the byte at @offset is in. */
+guint berth_base_file_line(const char *text, gsize offset);
+
 /* Makes the folder @path and those above it that are missing, mode 0700, durably. TRUE if it is there already. Errors: FAILED. */
 gboolean berth_base_file_make_dir(const char *path, GError **error);

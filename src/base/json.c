@@ -5,16 +5,10 @@
 #include <json-c/json_tokener.h>
 #include <string.h>
 
+#include "base/file.h"
+
 typedef struct json_tokener Tokener;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Tokener, json_tokener_free)
-
-static guint line_of(const char *text, gsize offset) {
-  guint line = 1;
-
-  for (gsize i = 0; i < offset; i++)
-    line += text[i] == '\n';
-  return line;
-}
 
 static void refuse(GError **error, Tokener *tokener, const char *text) {
   enum json_tokener_error cause = json_tokener_get_error(tokener);
@@ -23,7 +17,7 @@ static void refuse(GError **error, Tokener *tokener, const char *text) {
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_BAD_INPUT, "JSON nested deeper than %d", BERTH_JSON_MAX_DEPTH);
   else
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_BAD_INPUT, "not JSON (line %u: %s)",
-                line_of(text, json_tokener_get_parse_end(tokener)),
+                berth_base_file_line(text, json_tokener_get_parse_end(tokener)),
                 cause == json_tokener_continue ? "it ends too early" : json_tokener_error_desc(cause));
 }
 

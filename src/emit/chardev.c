@@ -66,9 +66,9 @@ static gboolean flatten(json_object *out, const char *prefix, json_object *data,
 
 json_object *berth_emit_chardev(json_object *arguments, char **word, GError **error) {
   g_autoptr(json_object) out = json_object_new_object();
-  json_object *backend = berth_json_member(arguments, "backend");
+  json_object *backend = berth_json_member(arguments, "backend"), *data = berth_json_member_object(backend, "data");
   berth_json_set_string(out, "id", berth_json_member_string(arguments, "id"));
-  if (json_object_object_get_ex(backend, "data", NULL) && !flatten(out, "", berth_json_member(backend, "data"), error))
+  if (data != NULL && !flatten(out, "", data, error))
     return NULL;
   *word = g_strdup(berth_json_member_string(backend, "type"));
   return g_steal_pointer(&out);

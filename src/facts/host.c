@@ -46,9 +46,9 @@ void berth_facts_firmware_free(BerthFirmware *firmware) {
 /* ---- descriptors ---- */
 
 static GStrv texts_at(json_object *object, const char *member) {
-  json_object *array = berth_json_member_array(object, member);
+  json_object *array = berth_json_member(object, member);
   g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
-  for (guint i = 0; array != NULL && i < json_object_array_length(array); i++) {
+  for (gsize i = 0; i < berth_json_length(array); i++) {
     const char *text = berth_json_string(json_object_array_get_idx(array, i));
     if (text != NULL)
       g_strv_builder_add(builder, text);
@@ -57,11 +57,11 @@ static GStrv texts_at(json_object *object, const char *member) {
 }
 
 static void read_targets(BerthFirmware *firmware, json_object *root) {
-  json_object *targets = berth_json_member_array(root, "targets");
+  json_object *targets = berth_json_member(root, "targets");
   firmware->targets = g_ptr_array_new_with_free_func(g_free);
-  for (guint i = 0; targets != NULL && i < json_object_array_length(targets); i++) {
+  for (gsize i = 0; i < berth_json_length(targets); i++) {
     json_object *target = json_object_array_get_idx(targets, i);
-    g_autofree char *arch = g_strdup(berth_json_member_string(target, "architecture"));
+    const char *arch = berth_json_member_string(target, "architecture");
     g_auto(GStrv) machines = texts_at(target, "machines");
     for (guint m = 0; arch != NULL && machines[m] != NULL; m++)
       g_ptr_array_add(firmware->targets, g_strconcat(arch, "/", machines[m], NULL));
@@ -70,7 +70,7 @@ static void read_targets(BerthFirmware *firmware, json_object *root) {
 
 /* A descriptor without "mode" is of the time when an image and its variables always were two files. */
 static void read_mapping(BerthFirmware *firmware, json_object *mapping) {
-  g_autofree char *device = g_strdup(berth_json_member_string(mapping, "device"));
+  const char *device = berth_json_member_string(mapping, "device");
   json_object *executable = berth_json_member(mapping, "executable"), *variables = berth_json_member(mapping, "nvram-template");
   firmware->flash = g_strcmp0(device, "flash") == 0;
   if (firmware->flash) {

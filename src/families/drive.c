@@ -23,7 +23,7 @@ static const DriveBus drive_buses[N_BUSES] = {
     [FDC] = {"fdc", 1, 2, 1, TRUE, TRUE},  [NVME] = {"nvme", 1, 256, 0, FALSE, FALSE},
 };
 
-/* What tells the place on each of them. No SCSI controller of x86 has a channel but 0: QEMU refuses a disk that is given another.
+/* What tells the place on each of them. SCSI controllers of x86 have no channel but 0: QEMU refuses a disk that is given another.
  */
 static const char *const read_back_of[N_BUSES][4] = {
     [IDE] = {"unit"}, [SATA] = {"unit"}, [SCSI] = {"scsi-id", "lun"}, [FDC] = {"unit"}, [NVME] = {"nsid"},

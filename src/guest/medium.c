@@ -37,9 +37,8 @@ GHashTable *berth_guest_open_trays(BerthQmp *qmp, GHashTable **closed, GError **
   GHashTable *open = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   if (closed != NULL)
     *closed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-  json_object *drives = answer;
-  for (guint i = 0; i < json_object_array_length(drives); i++) {
-    json_object *node = json_object_array_get_idx(drives, i);
+  for (guint i = 0; i < json_object_array_length(answer); i++) {
+    json_object *node = json_object_array_get_idx(answer, i);
     const char *id = berth_json_member_string(node, "qdev");
     json_object *tray = id != NULL ? berth_json_member(node, "tray_open") : NULL;
     if (tray != NULL && json_object_get_boolean(tray))

@@ -29,7 +29,6 @@ typedef struct {
   BerthProcess *process;
   BerthQmp *events;
   BerthStoreRun run;
-  gboolean unsynced; /* what the store holds of it is not on disk yet */
 } Rise;
 
 static void rise_clear(Rise *rise) {
@@ -180,9 +179,8 @@ static gboolean record_run(Berth *berth, Rise *rise, gboolean paused, GError **e
   rise->run.state = g_strdup(paused ? "paused" : "running");
   rise->run.reason = g_strdup(rise->arrival != NULL ? rise->arrival->reason : paused ? "user" : "booted");
   rise->run.since = berth_base_env_timestamp(berth->env);
-  rise->unsynced = rise->arrival == NULL && !paused;
-  g_autoptr(BerthStoreWrite) write =
-      rise->unsynced ? berth_store_write_begin_brief(berth->store, error) : berth_store_write_begin(berth->store, error);
+  g_autoptr(BerthStoreWrite) write = rise->arrival == NULL && !paused ? berth_store_write_begin_brief(berth->store, error)
+                                                                      : berth_store_write_begin(berth->store, error);
   if (write == NULL || (rise->arrival != NULL && !rise->arrival->fresh && !berth_lib_arrival_write(rise->arrival, write, error)))
     return FALSE;
   if (rise->arrival != NULL && rise->arrival->definition != NULL)
@@ -242,7 +240,7 @@ static gboolean sync_run(gpointer store, GError **error) {
  * cannot go on from an older state any more. */
 static gboolean go(Berth *berth, Rise *rise, GError **error) {
   g_autoptr(GError) failure = NULL;
-  BerthStore *unsynced = rise->unsynced ? berth->store : NULL;
+  BerthStore *unsynced = rise->arrival == NULL ? berth->store : NULL;
   if (berth_guest_cont_meanwhile(rise->events, sync_run, unsynced, &failure))
     return TRUE;
   if (berth_qmp_unsure(rise->events)) {

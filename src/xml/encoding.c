@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/file.h"
+
 /* How a document begins that is not in an ASCII-like encoding (XML 1.0, appendix F). Longer ones first: the mark of UTF-32LE begins
  * with that of UTF-16LE. */
 static const struct {
@@ -18,14 +20,6 @@ static const struct {
 
 /* A declaration is at most this long; more would be no declaration worth reading. */
 #define MAX_DECLARATION 1024
-
-static guint line_of(const char *data, gsize offset) {
-  guint line = 1;
-
-  for (gsize i = 0; i < offset; i++)
-    line += data[i] == '\n';
-  return line;
-}
 
 static GBytes *fail(GError **error, const char *file, guint line, const char *what, const char *detail) {
   g_autofree char *shown = g_strescape(detail, NULL);
@@ -113,13 +107,14 @@ GBytes *berth_xml_encoding_to_utf8(GBytes *bytes, const char *file, GError **err
   const char *data = g_bytes_get_data(utf8, &size);
   const char *nul = size > 0 ? memchr(data, '\0', size) : NULL;
   if (nul != NULL) {
-    g_set_error(error, BERTH_ERROR, BERTH_ERROR_BAD_INPUT, "%s:%u: a NUL byte", file, line_of(data, (gsize)(nul - data)));
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_BAD_INPUT, "%s:%u: a NUL byte", file,
+                berth_base_file_line(data, (gsize)(nul - data)));
     return NULL;
   }
   const char *bad = NULL;
   if (!is_ascii(data, size) && !g_utf8_validate_len(data, size, &bad)) {
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_BAD_INPUT, "%s:%u: bytes that are not valid UTF-8", file,
-                line_of(data, (gsize)(bad - data)));
+                berth_base_file_line(data, (gsize)(bad - data)));
     return NULL;
   }
   return g_steal_pointer(&utf8);
