@@ -11,11 +11,12 @@ import shutil
 import signal
 import sqlite3
 import struct
+import subprocess
 import sys
 import time
 
-from world import (QEMU, Skip, World, alive, ask, check, disk, domain, gone, kill, nic, parent_of, peripherals, processes, qemus, start,
-                   supervisors, tap, wait_for)
+from world import (BERTH, QEMU, Skip, World, alive, ask, check, disk, domain, gone, kill, nic, parent_of, peripherals, processes, qemus,
+                   start, supervisors, tap, wait_for)
 
 SERIAL_B = b"\xfa\xba" + struct.pack("<H", 0x3F8) + b"\xb0B\xee"  # cli; 'B' to the serial port
 FOR_EVER = b"\xeb\xfe"
@@ -223,21 +224,76 @@ def refused_reactions():
         check(world.state("guest") == "shut off", "it was started")
 
 
+def define_doer(world, element, action):
+    """A guest that does the deed as soon as it has booted, and writes B to a serial port each time; returns that one's file."""
+    image, serial = os.path.join(world.folder, "boot.img"), os.path.join(world.folder, "serial")
+    with open(image, "wb") as out:
+        out.write((SERIAL_B + DEEDS[element] + FOR_EVER).ljust(510, b"\0") + b"\x55\xaa" + b"\0" * 512 * 2047)
+    text = domain("pc", ["<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='%s'/>"
+                         "<target dev='vda' bus='virtio'/><boot order='1'/></disk>" % image,
+                         "<serial type='file'><source path='%s'/></serial>" % serial, "<panic model='isa'/>"])
+    world.berth("define", "-", text=text.replace("  <devices>", "  <%s>%s</%s>\n  <devices>" % (element, action, element)))
+    return serial
+
+
+# Berth's command, which waits before it begins anew: it says so in one file, and goes on when there is another. A shell would let
+# signals through that are blocked.
+WAITING = """#!/usr/bin/env python3
+import os, sys, time
+open(%r, "w").close()
+while not os.path.exists(%r):
+    time.sleep(0.05)
+os.execv(%r, sys.argv)
+"""
+# A QEMU that puts it in the place of the real one.
+SWAPPING = "#!/bin/sh\ncase \"$*\" in *control.qmp*) mv %s %s;; esac\nexec %s \"$@\"\n"
+
+
+def panics(world, supervisor, go_on):
+    check(gone(world, 60), "the guest does not panic")
+    go_on()
+
+
+def is_destroyed(world, supervisor, go_on):
+    command = world.begin("destroy", "guest")
+    check(gone(world), "it was not destroyed")
+    go_on()
+    check(command.wait(30) == 0, "destroy: exit status %d" % command.returncode)
+
+
+def is_given_up(world, supervisor, go_on):
+    """destroy waits ten seconds for the supervisor."""
+    world.berth("destroy", "guest")
+    go_on()
+
+
+def is_told_to_end(world, supervisor, go_on):
+    os.kill(supervisor, signal.SIGTERM)
+    go_on()
+
+
+def meanwhile(happens, expected):
+    """What happens while the supervisor begins anew is known to what it becomes."""
+    with World() as world:
+        berth, sign, go = (os.path.join(world.folder, name) for name in ("berth", "sign", "go"))
+        shutil.copy(BERTH, berth)
+        define_doer(world, "on_crash", "destroy")
+        waiting = world.file("waiting", WAITING % (sign, go, BERTH), 0o755)
+        world.environment["BERTH_QEMU"] = world.file("swapping", SWAPPING % (waiting, berth, QEMU), 0o755)
+        paused = [] if happens == panics else ["--paused"]
+        job = subprocess.Popen([berth, "run", "guest"] + paused, env=world.environment)
+        wait_for(lambda: os.path.exists(sign), 60, "the begin")
+        happens(world, job.pid, lambda: world.file("go", ""))
+        check(job.wait(60) == 0, "exit status %s" % job.returncode)
+        check(reason(world) == expected, "domstate: %s" % reason(world))
+        nothing_left(world)
+
+
 def reaction(element, action, expected):
     """@expected: what domstate says, or "again": the guest boots over and over."""
     with World() as world:
-        image, serial = os.path.join(world.folder, "boot.img"), os.path.join(world.folder, "serial")
-        with open(image, "wb") as out:
-            out.write((SERIAL_B + DEEDS[element] + FOR_EVER).ljust(510, b"\0") + b"\x55\xaa" + b"\0" * 512 * 2047)
-        text = domain("pc", ["<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='%s'/>"
-                             "<target dev='vda' bus='virtio'/><boot order='1'/></disk>" % image,
-                             "<serial type='file'><source path='%s'/></serial>" % serial, "<panic model='isa'/>"])
-        world.berth("define", "-", text=text.replace("  <devices>", "  <%s>%s</%s>\n  <devices>" % (element, action, element)))
-        # The deed is done a third of a second after boot: by then a sanitized supervisor may not listen yet.
-        world.berth("start", "guest", "--paused")
-        wait_for(lambda: supervisors(world), 10, "the supervisor")
-        time.sleep(1)
-        world.berth("resume", "guest")
+        serial = define_doer(world, element, action)
+        world.berth("start", "guest")
         qemu = qemus(world)
 
         def boots():
@@ -305,6 +361,9 @@ def tests():
             ("on_crash", "destroy", crashed), ("on_crash", "restart", "again"), ("on_crash", "preserve", crashed),
             ("on_crash", "coredump-destroy", crashed), ("on_crash", "coredump-restart", "again")):
         yield "%s %s" % (element, action), reaction, (element, action, expected)
+    for happens, expected in ((panics, crashed), (is_destroyed, "shut off (destroyed)"), (is_given_up, "shut off (destroyed)"),
+                              (is_told_to_end, "shut off (destroyed)")):
+        yield "a guest whose supervisor begins anew %s" % happens.__name__.replace("_", " "), meanwhile, (happens, expected)
     yield "what contradicts itself or is for crashes only is refused", refused_reactions, ()
     yield "a supervisor's memory", memory, (3,)
 

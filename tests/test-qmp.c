@@ -494,6 +494,49 @@ static void test_watch_garbage(void) {
   watch_script(steps, FALSE, FALSE, "closed");
 }
 
+/* --- a process that begins anew ---------------------------------------------------------------------------------------- */
+
+/* What came is fetched, or it is not handed over; what comes after that is the next client's. */
+static void test_goes_on(void) {
+  const Step steps[] = {NEGOTIATE,
+                        {ANSWER, "{\"event\": \"A\"}\n{\"id\": ID, \"return\": 1}\n"},
+                        {ANSWER, "{\"event\": \"B\"}\n{\"id\": ID, \"return\": 2}\n"},
+                        {END}};
+  Peer peer;
+  g_autoptr(GError) error = NULL;
+  g_autoptr(BerthQmp) qmp = client_ready(&peer, steps);
+  guint64 id = berth_qmp_send(qmp, "x", NULL);
+  g_assert_cmpint(berth_qmp_descriptor(qmp), ==, -1);
+  g_autoptr(json_object) answer = berth_qmp_receive(qmp, id, LONG_MS, &error);
+  g_assert_no_error(error);
+  g_assert_cmpint(berth_qmp_descriptor(qmp), ==, -1);
+  g_autoptr(json_object) event = berth_qmp_event(qmp, 0, &error);
+  g_assert_cmpstr(berth_json_member_string(event, "event"), ==, "A");
+  int fd = dup(berth_qmp_descriptor(qmp));
+  g_assert_cmpint(fd, >=, 0);
+  g_clear_pointer(&qmp, berth_qmp_free);
+  g_autoptr(BerthQmp) next = berth_qmp_go_on(fd, "QEMU");
+  g_autoptr(json_object) last = berth_qmp_execute(next, "x", NULL, LONG_MS, &error);
+  g_assert_no_error(error);
+  g_assert_cmpint(json_object_get_int(last), ==, 2);
+  g_autoptr(json_object) other = berth_qmp_event(next, 0, &error);
+  g_assert_cmpstr(berth_json_member_string(other, "event"), ==, "B");
+  peer_end(&peer);
+}
+
+/* A reply that may still come would be one to nothing. */
+static void test_late_is_not_handed_over(void) {
+  const Step steps[] = {NEGOTIATE, {HEAR, "x"}, {WAIT, NULL, SHORT_MS}, {END}};
+  Peer peer;
+  g_autoptr(GError) error = NULL;
+  g_autoptr(BerthQmp) qmp = client_ready(&peer, steps);
+  g_assert_cmpint(berth_qmp_descriptor(qmp), >=, 0);
+  g_assert_null(berth_qmp_execute(qmp, "x", NULL, 1, &error));
+  g_assert_cmpint(berth_qmp_descriptor(qmp), ==, -1);
+  g_clear_pointer(&qmp, berth_qmp_free);
+  peer_end(&peer);
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   for (gsize i = 0; i < G_N_ELEMENTS(bad_starts); i++) {
@@ -521,5 +564,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/qmp/watch/waits-for-the-context", test_watch_and_command);
   g_test_add_func("/qmp/watch/callback-may-free", test_watch_frees);
   g_test_add_func("/qmp/watch/garbage-is-the-end", test_watch_garbage);
+  g_test_add_func("/qmp/anew/goes-on", test_goes_on);
+  g_test_add_func("/qmp/anew/late-reply-is-not-handed-over", test_late_is_not_handed_over);
   return g_test_run();
 }

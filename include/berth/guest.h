@@ -135,6 +135,16 @@ BERTH_API gboolean berth_run(Berth *berth, const char *guest, guint flags, int r
  * BERTH_ERROR_BUSY (it has a supervisor).
  */
 BERTH_API gboolean berth_adopt(Berth *berth, const char *guest, int ready, GError **error);
+/**
+ * berth_adopt_anew:
+ * @events: descriptor of QEMU's monitor, a stream socket that has been negotiated (taken)
+ * @qemu: pidfd of QEMU, which may have ended (taken)
+ *
+ * For the berth command alone: goes on supervising in a process that was the guest's supervisor before it began anew
+ * (berth_env_set_anew()). What QEMU has said meanwhile is read from @events. TRUE also if the guest has ended and somebody else has
+ * recorded that. Errors: as those of the store.
+ */
+BERTH_API gboolean berth_adopt_anew(Berth *berth, const char *guest, int events, int qemu, GError **error);
 /** berth_start: berth_run() in a supervisor of its own; returns when the guest runs. */
 BERTH_API gboolean berth_start(Berth *berth, const char *guest, guint flags, GError **error);
 typedef enum { BERTH_DESTROY_GRACEFUL = 1 << 0 } BerthDestroyFlags;

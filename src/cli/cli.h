@@ -151,8 +151,8 @@ const char *cli_file_name(const char *path);
 
 /* --ready-fd of the verbs that stay with a guest. */
 #define CLI_READY_HELP "Write a line to this descriptor once all is well, or why not"
-/* Makes sure that the descriptor (-1: none) is open, and that QEMU does not inherit it. Errors: USAGE. */
-gboolean cli_check_ready(int ready, GError **error);
+/* Makes sure that the descriptor (-1: none) that @option names is open, and that QEMU does not inherit it. Errors: USAGE. */
+gboolean cli_check_fd(const char *option, int fd, GError **error);
 
 /* A table of BerthRow. */
 typedef enum { CLI_ROWS_PLAN, CLI_ROWS_DEVICES, CLI_ROWS_REHEARSAL } CliRowsView;

@@ -36,7 +36,7 @@ gboolean cli_cmd_run(Cli *cli, GStrv words, GError **error) {
       {0},
   };
   g_auto(GStrv) names = cli_parse(cli, words, entries, 0, 1, error);
-  if (names == NULL || !cli_check_ready(ready, error) || !check_words(names, restore, incoming, xml, error))
+  if (names == NULL || !cli_check_fd("--ready-fd", ready, error) || !check_words(names, restore, incoming, xml, error))
     return FALSE;
   /* A guest does not end because nobody reads what is said about it. */
   signal(SIGPIPE, SIG_IGN);

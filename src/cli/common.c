@@ -127,10 +127,9 @@ gboolean cli_plan(Cli *cli, const CliPlanWish *wish, CliPlan *plan, GError **err
   return plan->plan != NULL;
 }
 
-/* The descriptor is this command's promise to whoever started it; QEMU must not hold it open. */
-gboolean cli_check_ready(int ready, GError **error) {
-  if (ready < 0 || fcntl(ready, F_SETFD, FD_CLOEXEC) == 0)
+gboolean cli_check_fd(const char *option, int fd, GError **error) {
+  if (fd < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
     return TRUE;
-  g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE, "--ready-fd %d: is not open", ready);
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE, "%s %d: is not open", option, fd);
   return FALSE;
 }

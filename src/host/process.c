@@ -224,18 +224,18 @@ static gboolean poll_end(int pidfd, int timeout_ms) {
   return n > 0;
 }
 
+BerthProcess *berth_host_process_hold(int pidfd, gint64 pid, guint64 start_time) {
+  BerthProcess *process = process_new(pid, pidfd, start_time);
+  process->child = is_own_child(pid);
+  process->leader = process->child && getpgid((pid_t)pid) == (pid_t)pid;
+  return process;
+}
+
 BerthProcess *berth_host_process_open(gint64 pid, guint64 start_time, GError **error) {
   int pidfd = pid > 0 && pid <= G_MAXINT32 ? open_pidfd(pid) : -1;
   /* The pidfd came first: if the start time is right, the process it holds is the right one. */
-  if (pidfd >= 0 && berth_host_process_start_time(pid) == start_time) {
-    gboolean child = is_own_child(pid);
-    if (child || !poll_end(pidfd, 0)) {
-      BerthProcess *process = process_new(pid, pidfd, start_time);
-      process->child = child;
-      process->leader = child && getpgid((pid_t)pid) == (pid_t)pid;
-      return process;
-    }
-  }
+  if (pidfd >= 0 && berth_host_process_start_time(pid) == start_time && (is_own_child(pid) || !poll_end(pidfd, 0)))
+    return berth_host_process_hold(pidfd, pid, start_time);
   g_set_error(error, BERTH_ERROR, BERTH_ERROR_NOT_FOUND, "process %" G_GINT64_FORMAT ": has ended", pid);
   if (pidfd >= 0)
     close(pidfd);

@@ -40,6 +40,8 @@ BerthProcess *berth_host_process_fork(const BerthSpawn *spawn, int keep, int (*b
  * own child: then wait tells how it ended), or its start time is another: the pid was given to somebody else.
  */
 BerthProcess *berth_host_process_open(gint64 pid, guint64 start_time, GError **error);
+/* The same of a process that was held before, by the descriptor @pidfd, which is taken: it may have ended. */
+BerthProcess *berth_host_process_hold(int pidfd, gint64 pid, guint64 start_time);
 /* When the process @pid started, as BerthProcess.start_time; 0: there is no such process. */
 guint64 berth_host_process_start_time(gint64 pid);
 /* What it has used of the processors so far, in milliseconds; 0: there is no such process. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A guest that runs gets a supervisor: a new one, or the one that started it, which began anew to be small. */
+/* A guest that runs gets a supervisor: a new one, or the one that it has, which began anew to be small. */
 #include "lib/supervise.h"
 
 #include <unistd.h>
@@ -31,12 +31,13 @@ static gboolean end_supervisor(const BerthStoreRun *run, GError **error) {
   return other == NULL || berth_host_process_end(other, error);
 }
 
+static gboolean is_supervisor(const BerthStoreRun *run) {
+  gint64 self = getpid();
+  return run->supervisor == self && run->supervisor_start_time == berth_host_process_start_time(self);
+}
+
 /* Several processes may want to be the supervisor at once; the store decides. @replace: the one that there is has to go. */
 static gboolean claim(Berth *berth, Adoption *adoption, gboolean replace, GError **error) {
-  gint64 self = getpid();
-  guint64 start_time = berth_host_process_start_time(self);
-  if (adoption->guest->run.supervisor == self && adoption->guest->run.supervisor_start_time == start_time)
-    return TRUE;
   g_autoptr(BerthStoreWrite) write = berth_store_write_begin(berth->store, error);
   g_autoptr(BerthStoreGuest) guest = write != NULL ? berth_store_guest(berth->store, adoption->guest->uuid, error) : NULL;
   if (guest == NULL)
@@ -48,8 +49,8 @@ static gboolean claim(Berth *berth, Adoption *adoption, gboolean replace, GError
   if (!end_supervisor(&guest->run, error))
     return FALSE;
   adoption->missed = TRUE;
-  guest->run.supervisor = self;
-  guest->run.supervisor_start_time = start_time;
+  guest->run.supervisor = getpid();
+  guest->run.supervisor_start_time = berth_host_process_start_time(guest->run.supervisor);
   return berth_store_write_run(write, guest->uuid, &guest->run, error) && berth_store_write_commit(g_steal_pointer(&write), error);
 }
 
@@ -57,7 +58,6 @@ static gboolean take_over(Berth *berth, const char *guest, gboolean replace, Ado
   adoption->guest = berth_store_guest(berth->store, guest, error);
   if (adoption->guest == NULL)
     return FALSE;
-  /* If it is this process's child and has ended, this process alone can tell how. */
   const BerthStoreRun *run = &adoption->guest->run;
   g_autofree char *boot = berth_host_boot_id();
   adoption->qemu =
@@ -74,11 +74,16 @@ static gboolean take_over(Berth *berth, const char *guest, gboolean replace, Ado
   return TRUE;
 }
 
-/* After this the process begins anew, and would not know that it has missed anything. */
-static void catch_up(Berth *berth, const Adoption *adoption, BerthLibWatch *watch) {
-  g_autoptr(BerthLock) lock = berth_lib_lock(berth, adoption->guest, NULL);
-  if (lock != NULL && watch->events != NULL)
-    berth_lib_live_gone_all(berth, watch->events, adoption->guest->uuid, NULL);
+/* Only what watch has copied is needed from then on. */
+static gboolean stay(Adoption *adoption, BerthLibWatch *watch, GError **error) {
+  g_clear_pointer(&adoption->guest, berth_store_guest_free);
+  return berth_lib_watch_run(watch, error);
+}
+
+static void begin(Berth *berth, Adoption *adoption, BerthLibWatch *watch) {
+  watch->missed = adoption->missed;
+  berth_lib_watch_begin(watch, berth, adoption->guest->uuid, &adoption->guest->run, adoption->qemu,
+                        g_steal_pointer(&adoption->events));
 }
 
 static gboolean adopt(Berth *berth, const char *guest, gboolean replace, int ready, GError **error) {
@@ -86,20 +91,12 @@ static gboolean adopt(Berth *berth, const char *guest, gboolean replace, int rea
   g_autoptr(GError) failure = NULL;
   g_autoptr(BerthLibWatch) watch = berth_lib_watch_new();
   gboolean held = take_over(berth, guest, replace, &adoption, &failure);
-  watch->missed = adoption.missed;
   if (held)
-    berth_lib_watch_begin(watch, berth, adoption.guest->uuid, &adoption.guest->run, adoption.qemu,
-                          g_steal_pointer(&adoption.events));
+    begin(berth, &adoption, watch);
   berth_lib_tell(ready, failure);
   if (held) {
     berth_host_notify(berth->env->notify, "READY=1", NULL);
-    if (replace && berth->env->anew) {
-      catch_up(berth, &adoption, watch);
-      berth_lib_supervisor_become(berth, adoption.guest->uuid, adopt_words);
-    }
-    /* Only what watch has copied is needed from here on. */
-    g_clear_pointer(&adoption.guest, berth_store_guest_free);
-    return berth_lib_watch_run(watch, error);
+    return stay(&adoption, watch, error);
   }
   g_propagate_error(error, g_steal_pointer(&failure));
   return FALSE;
@@ -107,6 +104,24 @@ static gboolean adopt(Berth *berth, const char *guest, gboolean replace, int rea
 
 gboolean berth_adopt(Berth *berth, const char *guest, int ready, GError **error) {
   return adopt(berth, guest, FALSE, ready, error);
+}
+
+gboolean berth_adopt_anew(Berth *berth, const char *guest, int events, int qemu, GError **error) {
+  g_autoptr(GError) failure = NULL;
+  g_auto(Adoption)
+      adoption = {.events = berth_qmp_go_on(events, "QEMU"), .guest = berth_store_guest(berth->store, guest, &failure)};
+  if (adoption.guest == NULL || !is_supervisor(&adoption.guest->run)) {
+    close(qemu);
+    /* It has ended, and somebody else has recorded that, or has undefined it since. */
+    if (adoption.guest != NULL || g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_NOT_FOUND))
+      return TRUE;
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
+  }
+  adoption.qemu = berth_host_process_hold(qemu, adoption.guest->run.pid, adoption.guest->run.start_time);
+  g_autoptr(BerthLibWatch) watch = berth_lib_watch_new();
+  begin(berth, &adoption, watch);
+  return stay(&adoption, watch, error);
 }
 
 gboolean berth_lib_adopt_from(Berth *berth, const char *guest, int ready, GError **error) {

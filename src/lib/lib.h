@@ -84,8 +84,8 @@ gboolean berth_lib_record_state(Berth *berth, const char *uuid, const BerthStore
 
 /* start.c: starts "berth WORDS… --ready-fd N UUID" and waits until it says that all is well. Errors: what it says, FAILED. */
 gboolean berth_lib_supervisor_start(const Berth *berth, const BerthStoreGuest *guest, const char *const *words, GError **error);
-/* This process begins anew as "berth WORDS… UUID". Returns if it cannot. */
-void berth_lib_supervisor_become(const Berth *berth, const char *uuid, const char *const *words);
+/* This process begins anew as the guest's supervisor, with the descriptors of QEMU's monitor and of QEMU. Returns if it cannot. */
+void berth_lib_supervisor_anew(const Berth *berth, const char *uuid, int events, int qemu);
 /* The other side of berth_lib_supervisor_start(): says to the descriptor @ready (-1: nobody) that all is well (@failure NULL), or
  * why not, and closes it. */
 void berth_lib_tell(int ready, const GError *failure);
@@ -134,6 +134,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthLibWatch, berth_lib_watch_free)
 /* Finds out and records how a running guest is. @events: (transfer full) (nullable). */
 void berth_lib_watch_begin(BerthLibWatch *watch, Berth *berth, const char *uuid, const BerthStoreRun *run, BerthProcess *qemu,
                            BerthQmp *events);
+/* Run is to begin anew as a program of its own as soon as nothing is lost by that: this process has become large. */
+void berth_lib_watch_begin_anew(BerthLibWatch *watch);
 /* Then: watches it until QEMU ends, and records what happens. */
 gboolean berth_lib_watch_run(BerthLibWatch *watch, GError **error);
 

@@ -282,7 +282,6 @@ static gboolean rise_up(Berth *berth, Rise *rise, const char *guest, guint flags
 }
 
 static gboolean run(Berth *berth, BerthLibArrival *arrival, const char *guest, guint flags, int ready, GError **error) {
-  static const char *const adopt[] = {"adopt", NULL};
   g_auto(Rise) rise = {.arrival = arrival};
   g_autoptr(GError) failure = NULL;
   g_autoptr(BerthLibWatch) watch = berth_lib_watch_new();
@@ -295,9 +294,8 @@ static gboolean run(Berth *berth, BerthLibArrival *arrival, const char *guest, g
     return FALSE;
   }
   berth_host_notify(berth->env->notify, "READY=1", NULL);
-  if (berth->env->anew)
-    berth_lib_supervisor_become(berth, rise.guest->uuid, adopt);
   berth_lib_watch_begin(watch, berth, rise.guest->uuid, &rise.run, rise.process, g_steal_pointer(&rise.events));
+  berth_lib_watch_begin_anew(watch);
   return berth_lib_watch_run(watch, error);
 }
 

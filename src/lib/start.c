@@ -41,11 +41,17 @@ static GPtrArray *supervisor_command(const BerthEnv *env, const char *uuid, cons
   return argv;
 }
 
-void berth_lib_supervisor_become(const Berth *berth, const char *uuid, const char *const *words) {
+void berth_lib_supervisor_anew(const Berth *berth, const char *uuid, int events, int qemu) {
+  g_autofree char *events_word = g_strdup_printf("%d", events), *qemu_word = g_strdup_printf("%d", qemu);
+  const char *const words[] = {"adopt", "--events-fd", events_word, "--qemu-fd", qemu_word, NULL};
   g_autoptr(GPtrArray) argv = supervisor_command(berth->env, uuid, words, -1);
   /* Nor what this process was given by whoever called it: a lock, a pipe. */
   close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
+  fcntl(events, F_SETFD, 0);
+  fcntl(qemu, F_SETFD, 0);
   execvp(berth->env->self, (char *const *)argv->pdata);
+  fcntl(events, F_SETFD, FD_CLOEXEC);
+  fcntl(qemu, F_SETFD, FD_CLOEXEC);
 }
 
 /* Whoever waits for it may have gone; that changes nothing for the guest. */

@@ -123,8 +123,10 @@ static gboolean on_left_over(gpointer user_data) {
     return busy ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
   if (watch->events != NULL)
     berth_lib_live_resolve(watch->berth, watch->events, watch->uuid, NULL);
-  if (watch->events != NULL && watch->missed)
+  if (watch->events != NULL && watch->missed) {
     berth_lib_live_gone_all(watch->berth, watch->events, watch->uuid, NULL);
+    berth_lib_watch_begin_anew(watch);
+  }
   watch->missed = FALSE;
   rest(watch);
   return G_SOURCE_REMOVE;
@@ -231,7 +233,7 @@ static gboolean on_reconnect(gpointer user_data) {
 
 static gboolean on_end(int fd, GIOCondition condition, gpointer user_data) {
   BerthLibWatch *watch = user_data;
-  g_main_loop_quit(watch->loop);
+  watch->ended = TRUE;
   return G_SOURCE_REMOVE;
 }
 
@@ -284,7 +286,6 @@ BerthLibWatch *berth_lib_watch_new(void) {
   sigprocmask(SIG_BLOCK, &signals, &watch->before);
   watch->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
   watch->context = g_main_context_new();
-  watch->loop = g_main_loop_new(watch->context, FALSE);
   watch->leaving = g_ptr_array_new_with_free_func(g_free);
   watch->asked_before = g_ptr_array_new_with_free_func(g_free);
   return watch;
@@ -297,7 +298,6 @@ void berth_lib_watch_free(BerthLibWatch *watch) {
   berth_qmp_free(watch->events);
   g_ptr_array_unref(watch->leaving);
   g_ptr_array_unref(watch->asked_before);
-  g_main_loop_unref(watch->loop);
   g_main_context_unref(watch->context);
   close(watch->signals);
   sigprocmask(SIG_SETMASK, &watch->before, NULL);
@@ -325,9 +325,32 @@ void berth_lib_watch_begin(BerthLibWatch *watch, Berth *berth, const char *uuid,
     connect_again(watch);
 }
 
+void berth_lib_watch_begin_anew(BerthLibWatch *watch) {
+  watch->large = watch->berth->env->anew;
+}
+
+/* What it has found out by asking QEMU, the next one asks for, too. Only what events alone have told would be lost. */
+static gboolean remembers(const BerthLibWatch *watch) {
+  return watch->asked || watch->missed || watch->panicked || watch->cause != BERTH_LIB_NO_CAUSE || watch->after != NULL ||
+         watch->leaving->len > 0 || watch->asked_before->len > 0;
+}
+
+/* The program that this process becomes hears what QEMU says from here on. */
+static void begin_anew(BerthLibWatch *watch) {
+  int events = watch->events != NULL && !remembers(watch) ? berth_qmp_descriptor(watch->events) : -1;
+  if (events < 0)
+    return;
+  berth_lib_supervisor_anew(watch->berth, watch->uuid, events, watch->qemu->pidfd);
+  watch->large = FALSE;
+}
+
 gboolean berth_lib_watch_run(BerthLibWatch *watch, GError **error) {
   rest(watch);
-  g_main_loop_run(watch->loop);
+  while (!watch->ended) {
+    if (watch->large && !g_main_context_pending(watch->context))
+      begin_anew(watch);
+    g_main_context_iteration(watch->context, TRUE);
+  }
   g_autofree char *reason = NULL;
   const char *state = NULL;
   /* What QEMU said last is still in the socket. */

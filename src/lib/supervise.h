@@ -11,11 +11,12 @@
 
 struct BerthLibWatch {
   GMainContext *context;
-  GMainLoop *loop;
   int signals; /* signalfd */
   sigset_t before;
   gboolean asked;  /* this process was told to end */
   gboolean missed; /* nobody has listened for a while */
+  gboolean large;  /* it had much to do, and could begin anew */
+  gboolean ended;  /* QEMU has */
   /* From here on while it runs. */
   Berth *berth; /* borrowed */
   char *uuid;

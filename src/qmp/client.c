@@ -450,8 +450,7 @@ gboolean berth_qmp_ready(BerthQmp *qmp, GError **error) {
   return qmp->negotiated;
 }
 
-/* What it is to say is on its way before it has greeted: it waits for that in any case. */
-static BerthQmp *client_begin(int fd, const char *name, guint timeout_ms) {
+static BerthQmp *client_new(int fd, const char *name) {
   BerthQmp *qmp = g_rc_box_new0(BerthQmp);
   qmp->fd = fd;
   qmp->name = g_strdup(name);
@@ -459,6 +458,12 @@ static BerthQmp *client_begin(int fd, const char *name, guint timeout_ms) {
   qmp->unsent = g_byte_array_new();
   g_queue_init(&qmp->events);
   qmp->expected = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, reply_free);
+  return qmp;
+}
+
+/* What it is to say is on its way before it has greeted: it waits for that in any case. */
+static BerthQmp *client_begin(int fd, const char *name, guint timeout_ms) {
+  BerthQmp *qmp = client_new(fd, name);
   qmp->timeout_ms = timeout_ms;
   qmp->until = deadline(timeout_ms);
   qmp->capabilities = berth_qmp_send(qmp, "qmp_capabilities", NULL);
@@ -472,6 +477,18 @@ static BerthQmp *client_ready(BerthQmp *begun, GError **error) {
 
 BerthQmp *berth_qmp_new(int fd, const char *name, guint timeout_ms, GError **error) {
   return client_ready(client_begin(fd, name, timeout_ms), error);
+}
+
+int berth_qmp_descriptor(const BerthQmp *qmp) {
+  gboolean idle = qmp->negotiated && qmp->broken == NULL && !qmp->unsure && qmp->received->len == 0 && qmp->unsent->len == 0 &&
+                  qmp->events.length == 0 && g_hash_table_size(qmp->expected) == 0;
+  return idle ? qmp->fd : -1;
+}
+
+BerthQmp *berth_qmp_go_on(int fd, const char *name) {
+  BerthQmp *qmp = client_new(fd, name);
+  qmp->greeted = qmp->negotiated = TRUE;
+  return qmp;
 }
 
 /* One attempt. -1, and errno EAGAIN: the backlog is full, try again. */

@@ -37,6 +37,14 @@ BerthQmp *berth_qmp_new(int fd, const char *name, guint timeout_ms, GError **err
 BerthQmp *berth_qmp_begin(const char *path, guint timeout_ms, GError **error);
 gboolean berth_qmp_ready(BerthQmp *qmp, GError **error);
 
+/*
+ * For a process that begins anew: the descriptor of a client that has nothing to hand over besides - all that came was fetched,
+ * each command was answered, the connection is whole -, which stays its own; -1: it has. And a client that goes on with such a
+ * descriptor, which it takes.
+ */
+int berth_qmp_descriptor(const BerthQmp *qmp);
+BerthQmp *berth_qmp_go_on(int fd, const char *name);
+
 /* Closes the connection and drops what is queued. May be called from within a callback. Accepts NULL. */
 void berth_qmp_free(BerthQmp *qmp);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthQmp, berth_qmp_free)
