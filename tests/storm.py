@@ -308,34 +308,40 @@ def storm(machine):
         print("# seed %d, %s: %d rounds, %d changes, %.0f s" % (SEED, machine, ROUNDS, len(tempest.story), time.monotonic() - begun))
 
 
+def slot_of(guest, kind, word):
+    """Where the guest has the device that says word, as an address without its function."""
+    path = next(path for path, said in guest.look()[kind] if said == word)
+    return [part for part in path.split("/") if part.count(":") == 2 and "." in part][-1].split(".")[0]
+
+
 def ejected(machine):
-    """A guest switches slots off by itself: what was in them is recorded as gone, and comes back to its place."""
+    """A guest switches slots and memory off by itself: what was there is recorded as gone, and comes back to its place."""
     with World() as world:
         tempest = Storm(world, machine, random.Random(SEED))
         serial = os.path.join(world.folder, "serial")
         world.berth("define", "-", text=tempest.domain(serial))
         guest = tempest.boot(serial)
         card, drive = nic(1, "virtio"), tempest.disk(disk, "sda")
-        attach(world, card, "--live", "--config")
-        attach(world, drive, "--live", "--config")
+        for xml in (card, drive, DIMM):
+            attach(world, xml, "--live", "--config")
         tempest.settle(guest, verified(world))
         full, back = places(verified(world)), back_ends(world)
         told = lambda: [row["went"] for row in world.rows("history", "guest") if row["command"] == "guest"]
         sectors = str(tempest.sectors["sda"])
-        for kind, word, lost, watched in (("net", "52:54:00:00:01:01", {"interface"}, True),
-                                          ("block", sectors, {"controller", "disk"}, True),
-                                          ("block", sectors, {"controller", "disk"}, False)):
-            path = next(path for path, said in guest.look()[kind] if said == word)
+        for again, kind, word, lost, watched in ((card, "net", "52:54:00:00:01:01", {"interface"}, True),
+                                                 (drive, "block", sectors, {"controller", "disk"}, True),
+                                                 (drive, "block", sectors, {"controller", "disk"}, False),
+                                                 (DIMM, "memory", "memory", {"memory"}, True),
+                                                 (DIMM, "memory", "memory", {"memory"}, False)):
             before = len(told())
             if not watched:
                 kill(*supervisors(world))
-            guest.look("eject " + [part for part in path.split("/") if part.count(":") == 2 and "." in part][-1].split(".")[0])
+            guest.look("eject " + (word if kind == "memory" else slot_of(guest, kind, word)))
             if watched:
                 wait_for(lambda: len(told()) == before + len(lost), 30, "the eject is recorded")
             gone = set(full) - set(places(verified(world)))
             check({device for device, _, _ in gone} == lost, "gone: %s", gone)
             check(len(told()) == before + len(lost) and all(told()), "history: %s", told())
-            again = card if kind == "net" else drive
             attach(world, again, "--live")
             check(places(verified(world)) == full, "it came back elsewhere: %s", places(verified(world)))
             check(back_ends(world) == back, "back ends: %s, before %s", back_ends(world), back)

@@ -87,8 +87,9 @@ answer() {
   cd /
   echo "BERTH-GUEST end"
 }
-# Switches the slot off that the device at an address ("0000:04:00") is in, which lets QEMU take the device out.
+# Switches the slot off that the device at an address ("0000:04:00") is in, which lets QEMU take the device out; "memory": all DIMMs.
 eject() {
+  [ "$1" = memory ] && for device in /sys/bus/acpi/devices/PNP0C80:*; do echo 1 > "$device/eject"; done
   for slot in /sys/bus/pci/slots/*; do
     read -r word < "$slot/address" && [ "$word" = "$1" ] && echo 0 > "$slot/power"
   done

@@ -6,6 +6,8 @@
 Berth *berth_open(const BerthEnv *env) {
   Berth *berth = g_new0(Berth, 1);
   berth->env = env;
+  if (env->anew)
+    berth_store_have_sqlite();
   berth->store = berth_store_new(env->state_dir);
   return berth;
 }

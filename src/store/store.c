@@ -172,6 +172,10 @@ BerthStore *berth_store_new(const char *state_dir) {
   return store;
 }
 
+void berth_store_have_sqlite(void) {
+  sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
+}
+
 void berth_store_close(BerthStore *store) {
   if (store == NULL)
     return;

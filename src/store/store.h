@@ -17,6 +17,9 @@ typedef struct BerthStore BerthStore;
 /* The store in @state_dir, which is opened when it is first asked or written. Neither folder nor file is made, and an old schema is
  * left as it is: that is for the first write. */
 BerthStore *berth_store_new(const char *state_dir);
+/* To be called before, in a process that has one thread and uses SQLite for stores alone: they take up memory as they need it, not
+ * 20 pages at a time, which each query with a temporary table did (SQLITE_CONFIG_PAGECACHE). */
+void berth_store_have_sqlite(void);
 void berth_store_close(BerthStore *store);
 /* Gives back the memory of the connection until something is read or written again. Not within a write. */
 void berth_store_rest(BerthStore *store);
