@@ -18,6 +18,7 @@
 #include "guest/prepare.h"
 
 #define MAX_WORDS 10
+#define LISTEN_MS 1
 #define POLL_MS 10
 /* How long a QEMU that closed its monitor may take to end, so that its own words can be told. */
 #define FAREWELL_MS 2000
@@ -286,7 +287,7 @@ static BerthQmp *await_monitor(BerthProcess *process, const char *path, gint64 u
     g_clear_error(&failure);
     qmp = berth_qmp_connect(path, (guint)left, &failure);
     again = qmp == NULL && left > 0 && g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_NOT_FOUND) &&
-            !berth_host_process_wait(process, POLL_MS, NULL);
+            !berth_host_process_wait(process, LISTEN_MS, NULL);
   }
   if (qmp == NULL)
     g_propagate_error(error, g_steal_pointer(&failure));
