@@ -137,13 +137,14 @@ static void test_machine_devices(void) {
 }
 
 static void test_models(void) {
-  g_auto(Guest) guest = plan("q35", "",
-                             "<interface type='user'/><interface type='user'><model type='E1000'/></interface>"
-                             "<interface type='user'><model type='82545em'/></interface><interface type='vdpa'/>"
-                             "<interface type='user'><model type='tulip'/></interface><graphics type='vnc'/><vsock/><panic/>"
-                             "<tpm><backend type='emulator'/></tpm><input type='tablet'/><controller type='usb'/>"
-                             "<disk device='cdrom'><target dev='sdx' bus='usb'/></disk>" BARE);
-  ASSERT_LIST(&guest, BERTH_INTERFACE, "model/@type", "rtl8139 e1000 82545EM virtio tulip");
+  g_auto(Guest) guest = plan(
+      "q35", "",
+      "<interface type='user'/><interface type='user'><model type='E1000'/></interface>"
+      "<interface type='user'><model type='82545em'/></interface><interface type='vdpa'/>"
+      "<interface type='vhostuser'/><interface type='user'><model type='tulip'/></interface><graphics type='vnc'/><vsock/><panic/>"
+      "<tpm><backend type='emulator'/></tpm><input type='tablet'/><controller type='usb'/>"
+      "<disk device='cdrom'><target dev='sdx' bus='usb'/></disk>" BARE);
+  ASSERT_LIST(&guest, BERTH_INTERFACE, "model/@type", "rtl8139 e1000 82545EM virtio virtio tulip");
   ASSERT_LIST(&guest, BERTH_VIDEO, "model/@type", "cirrus");
   ASSERT_LIST(&guest, BERTH_VIDEO, "model/@primary", "yes");
   ASSERT_LIST(&guest, BERTH_VSOCK, "@model", "virtio");
@@ -152,6 +153,40 @@ static void test_models(void) {
   ASSERT_LIST(&guest, BERTH_DISK, "@model", "usb-bot");
   g_assert_cmpstr(berth_model_device_get(berth_model_inventory_controller(guest.plan->inventory, "usb", 0), "@model"), ==,
                   "piix3-uhci");
+}
+
+static char *place(const Guest *guest, BerthElementId element, guint n) {
+  return berth_model_address_to_string(&nth(guest, element, n)->address);
+}
+
+#define ASSERT_PLACE(guest, element, n, expected)                                                                                  \
+  do {                                                                                                                             \
+    g_autofree char *text_ = place(guest, element, n);                                                                             \
+    g_assert_cmpstr(text_, ==, expected);                                                                                          \
+  } while (0)
+
+/* A type that is forced wins over an address that was written. */
+static void test_forced_addresses(void) {
+  g_auto(Guest) guest = plan("pc", "",
+                             "<controller type='scsi' model='ibmvscsi'><address type='drive' controller='3'/></controller>"
+                             "<controller type='scsi' index='1' model='ibmvscsi'><address type='pci' slot='9'/></controller>"
+                             "<controller type='scsi' index='2' model='ibmvscsi'><address type='ccw'/></controller>"
+                             "<controller type='usb' model='none'><address type='pci' slot='9'/></controller>"
+                             "<interface type='user'><model type='e1000'/><address type='pci' slot='9'/></interface>" BARE);
+  g_assert_no_error(guest.error);
+  ASSERT_PLACE(&guest, BERTH_CONTROLLER, 0, "spapr-vio 0x00002000");
+  ASSERT_PLACE(&guest, BERTH_CONTROLLER, 1, "spapr-vio 0x00000000");
+  ASSERT_PLACE(&guest, BERTH_CONTROLLER, 2, "spapr-vio 0x00003000");
+  g_assert_cmpint(nth(&guest, BERTH_CONTROLLER, 3)->address.type, ==, BERTH_ADDRESS_NONE);
+  ASSERT_PLACE(&guest, BERTH_INTERFACE, 0, "pci 0000:00:09.0");
+  g_autoptr(GBytes) bytes = berth_document_write(guest.plan, NULL);
+  g_autofree char *text = g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+  g_assert_null(strstr(text, "ccw"));
+  const char *none = strstr(text, "model='none'");
+  g_assert_true(none != NULL && g_str_has_prefix(strchr(none, '>'), "></controller>"));
+  g_auto(Guest) large =
+      plan("pc", "", "<controller type='scsi' model='ibmvscsi'><address type='pci' bus='1' slot='9'/></controller>" BARE);
+  g_assert_nonnull(strstr(large.error->message, "takes an address of type spapr-vio"));
 }
 
 static void test_implied_controllers(void) {
@@ -377,6 +412,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/defaults/ich9-groups", test_ich9_groups);
   g_test_add_func("/defaults/machine-devices", test_machine_devices);
   g_test_add_func("/defaults/models", test_models);
+  g_test_add_func("/defaults/forced-addresses", test_forced_addresses);
   g_test_add_func("/defaults/implied-controllers", test_implied_controllers);
   g_test_add_func("/defaults/consoles", test_consoles);
   g_test_add_func("/defaults/console-is-written-first", test_console_is_written_first);

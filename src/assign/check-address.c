@@ -61,8 +61,8 @@ gboolean berth_assign_check_address(const BerthAssignment *assignment, const Ber
   BerthAddressType type = device->written.type;
   if (!check_acpi_index(assignment, device, error))
     return FALSE;
-  /* An address that is gone by now said nothing about the guest. */
-  if (type == BERTH_ADDRESS_NONE || device->address.type == BERTH_ADDRESS_NONE || is_left_out(device))
+  /* An address that is gone or of another type by now said nothing about the guest. */
+  if (type == BERTH_ADDRESS_NONE || device->address.type != type || is_left_out(device))
     return TRUE;
   const char *written = berth_model_address_form(type)->name;
   if (berth_xml_node_child(berth_xml_node_child(device->node, "address"), "zpci") != NULL)

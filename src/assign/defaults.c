@@ -55,7 +55,8 @@ static gboolean fill_interface(BerthAssignment *assignment, BerthDevice *interfa
   const char *model = berth_model_device_get(interface, "model/@type");
   if (berth_model_device_is(interface, "@type", "hostdev"))
     return TRUE;
-  if (model == NULL && berth_model_device_is(interface, "@type", "vdpa")) {
+  if (model == NULL &&
+      (berth_model_device_is(interface, "@type", "vdpa") || berth_model_device_is(interface, "@type", "vhostuser"))) {
     berth_model_device_set(interface, "model/@type", "virtio");
   } else if (model == NULL) {
     set_first(assignment, interface, "model/@type", interface->element->defaults);
@@ -102,6 +103,9 @@ static void fill_scsi_controller(BerthAssignment *assignment, BerthDevice *contr
 static void fill_usb_controller(BerthAssignment *assignment, BerthDevice *controller) {
   static const struct { const char *model, *port; } companions[] = {{"ich9-uhci1", "0"}, {"ich9-uhci2", "2"}, {"ich9-uhci3", "4"}};
   set_if_lacking(controller, "@model", assignment->inventory->family->written_usb);
+  /* That there is none has no place. */
+  if (berth_model_device_is(controller, "@model", "none"))
+    controller->address = (BerthAddress){.type = BERTH_ADDRESS_NONE};
   for (gsize i = 0; i < G_N_ELEMENTS(companions); i++) {
     if (berth_model_device_is(controller, "@model", companions[i].model))
       set_if_lacking(controller, "master/@startport", companions[i].port);

@@ -16,7 +16,26 @@ static const struct {
 /* Whoever is of the family, and whoever was written with its address type: that one is kept, too. */
 static gboolean is_here(const BerthDevice *device) {
   return device->address.type == BERTH_ADDRESS_SPAPR_VIO ||
-         (device->address.type == BERTH_ADDRESS_NONE && device->kind != NULL && device->kind->address == BERTH_ADDRESS_SPAPR_VIO);
+         (device->kind != NULL && device->kind->address == BERTH_ADDRESS_SPAPR_VIO);
+}
+
+/* The type is forced, whatever was written. libvirt 12.8 takes the domain of a PCI address with a slot for a register, though; with
+ * a bus it would be too large for one. */
+static gboolean force(const BerthAssignment *assignment, BerthDevice *device, GError **error) {
+  const BerthAddress written = device->address;
+  if (written.type == BERTH_ADDRESS_SPAPR_VIO)
+    return TRUE;
+  device->address = (BerthAddress){.type = BERTH_ADDRESS_NONE};
+  if (written.type != BERTH_ADDRESS_PCI || written.value[BERTH_PCI_SLOT] == 0)
+    return TRUE;
+  if (written.value[BERTH_PCI_BUS] != 0) {
+    berth_families_error(error, BERTH_ERROR_BAD_INPUT, assignment->inventory, device,
+                         "takes an address of type spapr-vio, not pci; leave its address out");
+    return FALSE;
+  }
+  device->address.type = BERTH_ADDRESS_SPAPR_VIO;
+  berth_model_address_set(&device->address, REG, written.value[BERTH_PCI_DOMAIN]);
+  return TRUE;
 }
 
 static gboolean has_register(const BerthDevice *device) {
@@ -27,7 +46,11 @@ static gboolean reserve_written(BerthAssignment *assignment, GHashTable *used, G
   const GPtrArray *devices = assignment->inventory->devices;
   for (guint i = 0; i < devices->len; i++) {
     BerthDevice *device = devices->pdata[i];
-    if (!is_here(device) || !has_register(device))
+    if (!is_here(device))
+      continue;
+    if (!force(assignment, device, error))
+      return FALSE;
+    if (!has_register(device))
       continue;
     const BerthDevice *other = g_hash_table_lookup(used, &device->address.value[REG]);
     if (other != NULL) {
