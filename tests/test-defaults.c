@@ -363,6 +363,8 @@ static void test_refusals(void) {
       {"pc", "<controller type='pci' index='1' model='pci-bridge'><target chassisNr='256'/></controller>", BERTH_ERROR_BAD_INPUT,
        "'256'"},
       {"pc", "<controller type='usb' model='none'/><controller type='usb' index='1'/>", BERTH_ERROR_BAD_INPUT, "switched off"},
+      {"pc", "<controller type='usb' index='1' model='none'/><input type='tablet' bus='usb'/>", BERTH_ERROR_BAD_INPUT,
+       "switched off"},
       {"q35", "<controller type='pci' index='1' model='pcie-root-port'><target memReserve='0'/></controller>",
        BERTH_ERROR_BAD_INPUT, "memReserve is '0'"},
       {"q35", "<controller type='pci' index='1' model='dmi-to-pci-bridge'><target memReserve='4'/></controller>",

@@ -185,14 +185,25 @@ static gboolean check_singles(const BerthAssignment *assignment, GError **error)
   return TRUE;
 }
 
-static gboolean check_usb_is_there(const BerthAssignment *assignment, const BerthDevice *device, GError **error) {
-  if (device->kind == NULL || device->kind->address != BERTH_ADDRESS_USB)
-    return TRUE;
-  const BerthDevice *usb = berth_model_inventory_controller(assignment->inventory, "usb", 0);
-  if (usb == NULL || !berth_model_device_is(usb, "@model", "none"))
-    return TRUE;
-  return berth_assign_refuse_pair(assignment, device, usb, "is a USB device, but USB is switched off by a controller of model none",
-                                  error);
+/* Some mind a switch of any index (libvirt 12.8). */
+static gboolean needs_usb(const BerthDevice *device, const BerthDevice *off) {
+  BerthElementId element = device->element->id;
+  gboolean any = element == BERTH_HOSTDEV || element == BERTH_HUB || element == BERTH_INPUT;
+  return device->kind != NULL && device->kind->address == BERTH_ADDRESS_USB && (any || off->index == 0);
+}
+
+static gboolean check_usb_is_there(const BerthAssignment *assignment, GError **error) {
+  const GPtrArray *devices = assignment->inventory->devices;
+  const BerthDevice *off;
+  for (guint i = 0; (off = berth_model_inventory_walk(assignment->inventory, BERTH_CONTROLLER, &i)) != NULL;) {
+    if (!is_usb(off) || !berth_model_device_is(off, "@model", "none"))
+      continue;
+    for (guint j = 0; j < devices->len; j++)
+      if (needs_usb(devices->pdata[j], off))
+        return berth_assign_refuse_pair(assignment, devices->pdata[j], off,
+                                        "is a USB device, but USB is switched off by a controller of model none", error);
+  }
+  return TRUE;
 }
 
 /* A bridge that is found behind a bus of a greater number would be numbered before it. */
@@ -319,13 +330,7 @@ static gboolean check_watchdogs(const BerthAssignment *assignment, GError **erro
 
 gboolean berth_assign_check(const BerthAssignment *assignment, GError **error) {
   static gboolean (*const checks[])(const BerthAssignment *, const BerthDevice *, GError **) = {
-      check_value,
-      check_known,
-      check_mac,
-      berth_assign_check_address,
-      check_usb_is_there,
-      check_bridge_index,
-      berth_assign_check_source,
+      check_value, check_known, check_mac, berth_assign_check_address, check_bridge_index, berth_assign_check_source,
   };
   for (guint i = 0; i < assignment->inventory->devices->len; i++) {
     for (gsize j = 0; j < G_N_ELEMENTS(checks); j++) {
@@ -333,7 +338,8 @@ gboolean berth_assign_check(const BerthAssignment *assignment, GError **error) {
         return FALSE;
     }
   }
-  return check_singles(assignment, error) && check_videos(assignment, error) && check_watchdogs(assignment, error) &&
-         berth_assign_check_disks(assignment, error) && berth_assign_check_hostdevs(assignment, error) &&
-         berth_assign_check_domain(assignment, error) && berth_assign_check_guest(assignment, error);
+  return check_usb_is_there(assignment, error) && check_singles(assignment, error) && check_videos(assignment, error) &&
+         check_watchdogs(assignment, error) && berth_assign_check_disks(assignment, error) &&
+         berth_assign_check_hostdevs(assignment, error) && berth_assign_check_domain(assignment, error) &&
+         berth_assign_check_guest(assignment, error);
 }
