@@ -204,6 +204,21 @@ static void test_implied_controllers(void) {
   ASSERT_LIST(&hostdev, BERTH_CONTROLLER, "@type", "scsi usb pci");
 }
 
+/* What SCSI host devices need beside controller 0 comes later than the indexes that are not written (addressing §4.6). */
+static void test_many_scsi_hostdevs(void) {
+  g_autoptr(GString) devices = g_string_new("<controller type='scsi' model='virtio-scsi'/>");
+  for (guint i = 0; i < 15; i++)
+    g_string_append_printf(devices,
+                           "<hostdev mode='subsystem' type='scsi'><source><adapter name='scsi_host0'/><address bus='0' target='0' "
+                           "unit='%u'/></source></hostdev>",
+                           i);
+  g_auto(Guest) guest = plan("pc", "", devices->str);
+  g_assert_no_error(guest.error);
+  ASSERT_LIST(&guest, BERTH_CONTROLLER, "@type", "scsi scsi scsi usb pci");
+  ASSERT_LIST(&guest, BERTH_CONTROLLER, "@index", "1 0 2 0 0");
+  ASSERT_PLACE(&guest, BERTH_HOSTDEV, 14, "drive 2:0:0:0");
+}
+
 static void test_consoles(void) {
   g_auto(Guest) alone = plan("q35", "", "<console type='pty'/>");
   ASSERT_LIST(&alone, BERTH_SERIAL, "target/model/@name", "isa-serial");
@@ -416,6 +431,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/defaults/models", test_models);
   g_test_add_func("/defaults/forced-addresses", test_forced_addresses);
   g_test_add_func("/defaults/implied-controllers", test_implied_controllers);
+  g_test_add_func("/defaults/many-scsi-hostdevs", test_many_scsi_hostdevs);
   g_test_add_func("/defaults/consoles", test_consoles);
   g_test_add_func("/defaults/console-is-written-first", test_console_is_written_first);
   g_test_add_func("/defaults/machine", test_machine);

@@ -159,9 +159,6 @@ static void fill_indexes(BerthInventory *inventory) {
     insert_again(inventory);
 }
 
-/* How many units of a SCSI controller host devices are given (addressing §4.5). */
-#define SCSI_UNITS 7
-
 /* The model of the controller that a SCSI host device sits on; NULL: it is not there (yet), or has none. */
 static const char *model_of_controller(const BerthInventory *inventory, const BerthDevice *hostdev) {
   guint64 index = hostdev->written.type == BERTH_ADDRESS_DRIVE ? hostdev->written.value[BERTH_DRIVE_CONTROLLER] : 0;
@@ -175,19 +172,15 @@ static gboolean add_hostdev_controllers(BerthAssignment *assignment, GError **er
   const BerthInventory *inventory = assignment->inventory;
   const BerthDevice *hostdev;
   const char *model = NULL; /* of the last controller that a host device has met: new ones are like that (libvirt 12.8) */
-  gint64 unplaced = 0;
   for (guint i = 0; (hostdev = berth_model_inventory_walk(assignment->inventory, BERTH_HOSTDEV, &i)) != NULL;) {
     if (!berth_model_device_is(hostdev, "@type", "scsi"))
       continue;
-    unplaced += hostdev->written.type == BERTH_ADDRESS_NONE;
     const char *own = model_of_controller(inventory, hostdev);
     model = own != NULL ? own : model;
     if (!berth_assign_controllers_up_to(assignment, "scsi", model, hostdev, error))
       return FALSE;
-    for (gint64 index = 0; index * SCSI_UNITS < unplaced; index++) {
-      if (berth_model_inventory_controller(inventory, "scsi", index) == NULL)
-        berth_assign_controller_add(assignment, "scsi", model, index);
-    }
+    if (hostdev->written.type == BERTH_ADDRESS_NONE && berth_model_inventory_controller(inventory, "scsi", 0) == NULL)
+      berth_assign_controller_add(assignment, "scsi", model, 0);
   }
   return TRUE;
 }
