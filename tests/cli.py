@@ -424,6 +424,25 @@ def filtering(world):
     world.nothing_recorded()
 
 
+def odd_texts(world):
+    """Whatever XML can say is remembered, or not, but in a record that can be read."""
+    usb = "<controller type='usb' index='0' model='qemu-xhci'%s>%s</controller>"
+    image = "<source file='/i'/><target dev='vda' bus='virtio'/>"
+    oddities = [usb % ("", "<my:note xmlns:my='urn:my' owner='ops'/>"), usb % (" xml:lang='de'", ""), usb % (" \u00e4='b'", "<gr\u00f6\u00dfe/>"),
+                usb % ("", "<note>a\nb\u0085c</note>"), usb.replace("'0'", "'2147483647'") % ("", ""),
+                "<disk type='file'>%s<serial>a&#10;b\x7f&#9;</serial></disk>" % image,
+                "<channel type='unix'><target type='virtio' name='a&#10;b'/></channel>", nic(1, "vir&#10;tio"),
+                "<interface type='network'><source network='a&#9;b'/></interface>", nic(1, "virtio", "<alias name='ua-&#x7f;'/>")]
+    for number, odd in enumerate(oddities):
+        world.write("odd.xml", domain(odd))
+        record = "odd-%d" % number
+        first = world.ok("address", "odd.xml", "--record", record)
+        check(world.ok("address", "odd.xml", "--record", record) == first, "%s: other places", odd)
+        world.ok("address", "-", "--record", record, text=domain(nic(2)))
+        world.ok("address", "odd.xml", "--record", record)
+    refused(world, domain(usb.replace("'0'", "'2147483648'") % ("", "")), "malformed index '2147483648'")
+
+
 def filter_failures(world):
     world.write("a.xml", domain(nic(1)))
     world.ok("address", "a.xml", "--record", "r", "--output", "o")
@@ -615,6 +634,7 @@ TESTS = [
     ("names and uuids do not mix up guests", identities, False),
     ("a taken place is a conflict", taken_place, False),
     ("the filter keeps places through its record", filtering, False),
+    ("odd texts are remembered in records that can be read", odd_texts, False),
     ("a filter that fails leaves its files alone", filter_failures, False),
     ("the command line in three forms", commands, False),
     ("start, verify, destroy", life, True),

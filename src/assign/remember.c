@@ -8,14 +8,15 @@
 #include <string.h>
 
 static void remember_value(BerthRecordEntry *entry, const char *path, const char *value) {
-  if (value == NULL || berth_model_record_entry_get(entry, path) != NULL)
+  if (value == NULL || berth_model_record_entry_get(entry, path) != NULL || !berth_model_record_path(path))
     return;
   g_autofree char *text = g_strstrip(g_strdup(value));
   if (*text != '\0')
     berth_model_record_entry_set(entry, path, text);
 }
 
-/* Everything that an element says, as paths; of equal ones the first, as paths are read. Depth is bounded by the parser. */
+/* Everything that an element says, as paths; of equal ones the first, as paths are read. What a path cannot name (of another
+ * namespace, not ASCII) is nothing that libvirt's format has. Depth is bounded by the parser. */
 static void remember_node(BerthRecordEntry *entry, const BerthDevice *device, const BerthXmlNode *node, const char *prefix) {
   for (guint i = 0; i < node->n_attributes; i++) {
     g_autofree char *path = g_strconcat(prefix, "@", node->attributes[i].name, NULL);

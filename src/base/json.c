@@ -10,15 +10,24 @@
 typedef struct json_tokener Tokener;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Tokener, json_tokener_free)
 
-static void refuse(GError **error, Tokener *tokener, const char *text) {
-  enum json_tokener_error cause = json_tokener_get_error(tokener);
+static void refuse(GError **error, enum json_tokener_error cause, const char *text, gsize at) {
 
   if (cause == json_tokener_error_depth)
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_BAD_INPUT, "JSON nested deeper than %d", BERTH_JSON_MAX_DEPTH);
   else
-    g_set_error(error, BERTH_ERROR, BERTH_ERROR_BAD_INPUT, "not JSON (line %u: %s)",
-                berth_base_file_line(text, json_tokener_get_parse_end(tokener)),
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_BAD_INPUT, "not JSON (line %u: %s)", berth_base_file_line(text, at),
                 cause == json_tokener_continue ? "it ends too early" : json_tokener_error_desc(cause));
+}
+
+/* json-c's strings may hold a NUL, which everybody else takes for their end. */
+static gboolean has_nul(const char *text, gsize size) {
+  for (const char *at = text; (at = memchr(at, '\\', size - (gsize)(at - text))) != NULL; at += 2) {
+    if ((gsize)(at - text) + 6 <= size && memcmp(at, "\\u0000", 6) == 0)
+      return TRUE;
+    if ((gsize)(at - text) + 2 >= size)
+      return FALSE;
+  }
+  return FALSE;
 }
 
 json_object *berth_json_parse(const char *text, gssize length, GError **error) {
@@ -31,10 +40,17 @@ json_object *berth_json_parse(const char *text, gssize length, GError **error) {
   g_autoptr(Tokener) tokener = json_tokener_new_ex(BERTH_JSON_MAX_DEPTH);
   json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
   g_autoptr(json_object) value = json_tokener_parse_ex(tokener, text, (int)size);
-  if (json_tokener_get_error(tokener) == json_tokener_continue)
-    value = json_tokener_parse_ex(tokener, "", 1); /* a number ends only where something else begins */
-  if (json_tokener_get_error(tokener) != json_tokener_success) {
-    refuse(error, tokener, text);
+  enum json_tokener_error result = json_tokener_get_error(tokener);
+  if (result == json_tokener_continue) { /* a number ends only where something else begins */
+    value = json_tokener_parse_ex(tokener, "", 1);
+    result = value != NULL ? json_tokener_success : result;
+  }
+  if (result != json_tokener_success) {
+    refuse(error, result, text, result == json_tokener_continue ? size : json_tokener_get_parse_end(tokener));
+    return NULL;
+  }
+  if (has_nul(text, size)) {
+    g_set_error_literal(error, BERTH_ERROR, BERTH_ERROR_BAD_INPUT, "not JSON that is taken: \\u0000 in a string");
     return NULL;
   }
   if (!json_object_is_type(value, json_type_object)) {

@@ -43,7 +43,7 @@ static gboolean read_index(BerthDevice *device, const BerthXmlDocument *document
   }
   if (text == NULL)
     return TRUE;
-  if (!g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT32, &index, NULL)) {
+  if (!g_ascii_string_to_unsigned(text, 10, 0, G_MAXINT32, &index, NULL)) {
     berth_xml_error(error, BERTH_ERROR_BAD_INPUT, document, device->node, "controller %s: malformed index '%s'", type, text);
     return FALSE;
   }

@@ -219,12 +219,13 @@ static gboolean G_GNUC_PRINTF(3, 4) bad(const Reader *reader, GError **error, co
   return FALSE;
 }
 
-static gboolean printable(const char *text) {
+/* Of characters that XML has (XML 1.0, production 2): what is remembered comes from documents, and may get into one. */
+static gboolean is_text(const char *text) {
   if (!g_utf8_validate(text, -1, NULL))
     return FALSE;
   for (const char *p = text; *p != '\0'; p = g_utf8_next_char(p)) {
     gunichar c = g_utf8_get_char(p);
-    if (c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xfffe || c == 0xffff)
+    if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0xfffe || c == 0xffff)
       return FALSE;
   }
   return TRUE;
@@ -234,8 +235,8 @@ static gboolean read_text(const Reader *reader, json_object *node, const char *n
   if (!json_object_is_type(node, json_type_string))
     return bad(reader, error, "'%s' is not a string", name);
   const char *value = berth_json_string(node);
-  if (value == NULL || !printable(value))
-    return bad(reader, error, "'%s' has a control character", name);
+  if (value == NULL || !is_text(value))
+    return bad(reader, error, "'%s' has a character that XML has not", name);
   g_free(*text);
   *text = g_strdup(value);
   return TRUE;
@@ -252,10 +253,10 @@ static gboolean read_member(const Reader *reader, json_object *object, const cha
 static char *field_text(json_object *node, const BerthAddressField *field) {
   if (!json_object_is_type(node, json_type_int))
     return g_strdup(berth_json_string(node));
-  gint64 value = json_object_get_int64(node);
-  if (field->base == 16 && value >= 0)
-    return g_strdup_printf("0x%" G_GINT64_MODIFIER "x", (guint64)value);
-  return g_strdup_printf("%" G_GINT64_FORMAT, value);
+  if (json_object_get_int64(node) < 0)
+    return g_strdup_printf("%" G_GINT64_FORMAT, json_object_get_int64(node));
+  guint64 value = json_object_get_uint64(node);
+  return g_strdup_printf(field->base == 16 ? "0x%" G_GINT64_MODIFIER "x" : "%" G_GUINT64_FORMAT, value);
 }
 
 static void attribute_clear(gpointer data) {
@@ -323,9 +324,7 @@ static gboolean read_keys(const Reader *reader, json_object *node, GPtrArray *ke
   return TRUE;
 }
 
-/* Names of elements, then perhaps that of an attribute: "model/@name". They are written into documents. An address and an alias are
- * no values. */
-static gboolean is_path(const char *path) {
+gboolean berth_model_record_path(const char *path) {
   static const char *const apart[] = {"address", "alias"};
   for (gsize i = 0; i < G_N_ELEMENTS(apart); i++) {
     gsize length = strlen(apart[i]);
@@ -350,7 +349,7 @@ static gboolean read_values(const Reader *reader, json_object *node, BerthRecord
     return bad(reader, error, "'values' is not an object");
   json_object_object_foreach(node, path, value) {
     BerthSet set = {NULL, NULL};
-    if (!is_path(path))
+    if (!berth_model_record_path(path))
       return bad(reader, error, "'values' has a bad path");
     if (!read_text(reader, value, path, &set.value, error))
       return FALSE;

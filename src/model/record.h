@@ -44,3 +44,6 @@ void berth_model_record_entry_set(BerthRecordEntry *entry, const char *path, con
 /* What two devices of a guest cannot share, as text: the address, with the device's kind where the address alone does not say on
  * which bus it is (drives). NULL: no address, or one that claims nothing. (transfer full) */
 char *berth_model_record_place(const BerthAddress *address, const char *kind);
+/* Whether a record takes a value of that name: names of elements, then perhaps that of an attribute ("model/@name"), as libvirt's
+ * format has them, for they are written into documents. An address and an alias are no values. */
+gboolean berth_model_record_path(const char *path);
