@@ -171,6 +171,20 @@ def unknown_model(world):
         world.nothing_recorded()
 
 
+def strange_elements(world):
+    """What is not libvirt's is no device, and no words for QEMU."""
+    world.write("a.xml", domain(nic(1)))
+    world.ok("define", "a.xml")
+    world.write("nic.xml", nic(2, "ne9000").strip())
+    world.fails(BAD_INPUT, ["ne9000", "nic.xml:1: "], "attach-device", "guest", "nic.xml", "--config")
+    world.write("ns.xml", nic(2).strip().replace("<interface ", "<interface xmlns='urn:x' "))
+    world.fails(BAD_INPUT, "ns.xml:1: <interface> of another namespace is not a device", "attach-device", "guest", "ns.xml", "--config")
+    line = "<qemu:commandline><qemu:arg value='-foo'/></qemu:commandline></domain>"
+    world.write("line.xml", domain(nic(1)).replace("</domain>", line))
+    world.fails(BAD_INPUT, "<qemu:commandline>: its prefix is not declared", "define", "--validate", "line.xml")
+    check(len(world.rows("history", "guest")) == 1, "the definition has changed")
+
+
 def bad_values(world):
     for mac, word in (("zz", "not a MAC address"), ("03:00:00:00:00:01", "multicast")):
         world.write("a.xml", domain(nic(1)).replace("52:54:00:00:00:01", mac))
@@ -451,8 +465,12 @@ def filter_failures(world):
     world.write("bad.xml", "<domain>")
     world.fails(BAD_INPUT, "bad.xml:1: ", "address", "bad.xml", "--record", "r", "--output", "o")
     world.fails(NOT_FOUND, "nowhere", "address", "b.xml", "--record", "r", "--output", "nowhere/o")
+    world.fails(FAILED, "bad.xml/berth.db: ", "--state", "bad.xml", "list", "--all")
+    world.fails(USAGE, "--state", "--state", "", "list")
     world.fails(NOT_FOUND, "nowhere", "address", "b.xml", "--record", "nowhere/r", "--output", "o")
     check(kept == [open(world.path(name)).read() for name in "ro"], "record or output has changed")
+    os.mkfifo(world.path("pipe"))
+    world.fails(USAGE, "pipe: not a regular file", "address", "b.xml", "--output", "pipe")
     world.write("r", "{\"version\": 1")
     world.fails(BAD_INPUT, "r:", "address", "b.xml", "--record", "r")
     newer = re.sub(r'"berth-record": *1', '"berth-record": 999', kept[0])
@@ -615,6 +633,7 @@ TESTS = [
     ("slots and functions out of range are refused", bad_address, False),
     ("one disk target twice is refused", duplicate_target, False),
     ("an unknown device model is refused, with its line", unknown_model, True),
+    ("elements that are not libvirt's", strange_elements, True),
     ("MACs and sizes that make no sense are refused", bad_values, False),
     ("names with '/', ',', line breaks, 10,000 characters are refused", names, False),
     ("an unknown machine type is refused", unknown_machine, True),

@@ -52,7 +52,9 @@ static gboolean put(const Wish *wish, const CliPlan *plan, GError **error) {
   if (wish->record != NULL && !check_record(wish->record, plan->record_file, error))
     return FALSE;
   g_autoptr(GBytes) document = berth_plan_document(plan->plan);
-  g_autoptr(GBytes) before = wish->output != NULL ? berth_file_read(wish->output, BERTH_MAX_BYTES, NULL) : NULL;
+  /* A pipe would never end; it cannot be written either. */
+  gboolean regular = wish->output != NULL && g_file_test(wish->output, G_FILE_TEST_IS_REGULAR);
+  g_autoptr(GBytes) before = regular ? berth_file_read(wish->output, BERTH_MAX_BYTES, NULL) : NULL;
   if (!put_document(wish->output, document, error))
     return FALSE;
   if (wish->record == NULL || put_record(wish->record, plan->plan, error))

@@ -28,6 +28,10 @@ gboolean cli_cmd_vcpucount(Cli *cli, GStrv words, GError **error) {
   g_auto(CliChange) change = {0};
   if (!cli_parse_change(cli, words, CLI_CHANGE_ASK, more, 1, 1, &change, error))
     return FALSE;
+  if (maximum && active) {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE, "--maximum, --active: only one of them can be");
+    return FALSE;
+  }
   g_autoptr(Berth) berth = berth_open(cli->env);
   if (berth == NULL)
     return FALSE;

@@ -149,6 +149,10 @@ static gboolean parse_front(Cli *cli, GStrv *words, Front *front, GError **error
     return cli_bad_option(*words, entries, NULL, NULL, failure, error);
   cli->state = g_steal_pointer(&front->state);
   cli->qemu = g_steal_pointer(&front->qemu);
+  if (cli->state != NULL && *cli->state == '\0') {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE, "--state: names no folder");
+    return FALSE;
+  }
   if (cli->state != NULL)
     berth_env_set_state(cli->env, cli->state);
   if (cli->qemu != NULL)

@@ -98,8 +98,15 @@ static char *path_below(const char *path, const BerthXmlNode *child) {
 static gboolean check_children(BerthBuild *build, const BerthXmlNode *node, const char *path, GError **error) {
   for (const BerthXmlNode *child = node->first; child != NULL; child = child->next) {
     g_autofree char *below = path_below(path, child);
-    if (child->ns != NULL && !g_str_equal(child->ns, BERTH_KINDS_QEMU_NAMESPACE))
+    if (child->ns == NULL && strchr(child->name, ':') != NULL) {
+      berth_xml_error(error, BERTH_ERROR_BAD_INPUT, build->document, child,
+                      "<%s>: its prefix is not declared; QEMU's is xmlns:qemu='%s'", child->name, BERTH_KINDS_QEMU_NAMESPACE);
+      return FALSE;
+    }
+    if (child->ns != NULL && !g_str_equal(child->ns, BERTH_KINDS_QEMU_NAMESPACE)) {
+      berth_kinds_note(build, NULL, child, "<%s> is of another namespace than QEMU's, and ignored", child->name);
       continue;
+    }
     if (!check_node(build, child, below, error))
       return FALSE;
   }

@@ -118,7 +118,7 @@ gboolean berth_lib_config_alone(BerthLibConfig *config, gboolean dry, GPtrArray 
   config->run = &guest->run;
   config->facts = facts;
   g_autoptr(BerthPlan) plan = plan_change(config, guest, newest, NULL, error);
-  if (plan == NULL)
+  if (plan == NULL || (config->add != NULL && !berth_lib_check_models(plan, facts, error)))
     return FALSE;
   *rows = config->add != NULL ? more(plan, before) : more(before, plan);
   gboolean done = dry || berth_lib_config_store(config, error);

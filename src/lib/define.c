@@ -94,18 +94,17 @@ static gboolean check_machine(Definition *definition, GError **error) {
   return FALSE;
 }
 
-/* A model that the tables do not name is handed to QEMU as it is; better now than when the guest is to start. */
-static gboolean check_models(const Definition *definition, GError **error) {
-  const GPtrArray *devices = definition->plan->inventory->devices;
-  for (guint i = 0; definition->facts != NULL && i < devices->len; i++) {
+gboolean berth_lib_check_models(const BerthPlan *plan, const BerthFacts *facts, GError **error) {
+  const GPtrArray *devices = plan->inventory->devices;
+  for (guint i = 0; facts != NULL && i < devices->len; i++) {
     const BerthDevice *device = g_ptr_array_index(devices, i);
     if (device->kind == NULL || !g_str_equal(device->kind->variant, "*"))
       continue;
     g_autofree char *model = device->element->variant(device);
-    if (berth_facts_has_device(definition->facts, model))
+    if (berth_facts_has_device(facts, model))
       continue;
     g_autofree char *name = berth_model_device_name(device);
-    berth_xml_error(error, BERTH_ERROR_UNSUPPORTED, definition->document, device->node,
+    berth_xml_error(error, BERTH_ERROR_UNSUPPORTED, plan->inventory->document, device->node,
                     "%s: unknown model '%s': this QEMU has none", name, model);
     return FALSE;
   }
@@ -160,7 +159,7 @@ static gboolean make_plan(Definition *definition, guint flags, GError **error) {
   berth_lib_live_release(berth_assign_record(definition->plan));
   if (definition->uuid == NULL)
     definition->uuid = g_strdup(options.uuid);
-  return check_machine(definition, error) && check_models(definition, error) &&
+  return check_machine(definition, error) && berth_lib_check_models(definition->plan, definition->facts, error) &&
          check_start(definition, (flags & BERTH_DEFINE_VALIDATE) != 0, error);
 }
 

@@ -218,10 +218,10 @@ BerthXmlDocument *berth_lib_live_fragment(GBytes *xml, const char *file, GError 
   if (fragment == NULL)
     return NULL;
   const BerthElement *element = berth_kinds_element(fragment->root->name);
-  if (element != NULL && element->id < BERTH_EMULATOR)
+  if (element != NULL && element->id < BERTH_EMULATOR && fragment->root->ns == NULL)
     return g_steal_pointer(&fragment);
-  berth_xml_error(error, BERTH_ERROR_BAD_INPUT, fragment, fragment->root, "<%.40s> is not a device; <disk>, <interface> … are",
-                  fragment->root->name);
+  berth_xml_error(error, BERTH_ERROR_BAD_INPUT, fragment, fragment->root, "<%.40s>%s is not a device; <disk>, <interface> … are",
+                  fragment->root->name, fragment->root->ns != NULL ? " of another namespace" : "");
   return NULL;
 }
 

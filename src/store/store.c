@@ -152,7 +152,7 @@ static gboolean connect_to_read(BerthStore *store, GError **error) {
 gboolean berth_store_sql_readable(BerthStore *store, GError **error) {
   if (store->db == NULL) {
     if (access(store->path, F_OK) != 0) {
-      if (errno != ENOENT && errno != ENOTDIR)
+      if (errno != ENOENT)
         g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: %s", store->path, g_strerror(errno));
       return FALSE;
     }

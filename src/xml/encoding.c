@@ -55,8 +55,9 @@ static GBytes *convert(const char *data, gsize size, const char *encoding, const
   g_autofree char *text = g_convert(data, (gssize)size, "UTF-8", encoding, NULL, &length, &cause);
 
   if (text == NULL) {
-    gboolean unknown = g_error_matches(cause, G_CONVERT_ERROR, G_CONVERT_ERROR_NO_CONVERSION);
-    return fail(error, file, 1, unknown ? "unknown encoding" : "bytes that are not valid in the encoding", encoding);
+    gboolean known = g_error_matches(cause, G_CONVERT_ERROR, G_CONVERT_ERROR_ILLEGAL_SEQUENCE) ||
+                     g_error_matches(cause, G_CONVERT_ERROR, G_CONVERT_ERROR_PARTIAL_INPUT);
+    return fail(error, file, 1, known ? "bytes that are not valid in the encoding" : "unknown encoding", encoding);
   }
   if (!find_declared(text, length, &start, &end))
     return g_bytes_new_take(g_steal_pointer(&text), length);
