@@ -182,6 +182,8 @@ def strange_elements(world):
     line = "<qemu:commandline><qemu:arg value='-foo'/></qemu:commandline></domain>"
     world.write("line.xml", domain(nic(1)).replace("</domain>", line))
     world.fails(BAD_INPUT, "<qemu:commandline>: its prefix is not declared", "define", "--validate", "line.xml")
+    world.write("many.xml", domain(nic(1), machine="pc").replace("<devices>", "<vcpu>300</vcpu><devices>"))
+    world.fails(BAD_INPUT, ["<vcpu>: machine 'pc-i440fx-", "can have 255"], "define", "--validate", "many.xml")
     check(len(world.rows("history", "guest")) == 1, "the definition has changed")
 
 

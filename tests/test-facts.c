@@ -62,6 +62,7 @@ static BerthFacts *sample(gboolean other_order) {
   g_hash_table_insert(facts->machines, g_strdup("q35"), g_strdup("pc-q35-7.2"));
   g_hash_table_insert(facts->machines, g_strdup("pc-q35-7.2"), g_strdup("pc-q35-7.2"));
   g_hash_table_add(facts->deprecated, g_strdup("pc-i440fx-1.7"));
+  g_hash_table_insert(facts->vcpus, g_strdup("pc-q35-7.2"), GUINT_TO_POINTER(288));
   for (gsize i = 0; i < G_N_ELEMENTS(devices); i++)
     g_hash_table_add(facts->devices, g_strdup(devices[other_order ? G_N_ELEMENTS(devices) - 1 - i : i]));
   return facts;
@@ -82,6 +83,8 @@ static void test_json(void) {
   g_assert_cmpuint(back->micro, ==, 22);
   g_assert_cmpstr(berth_facts_machine(back, "q35"), ==, "pc-q35-7.2");
   g_assert_true(g_hash_table_contains(back->deprecated, "pc-i440fx-1.7"));
+  g_assert_cmpuint(berth_facts_max_vcpus(back, "pc-q35-7.2"), ==, 288);
+  g_assert_cmpuint(berth_facts_max_vcpus(back, "pc-i440fx-7.2"), ==, G_MAXUINT);
   g_assert_true(berth_facts_has_device(back, "lsi"));
   g_assert_false(berth_facts_has_device(back, "igb"));
 }
@@ -94,12 +97,14 @@ static void test_json_garbage(void) {
       "null",
       "{}",
       "{\"berth-facts\": 99}",
-      "{\"berth-facts\": \"2\"}",
-      "{\"berth-facts\": 2, \"binary\": 3, \"mtime\": 0, \"size\": 0, \"major\": 1, \"minor\": 0, \"micro\": 0}",
-      "{\"berth-facts\": 2, \"binary\": \"q\", \"mtime\": 0, \"size\": 0, \"major\": 1, \"minor\": 0, \"micro\": 0, "
-      "\"machines\": {\"pc\": 1}, \"deprecated\": \"\", \"devices\": \"\"}",
-      "{\"berth-facts\": 2, \"binary\": \"q\", \"mtime\": 0, \"size\": 0, \"major\": 1, \"minor\": 0, \"micro\": 0, "
-      "\"machines\": {}, \"deprecated\": \"\", \"devices\": [\"lsi\"]}",
+      "{\"berth-facts\": \"3\"}",
+      "{\"berth-facts\": 3, \"binary\": 3, \"mtime\": 0, \"size\": 0, \"major\": 1, \"minor\": 0, \"micro\": 0}",
+      "{\"berth-facts\": 3, \"binary\": \"q\", \"mtime\": 0, \"size\": 0, \"major\": 1, \"minor\": 0, \"micro\": 0, "
+      "\"machines\": {\"pc\": 1}, \"deprecated\": \"\", \"vcpus\": {}, \"devices\": \"\"}",
+      "{\"berth-facts\": 3, \"binary\": \"q\", \"mtime\": 0, \"size\": 0, \"major\": 1, \"minor\": 0, \"micro\": 0, "
+      "\"machines\": {}, \"deprecated\": \"\", \"vcpus\": {}, \"devices\": [\"lsi\"]}",
+      "{\"berth-facts\": 3, \"binary\": \"q\", \"mtime\": 0, \"size\": 0, \"major\": 1, \"minor\": 0, \"micro\": 0, "
+      "\"machines\": {}, \"deprecated\": \"\", \"vcpus\": {\"pc\": 0}, \"devices\": \"\"}",
   };
   for (gsize i = 0; i < G_N_ELEMENTS(garbage); i++) {
     g_autoptr(GError) error = NULL;

@@ -102,7 +102,8 @@ static const char fake_qemu[] =
     "echo '{\"QMP\": {\"version\": {}, \"capabilities\": []}}'\n"
     "read l; echo '{\"return\": {}, \"id\": 0}'\n"
     "read l; echo '{\"return\": {\"qemu\": {\"major\": 9, \"minor\": 1, \"micro\": 2}, \"package\": \"\"}, \"id\": 1}'\n"
-    "read l; echo '{\"return\": [{\"name\": \"pc-x-1.0\", \"alias\": \"pc\", \"deprecated\": true}, {\"name\": \"none\"}], \"id\": "
+    "read l; echo '{\"return\": [{\"name\": \"pc-x-1.0\", \"alias\": \"pc\", \"deprecated\": true, \"cpu-max\": 7}, {\"name\": "
+    "\"none\"}], \"id\": "
     "2}'\n"
     "read l; echo '{\"return\": [{\"name\": \"toy-nic\"}], \"id\": 3}'\n"
     "read l; echo '{\"return\": {}, \"id\": 4}'";
@@ -134,6 +135,7 @@ static BerthFacts *probe_script(const World *world) {
   g_assert_cmpstr(berth_facts_machine(facts, "pc"), ==, "pc-x-1.0");
   g_assert_cmpstr(berth_facts_machine(facts, "none"), ==, "none");
   g_assert_true(g_hash_table_contains(facts->deprecated, "pc-x-1.0"));
+  g_assert_cmpuint(berth_facts_max_vcpus(facts, "pc-x-1.0"), ==, 7);
   g_assert_true(berth_facts_has_device(facts, "toy-nic"));
   return facts;
 }

@@ -4,12 +4,13 @@
 #include "base/json.h"
 
 /* Answers in another form are asked again, so the number only has to differ. */
-#define FACTS_VERSION 2
+#define FACTS_VERSION 3
 
 BerthFacts *berth_facts_new(void) {
   BerthFacts *facts = g_new0(BerthFacts, 1);
   facts->machines = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
   facts->deprecated = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  facts->vcpus = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   facts->devices = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   return facts;
 }
@@ -20,6 +21,7 @@ void berth_facts_free(BerthFacts *facts) {
   g_free(facts->binary);
   g_clear_pointer(&facts->machines, g_hash_table_unref);
   g_clear_pointer(&facts->deprecated, g_hash_table_unref);
+  g_clear_pointer(&facts->vcpus, g_hash_table_unref);
   g_clear_pointer(&facts->devices, g_hash_table_unref);
   g_free(facts);
 }
@@ -56,6 +58,11 @@ char *berth_facts_to_json(const BerthFacts *facts) {
   for (guint i = 0; i < names->len; i++)
     berth_json_set_string(machines, names->pdata[i], g_hash_table_lookup(facts->machines, names->pdata[i]));
   set_names(object, "deprecated", facts->deprecated);
+  json_object *vcpus = json_object_new_object();
+  berth_json_set(object, "vcpus", vcpus);
+  g_autoptr(GPtrArray) limited = sorted_keys(facts->vcpus);
+  for (guint i = 0; i < limited->len; i++)
+    berth_json_set_int(vcpus, limited->pdata[i], GPOINTER_TO_UINT(g_hash_table_lookup(facts->vcpus, limited->pdata[i])));
   set_names(object, "devices", facts->devices);
   return g_strconcat(berth_json_line(object), "\n", NULL);
 }
@@ -82,6 +89,19 @@ static gboolean read_machines(json_object *object, GHashTable *machines) {
   return TRUE;
 }
 
+static gboolean read_vcpus(json_object *object, GHashTable *vcpus) {
+  json_object *node = berth_json_member_object(object, "vcpus");
+  if (node == NULL)
+    return FALSE;
+  json_object_object_foreach(node, name, value) {
+    gint64 most = json_object_is_type(value, json_type_int) ? json_object_get_int64(value) : 0;
+    if (most < 1 || most > G_MAXINT)
+      return FALSE;
+    g_hash_table_insert(vcpus, g_strdup(name), GUINT_TO_POINTER((guint)most));
+  }
+  return TRUE;
+}
+
 static gboolean read_int(json_object *object, const char *member, gint64 *value) {
   json_object *node = berth_json_member(object, member);
   if (!json_object_is_type(node, json_type_int))
@@ -102,7 +122,7 @@ static gboolean read_facts(BerthFacts *facts, json_object *object) {
   facts->minor = (guint)CLAMP(minor, 0, G_MAXUINT16);
   facts->micro = (guint)CLAMP(micro, 0, G_MAXUINT16);
   return read_machines(object, facts->machines) && read_names(object, "deprecated", facts->deprecated) &&
-         read_names(object, "devices", facts->devices);
+         read_vcpus(object, facts->vcpus) && read_names(object, "devices", facts->devices);
 }
 
 BerthFacts *berth_facts_from_json(const char *json, gssize length, GError **error) {
@@ -121,6 +141,11 @@ BerthFacts *berth_facts_from_json(const char *json, gssize length, GError **erro
 
 const char *berth_facts_machine(const BerthFacts *facts, const char *name) {
   return facts == NULL ? name : g_hash_table_lookup(facts->machines, name);
+}
+
+guint berth_facts_max_vcpus(const BerthFacts *facts, const char *canonical) {
+  gpointer most = facts != NULL ? g_hash_table_lookup(facts->vcpus, canonical) : NULL;
+  return most != NULL ? GPOINTER_TO_UINT(most) : G_MAXUINT;
 }
 
 gboolean berth_facts_has_device(const BerthFacts *facts, const char *driver) {

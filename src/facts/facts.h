@@ -10,6 +10,7 @@ struct BerthFacts {
   guint major, minor, micro;
   GHashTable *machines;   /* name -> char * canonical name (itself, unless the name is an alias) */
   GHashTable *deprecated; /* set of canonical machine names */
+  GHashTable *vcpus;      /* canonical machine name -> how many vCPUs it can have (guint), where QEMU says so */
   GHashTable *devices;    /* set of -device drivers */
 };
 
@@ -19,5 +20,7 @@ BerthFacts *berth_facts_from_json(const char *json, gssize length, GError **erro
 
 /* The canonical name of machine @name; NULL if this QEMU does not have it. @facts NULL: @name itself. (transfer none) */
 const char *berth_facts_machine(const BerthFacts *facts, const char *name);
+/* How many vCPUs a machine can have; G_MAXUINT: nobody says. */
+guint berth_facts_max_vcpus(const BerthFacts *facts, const char *canonical);
 /* Whether QEMU has -device @driver; TRUE without facts. */
 gboolean berth_facts_has_device(const BerthFacts *facts, const char *driver);

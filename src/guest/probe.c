@@ -92,6 +92,9 @@ static gboolean ask_machines(const Probe *probe, BerthFacts *facts, GError **err
       g_hash_table_replace(facts->machines, g_strdup(alias), g_strdup(name));
     if (berth_json_member_boolean(machine, "deprecated", FALSE))
       g_hash_table_add(facts->deprecated, g_strdup(name));
+    gint64 most = berth_json_member_int(machine, "cpu-max", 0);
+    if (most >= 1 && most <= G_MAXINT)
+      g_hash_table_replace(facts->vcpus, g_strdup(name), GUINT_TO_POINTER((guint)most));
   }
   return TRUE;
 }

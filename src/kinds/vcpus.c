@@ -139,6 +139,12 @@ gboolean berth_kinds_build_vcpus(BerthBuild *build, GError **error) {
                     "<vcpu>: more are on than there are");
     return FALSE;
   }
+  guint most = berth_facts_max_vcpus(build->facts, build->inventory->machine);
+  if (vcpus > most) {
+    berth_xml_error(error, BERTH_ERROR_BAD_INPUT, build->document, berth_xml_node_child(build->document->root, "vcpu"),
+                    "<vcpu>: machine '%s' can have %u of them", build->inventory->machine, most);
+    return FALSE;
+  }
   guint64 first = 0;
   g_autoptr(GArray) plugged = plugged_vcpus(build, vcpus, now, &first);
   g_autofree char *on = g_strdup_printf("%" G_GUINT64_FORMAT, first);
