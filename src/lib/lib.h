@@ -28,8 +28,8 @@ struct Berth {
 
 /* plan.c: berth_plan_new() for a document without BerthDomain. */
 BerthPlan *berth_lib_plan(const BerthXmlDocument *document, const BerthPlanOptions *options, GError **error);
-/* define.c: a model that the tables do not name is handed to QEMU as it is; better now than when the guest is to start. @facts NULL:
- * there is no QEMU to ask. Errors: UNSUPPORTED. */
+/* define.c: a model that the tables do not name is handed to QEMU as it is; better now than when the guest is to start. @facts
+ * NULL: there is no QEMU to ask. Errors: UNSUPPORTED. */
 gboolean berth_lib_check_models(const BerthPlan *plan, const BerthFacts *facts, GError **error);
 /* One row as tables show it; @device is one of the inventory of @plan. */
 BerthRow *berth_lib_row_new(const BerthPlan *plan, const BerthDevice *device);
