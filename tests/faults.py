@@ -14,10 +14,11 @@ import subprocess
 import sys
 import time
 
-from world import (BERTH, SEED, SLOW, World, alive, channel, check, disk, machine_domain, qemus, scsi, supervisors, tap, usb, usb_disk,
+from world import (BERTH, SEED, SLOW, Failed, World, alive, channel, check, disk, machine_domain, qemus, scsi, supervisors, tap, usb, usb_disk,
                    verified, wait_for)
 
 ROUNDS, PARTS = (75, 4) if SLOW else (8, 3)
+MEDIA_ROUNDS = 600 if SLOW else 60
 
 
 def pending(world):
@@ -80,7 +81,29 @@ def faults(part):
             check(not wrong, "seed %d, round %d, %s killed in %s: %s" % (SEED, number, whom, " ".join(words), wrong))
 
 
+def media_faults():
+    """change-media killed: the drive has the medium that is recorded, whatever the tray did meanwhile."""
+    chance = random.Random(SEED)
+    with World() as world:
+        images = [world.file("cd%d.iso" % n, "\0" * 65536) for n in range(2)]
+        world.berth("define", "-", text=machine_domain("pc", [scsi(), disk(world, "sda").replace("'disk'", "'cdrom'")]))
+        world.berth("start", "guest", "--paused")
+        for number in range(MEDIA_ROUNDS):
+            job = subprocess.Popen([BERTH, "change-media", "guest", "sda", chance.choice(images + ["--eject"]), "--live", "--force"],
+                                   env=world.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(chance.random() * 0.03)
+            job.kill()
+            job.wait(60)
+            time.sleep(0.1)  # the supervisor hears of the tray, and is free to record it
+            try:
+                verified(world)
+            except Failed as problem:
+                raise Failed("seed %d, round %d: %s" % (SEED, number, problem)) from problem
+            check(not pending(world), "seed %d, round %d: pending %s", SEED, number, pending(world))
+
+
 def tests():
+    yield "%d instants in change-media" % MEDIA_ROUNDS, media_faults, ()
     for part in range(PARTS):
         yield "%d instants (%d)" % (ROUNDS, part), faults, (part,)
 

@@ -54,7 +54,8 @@ static gboolean on_leaving(gpointer user_data) {
   g_ptr_array_set_size(watch->leaving, 0);
   if (watch->events != NULL)
     berth_lib_vcpus_settle(watch->berth, watch->events, watch->uuid, FALSE, NULL);
-  if (watch->trays && watch->events != NULL)
+  /* A killed command may have opened one, to change what is in it. */
+  if (watch->trays && watch->events != NULL && berth_lib_live_resolve(watch->berth, watch->events, watch->uuid, NULL))
     berth_lib_trays(watch->berth, watch->events, watch->uuid, NULL);
   watch->trays = FALSE;
   rest(watch);
