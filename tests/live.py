@@ -14,9 +14,9 @@ import subprocess
 import sys
 import time
 
-from world import (BERTH, CONFLICT, FAILED, GUEST, PORTS, SEED, Failed, Skip, World, ask, attach, back_ends, channel, check,
-                   detach, disk, domain, machine_domain, nic, parent_of, peripherals, places, qemus, rng, scsi, start, tap, usb,
-                   usb_disk, verified, wait_for)
+from world import (BAD_INPUT, BERTH, CONFLICT, FAILED, GUEST, PORTS, SEED, Failed, Skip, World, ask, attach, back_ends, channel,
+                   check, detach, disk, domain, machine_domain, nic, parent_of, peripherals, places, qemus, rng, scsi, start, tap,
+                   usb, usb_disk, verified, wait_for)
 
 
 def every_kind(machine):
@@ -168,7 +168,7 @@ def scopes():
         attach(world, nic(2), "--config")
         live = places(verified(world))
         check("mac=52:54:00:00:01:02" not in live, "the running guest has it")
-        attach(world, nic(3), "--persistent")
+        attach(world, nic(3), "--persistent", "--config")
         attach(world, nic(2))
         live = places(verified(world))
         world.berth("define", "-", text=world.berth("dumpxml", "guest").replace("<devices>", "<devices>\n    " + nic(1)))
@@ -372,6 +372,24 @@ SCSI = {"pc": {"no controller": [], "lsilogic": [LSI], "virtio-scsi": [scsi()]},
         "q35": {"lsilogic": [BRIDGE, LSI], "virtio-scsi": [scsi()]}}
 
 
+def refused_without_trace(machine):
+    """What is refused for the device's own sake leaves no controller behind, which would stay."""
+    with World() as world:
+        start(world, machine, ["<controller type='pci' model='pcie-to-pci-bridge'/>"] if machine == "q35" else [])
+        before, ends = peripherals(world), back_ends(world)
+        missing = disk(world, "sdx").replace(".img", ".none")
+        stranger = ("<hostdev mode='subsystem' type='scsi'><source><adapter name='scsi_host7'/><address bus='0' target='0' unit='77'/>"
+                    "</source></hostdev>")
+        attach(world, disk(world, "sda"), "--config")
+        for status, says, words, xml in ((FAILED, "No such file", ["--live"], missing), (BAD_INPUT, "host", ["--live"], stranger),
+                                         (BAD_INPUT, "sda", ["--live", "--config"], disk(world, "sda").replace("sda.img", "x.img"))):
+            world.fails(status, says, "attach-device", "guest", "-", *words, text=xml)
+            check(peripherals(world) == before and back_ends(world) == ends, "%s left %s", says, peripherals(world))
+        verified(world)
+        attach(world, disk(world, "sdb"), "--live")
+        verified(world)
+
+
 def tests():
     for machine in ("pc", "q35"):
         yield "%s: a device of every kind is plugged" % machine, every_kind, (machine,)
@@ -384,6 +402,8 @@ def tests():
     yield "a silent guest", silent_guest, ()
     yield "a reset while an unplug is requested", reset_meanwhile, ()
     yield "live, config, current, persistent", scopes, ()
+    for machine in ("pc", "q35"):
+        yield "%s: what is refused leaves no controller" % machine, refused_without_trace, (machine,)
     yield "a device of the running guest alone ends with it", live_only_ends, ()
     yield "no free port is an error that helps", no_room, ()
     yield JOINS, bridge, ()

@@ -212,6 +212,31 @@ static gboolean plug(Coming *coming, BerthLibLiveAlso also, gpointer data, GErro
   return berth_lib_live_commit_next(live->berth, guest->uuid, &guest->run, id, coming->xml, &coming->next, also, data, error);
 }
 
+static gboolean is_device(gconstpointer object, gconstpointer data) {
+  return ((const BerthQemuObject *)object)->form == BERTH_QEMU_DEVICE;
+}
+
+/* Whether QEMU takes what is behind the device: given, and taken back. */
+static gboolean try_back_ends(Coming *coming, GError **error) {
+  BerthLibLive *live = coming->live;
+  const BerthStoreGuest *guest = live->guest;
+  const char *id = coming->device->id;
+  guint at = 0;
+  g_autoptr(BerthQemu) objects = berth_lib_live_build(live->berth, guest, live->facts, coming->plan, coming->device, error);
+  if (objects == NULL || !berth_guest_check_needs(objects, error))
+    return FALSE;
+  while (g_ptr_array_find_with_equal_func(objects->objects, NULL, is_device, &at))
+    g_ptr_array_remove_index(objects->objects, at);
+  if (coming->dry)
+    return TRUE;
+  if (!berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, BERTH_STORE_ATTACHING, live->command, coming->xml, NULL, NULL,
+                           error) ||
+      !give(live, objects, id, error))
+    return FALSE;
+  berth_guest_unplug_back_ends(live->control, objects);
+  return berth_lib_live_drop(live->berth, guest->uuid, &guest->run, id, error);
+}
+
 /* Plans the device; *@other is what it needs besides. */
 static gboolean prepare(Coming *coming, BerthDevice **other, GError **error) {
   BerthLibLive *live = coming->live;
@@ -275,23 +300,6 @@ static void tell(const Coming *coming, GPtrArray **rows) {
   }
 }
 
-/* What the device needs comes first; a dry run only looks whether it could. */
-static gboolean make_ready(Coming *coming, GPtrArray **rows, GError **error) {
-  BerthDevice *needed = NULL;
-  do {
-    if (!prepare(coming, &needed, error))
-      return FALSE;
-    if (*rows == NULL)
-      tell(coming, rows);
-    if (needed != NULL && !plug_needed(coming, needed, error))
-      return FALSE;
-  } while (needed != NULL && !coming->dry);
-  if (finish_plan(coming, coming->device))
-    return TRUE;
-  g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "guest '%s': the device is not in its own plan", coming->live->guest->name);
-  return FALSE;
-}
-
 /* The device with its place, as the definition takes it; it is still where its user wrote it. */
 static BerthXmlDocument *as_defined(const Coming *coming, GError **error) {
   g_autoptr(BerthXmlDocument) document = berth_document_rewrite(coming->plan, error);
@@ -299,22 +307,58 @@ static BerthXmlDocument *as_defined(const Coming *coming, GError **error) {
   return node != NULL ? berth_lib_config_element(berth_xml_node_document(node, coming->fragment->file, error), error) : NULL;
 }
 
+/* Would the definition take the device with the place that it has while the guest runs? *@placed: that, which @config borrows from
+ * then on. */
+static gboolean take_placed(const Coming *coming, BerthLibConfig *config, BerthXmlDocument **placed, GError **error) {
+  *placed = as_defined(coming, error);
+  if (*placed == NULL)
+    return FALSE;
+  config->add = *placed;
+  config->rule = coming->device->rule;
+  config->facts = coming->live->facts;
+  config->run = &coming->live->guest->run;
+  return berth_lib_config_change(NULL, config, error);
+}
+
+static gboolean finish_device(Coming *coming, GError **error) {
+  if (finish_plan(coming, coming->device))
+    return TRUE;
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "guest '%s': the device is not in its own plan", coming->live->guest->name);
+  return FALSE;
+}
+
+/* A controller that comes for the device stays; so all else that could be in its way is looked at before. */
+static gboolean try_first(Coming *coming, const BerthLibConfig *config, GError **error) {
+  g_autoptr(BerthXmlDocument) placed = NULL;
+  BerthLibConfig trial = config != NULL ? *config : (BerthLibConfig){0};
+  return finish_device(coming, error) && (config == NULL || take_placed(coming, &trial, &placed, error)) &&
+         try_back_ends(coming, error);
+}
+
+/* What the device needs comes first; a dry run only looks whether it could. */
+static gboolean make_ready(Coming *coming, const BerthLibConfig *config, GPtrArray **rows, GError **error) {
+  BerthDevice *needed = NULL;
+  do {
+    if (!prepare(coming, &needed, error))
+      return FALSE;
+    gboolean first = *rows == NULL;
+    if (first)
+      tell(coming, rows);
+    if (needed != NULL && ((first && !try_first(coming, config, error)) || !plug_needed(coming, needed, error)))
+      return FALSE;
+  } while (needed != NULL && !coming->dry);
+  return finish_device(coming, error);
+}
+
 static gboolean attach_live(BerthLibLive *live, const BerthXmlDocument *fragment, BerthLibConfig *config, gboolean dry,
                             GPtrArray **rows, GError **error) {
   g_auto(Coming) coming = {.live = live, .fragment = fragment, .dry = dry};
-  if (!make_ready(&coming, rows, error))
+  g_autoptr(BerthXmlDocument) placed = NULL;
+  if (!make_ready(&coming, config, rows, error))
     return FALSE;
   if (config == NULL)
     return plug(&coming, NULL, NULL, error);
-  /* The definition gets the device with the place that it has while the guest runs. */
-  g_autoptr(BerthXmlDocument) placed = as_defined(&coming, error);
-  if (placed == NULL)
-    return FALSE;
-  config->add = placed;
-  config->rule = coming.device->rule;
-  config->facts = live->facts;
-  config->run = &live->guest->run;
-  return berth_lib_config_change(NULL, config, error) && plug(&coming, berth_lib_config_change, config, error);
+  return take_placed(&coming, config, &placed, error) && plug(&coming, berth_lib_config_change, config, error);
 }
 
 gboolean berth_lib_scope(Berth *berth, const char *guest, guint flags, gboolean *live, gboolean *config, char **uuid,
@@ -324,7 +368,8 @@ gboolean berth_lib_scope(Berth *berth, const char *guest, guint flags, gboolean 
     return FALSE;
   g_autoptr(BerthProcess) qemu = berth_lib_run_process(&found->run);
   gboolean runs = qemu != NULL, current = (flags & (BERTH_CHANGE_LIVE | BERTH_CHANGE_CONFIG)) == 0;
-  *live = (flags & BERTH_CHANGE_LIVE) != 0 || (current && runs);
+  /* As virsh: persistent is what runs and the definition, whatever else is said. */
+  *live = (flags & BERTH_CHANGE_LIVE) != 0 || (runs && (current || (flags & BERTH_CHANGE_PERSISTENT) != 0));
   *config = (flags & (BERTH_CHANGE_CONFIG | BERTH_CHANGE_PERSISTENT)) != 0 || (current && !runs);
   *uuid = g_strdup(found->uuid);
   if (!*live || runs)
