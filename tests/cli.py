@@ -386,6 +386,19 @@ def definitions(world):
     check(world.ok("list", "--all") == "", "it is still there")
 
 
+def added_controllers(world):
+    """A controller that was added goes when it is detached, unless something needs it."""
+    channel = "<channel type='unix'><target type='virtio' name='c'/></channel>"
+    world.ok("define", "-", text=domain(nic(1)))
+    world.ok("attach-device", "guest", "-", "--config", text=channel)
+    for alias in ("virtio-serial0", "usb"):
+        world.fails(USAGE, "it would come back", "detach-device-alias", "guest", alias, "--config")
+    world.ok("detach-device", "guest", "-", "--config", text=channel)
+    world.ok("detach-device-alias", "guest", "virtio-serial0", "--config")
+    check("virtio-serial" not in world.ok("dumpxml", "guest"), "it is still there")
+    check(len(world.rows("history", "guest")) == 4, "history: %s", world.rows("history", "guest"))
+
+
 def forgetting(world):
     world.ok("define", "-", text=domain(nic(1) + nic(2)))
     world.fails(NOT_FOUND, "guest", "forget", "guest")
@@ -652,6 +665,7 @@ TESTS = [
     ("closed pipes and full outputs", closed_pipe, False),
     ("define, list, dumpxml, history, undefine", definitions, False),
     ("forget gives kept places away", forgetting, False),
+    ("controllers that were added go when they are detached", added_controllers, False),
     ("names and uuids do not mix up guests", identities, False),
     ("a taken place is a conflict", taken_place, False),
     ("the filter keeps places through its record", filtering, False),

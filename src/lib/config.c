@@ -4,11 +4,22 @@
 
 #include "assign/remember.h"
 #include "document/document.h"
+#include "model/identity.h"
 #include "xml/splice.h"
+
+/* A controller that somebody takes away does not come back by itself, whoever added it; only while something sits on it. */
+static void let_go(BerthRecord *record, const BerthDevice *controller) {
+  const char *key = berth_model_device_key(controller, BERTH_KEY_CONTROLLER);
+  for (guint i = 0; key != NULL && i < record->entries->len; i++) {
+    BerthRecordEntry *entry = g_ptr_array_index(record->entries, i);
+    if (entry->gone == NULL && berth_model_record_entry_has_key(entry, key))
+      entry->origin = BERTH_ORIGIN_DOCUMENT;
+  }
+}
 
 /* The definition without the device that @config names, or with another in its place. */
 static BerthXmlDocument *without(const BerthLibConfig *config, const BerthStoreGuest *guest, const BerthStoreRevision *newest,
-                                 GError **error) {
+                                 BerthRecord *record, GError **error) {
   g_autoptr(BerthPlan) plan = berth_lib_plan_defined(guest->name, newest->document, newest->record, NULL, error);
   if (plan == NULL)
     return NULL;
@@ -19,6 +30,8 @@ static BerthXmlDocument *without(const BerthLibConfig *config, const BerthStoreG
       g_set_error(error, BERTH_ERROR, BERTH_ERROR_NOT_FOUND, "alias '%s': the definition has no such device", config->alias);
     return NULL;
   }
+  if (config->add == NULL)
+    let_go(record, device);
   g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(plan->inventory->document);
   berth_xml_edits_replace(edits, device->node,
                           config->add != NULL ? berth_lib_update_draft(edits, config->add->root, device->node) : NULL);
@@ -26,13 +39,13 @@ static BerthXmlDocument *without(const BerthLibConfig *config, const BerthStoreG
 }
 
 static BerthXmlDocument *edited(const BerthLibConfig *config, const BerthStoreGuest *guest, const BerthStoreRevision *newest,
-                                GError **error) {
+                                BerthRecord *record, GError **error) {
   g_autofree char *file = berth_lib_defined_file(guest->name);
   if (config->edit != NULL) {
     g_autoptr(GBytes) bytes = config->edit(newest->document, guest->name, config->data, error);
     return bytes != NULL ? berth_xml_document_parse(bytes, file, error) : NULL;
   }
-  return config->remove != NULL || config->alias != NULL ? without(config, guest, newest, error)
+  return config->remove != NULL || config->alias != NULL ? without(config, guest, newest, record, error)
                                                          : berth_lib_live_add(newest->document, file, config->add->root, error);
 }
 
@@ -47,9 +60,9 @@ static void tell_rule(const BerthLibConfig *config, BerthPlan *plan) {
 
 static BerthPlan *plan_change(const BerthLibConfig *config, const BerthStoreGuest *guest, const BerthStoreRevision *newest,
                               const char *now, GError **error) {
-  g_autoptr(BerthXmlDocument) document = edited(config, guest, newest, error);
-  g_autoptr(BerthRecord) record = document != NULL ? berth_record_parse(newest->record, -1, guest->name, error) : NULL;
-  if (record == NULL || (config->run != NULL && !berth_lib_live_reserve_run(record, config->run, error)))
+  g_autoptr(BerthRecord) record = berth_record_parse(newest->record, -1, guest->name, error);
+  g_autoptr(BerthXmlDocument) document = record != NULL ? edited(config, guest, newest, record, error) : NULL;
+  if (document == NULL || (config->run != NULL && !berth_lib_live_reserve_run(record, config->run, error)))
     return NULL;
   const BerthPlanOptions options = {.record = record, .facts = config->facts, .now = now};
   BerthPlan *plan = berth_lib_plan(document, &options, error);
@@ -121,6 +134,11 @@ gboolean berth_lib_config_alone(BerthLibConfig *config, gboolean dry, GPtrArray 
   if (plan == NULL || (config->add != NULL && !berth_lib_check_models(plan, facts, error)))
     return FALSE;
   *rows = config->add != NULL ? more(plan, before) : more(before, plan);
+  if (config->add == NULL && config->edit == NULL && (*rows)->len == 0) {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE,
+                "guest '%s': it would come back: other devices need it, or every guest of this machine has one", guest->name);
+    return FALSE;
+  }
   gboolean done = dry || berth_lib_config_store(config, error);
   config->facts = NULL;
   config->run = NULL;
