@@ -247,7 +247,7 @@ static gboolean prepare(Coming *coming, BerthDevice **other, GError **error) {
   coming->plan = plan_with(live, live->guest->run.document, coming->fragment, &failure);
   if (coming->plan == NULL) {
     gboolean full = g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_NO_ROOM);
-    const char *why = full ? berth_lib_live_unpluggable(coming->fragment) : NULL;
+    const char *why = berth_lib_live_unpluggable(coming->fragment);
     if (why != NULL)
       return unsupported(live, coming->fragment->root->name, why, error);
     if (full)
