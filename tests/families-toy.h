@@ -68,6 +68,7 @@ static const BerthKind *classify(const BerthDevice *device) {
 typedef struct {
   BerthInventory *inventory;
   BerthRecord *record;
+  gboolean running;
   GPtrArray *notes;
   GError *error;
 } Guest;
@@ -135,8 +136,12 @@ static inline void remember(Guest *guest, const char *element, const char *kind,
 }
 
 static inline gboolean assign(Guest *guest, BerthAddressType type) {
-  BerthAssignment assignment = {
-      .inventory = guest->inventory, .record = guest->record, .elements = elements, .classify = classify, .notes = guest->notes};
+  BerthAssignment assignment = {.inventory = guest->inventory,
+                                .record = guest->record,
+                                .elements = elements,
+                                .classify = classify,
+                                .notes = guest->notes,
+                                .running = guest->running};
   g_clear_error(&guest->error);
   gboolean ok = berth_families_find(berth_families, type)->assign(&assignment, &guest->error);
   g_assert_true(ok == (guest->error == NULL));

@@ -225,6 +225,42 @@ def no_room():
         check((verified(world), peripherals(world)) == before, "something changed")
 
 
+def usb_rows(world):
+    return [r for r in verified(world) if r["address"].startswith("usb ")]
+
+
+def usb_to_the_last(model, ports):
+    """No hub can be plugged: each port is used, kept ones when no other is left; then the error names what makes room."""
+    with World() as world:
+        start(world, "pc", [usb(model), "<input type='tablet' bus='usb'/>"])
+        names = ["sd" + c for c in "mnopqrs"[:ports]]
+        for name in names[1:]:
+            attach(world, usb_disk(world, name))
+        check(len(usb_rows(world)) == ports, "USB devices: %s" % usb_rows(world))
+        detach(world, usb_disk(world, names[1]))
+        attach(world, usb_disk(world, names[0]), "--live", "--config")
+        says = "<controller type='usb'"
+        world.fails(FAILED, says, "attach-device", "guest", "-", text=usb_disk(world, names[1]))
+        attach(world, "<controller type='usb' model='qemu-xhci'/>")
+        attach(world, usb_disk(world, names[1]))
+        check(len(usb_rows(world)) == ports + 1, "USB devices: %s" % usb_rows(world))
+
+
+def kept_usb_ports():
+    """Kept ports that are all empty do not keep others out."""
+    with World() as world:
+        start(world, "pc", [])
+        for name in ("sdx", "sdy"):
+            attach(world, usb_disk(world, name), "--live", "--config")
+            detach(world, usb_disk(world, name), "--live", "--config")
+        for name in ("sdv", "sdw"):
+            attach(world, usb_disk(world, name), "--live", "--config")
+        hot = places(verified(world))
+        world.berth("destroy", "guest")
+        world.berth("start", "guest", "--paused")
+        check(hot == places(verified(world)), "hot %s" % hot)
+
+
 def many_at_once(count):
     """Processes attach and detach at once: no place twice, nothing lost."""
     with World() as world:
@@ -406,6 +442,9 @@ def tests():
         yield "%s: what is refused leaves no controller" % machine, refused_without_trace, (machine,)
     yield "a device of the running guest alone ends with it", live_only_ends, ()
     yield "no free port is an error that helps", no_room, ()
+    for model, ports in (("piix3-uhci", 2), ("qemu-xhci", 4)):
+        yield "each USB port is used (%s)" % model, usb_to_the_last, (model, ports)
+    yield "kept USB ports do not keep others out", kept_usb_ports, ()
     yield JOINS, bridge, ()
     yield "8 processes at once", many_at_once, (8,)
     yield "devices without a supervisor", without_supervisor, ()

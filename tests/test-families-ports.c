@@ -349,6 +349,30 @@ static void a_device_bound_to_a_full_bus_takes_a_kept_port(void) {
   is_at(bound, "usb 0:2");
 }
 
+/* Nothing can grow while the guest runs: its last port is used, then what is kept, the oldest first. */
+static void a_running_guests_usb_ports_are_used_to_the_last(void) {
+  g_auto(Guest) guest;
+  guest_init(&guest);
+  guest.running = TRUE;
+  berth_model_device_set(controller(&guest, "usb", "0", "qemu-xhci"), "@ports", "3");
+  BerthAddress third = usb_port(port(3, 0, 0, 0)), second = usb_port(port(2, 0, 0, 0));
+  remember(&guest, "input", "usb/tablet", "content=x", "2026-01-01T00:00:00Z", &third);
+  remember(&guest, "input", "usb/tablet", "content=x", "2026-02-01T00:00:00Z", &second);
+  BerthDevice *a = add(&guest, BERTH_INPUT, NULL);
+  must(&guest, BERTH_ADDRESS_USB);
+  is_at(a, "usb 0:1");
+  BerthDevice *b = add(&guest, BERTH_INPUT, NULL);
+  must(&guest, BERTH_ADDRESS_USB);
+  is_at(b, "usb 0:3");
+  BerthDevice *c = add(&guest, BERTH_INPUT, NULL);
+  must(&guest, BERTH_ADDRESS_USB);
+  is_at(c, "usb 0:2");
+  g_assert_null(hub_nth(&guest, 0));
+  add(&guest, BERTH_INPUT, NULL);
+  refuse(&guest, BERTH_ADDRESS_USB, BERTH_ERROR_NO_ROOM, "attach-device a <controller type='usb'");
+  g_assert_null(berth_model_inventory_controller(guest.inventory, "usb", 1));
+}
+
 /* A hub from the record stands at the end of the list, behind what hangs on it. */
 static void recalled_hubs_carry_what_is_written_before_them(void) {
   g_auto(Guest) guest;
@@ -386,6 +410,7 @@ int main(int argc, char **argv) {
   TEST(gone_usb_devices_keep_their_ports);
   TEST(a_full_usb_bus_gets_a_second_controller);
   TEST(a_device_bound_to_a_full_bus_takes_a_kept_port);
+  TEST(a_running_guests_usb_ports_are_used_to_the_last);
   TEST(recalled_hubs_carry_what_is_written_before_them);
   return g_test_run();
 }

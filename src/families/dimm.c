@@ -62,8 +62,9 @@ static gboolean place(Slots *slots, BerthPlaces *places, BerthDevice *device, GE
   }
   if (berth_families_places_kept(places, exists, slots, &address))
     return berth_families_places_put(places, device, &address, BERTH_RULE_FIRST, error);
-  berth_families_error(error, BERTH_ERROR_NO_ROOM, slots->assignment->inventory, device,
-                       "all %" G_GUINT64_FORMAT " memory slots are taken", slots->slots);
+  berth_families_error(
+      error, BERTH_ERROR_NO_ROOM, slots->assignment->inventory, device, "all %" G_GUINT64_FORMAT " memory slots are taken%s",
+      slots->slots, slots->assignment->running ? "; <maxMemory slots='N'> in the definition makes more, for the next start" : "");
   return FALSE;
 }
 

@@ -18,6 +18,12 @@ typedef struct {
   gboolean late; /* the last slot rather than the first: what stands behind it shifts */
 } Wish;
 
+#define NO_SLOT "finds no place: every PCI slot that it could use is taken"
+/* No bridge or port can be plugged into a running guest. */
+#define MORE_SLOTS                                                                                                                 \
+  "; detach a device, or define more for the next start (pcie-root-ports with define --pcie-ports N, for a conventional PCI "      \
+  "device a pcie-to-pci-bridge)"
+
 static gint position(const BerthAddress *address) {
   return (gint)(address->value[BERTH_PCI_SLOT] * 8 + address->value[BERTH_PCI_FUNCTION]);
 }
@@ -302,7 +308,7 @@ static gboolean find(BerthPci *pci, BerthDevice *device, guint flags, gint funct
   if (pci->planning)
     berth_families_pci_no_bus(pci, device, flags, error);
   else
-    berth_families_pci_fail(pci, device, BERTH_ERROR_NO_ROOM, "finds no place: every PCI slot that it could use is taken", error);
+    berth_families_pci_fail(pci, device, BERTH_ERROR_NO_ROOM, pci->assignment->running ? NO_SLOT MORE_SLOTS : NO_SLOT, error);
   return FALSE;
 }
 

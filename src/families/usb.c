@@ -9,6 +9,8 @@
 #define MAX_LEVELS 4
 #define HUB_PORTS 8
 #define MAX_PORTS 15 /* of an xHCI controller (QEMU: qemu-xhci, "p2", "p3") */
+/* A hub cannot be plugged into a running guest, a controller can. */
+#define MORE_PORTS "; attach-device a <controller type='usb' model='qemu-xhci'/>, which brings some"
 
 /* Root ports of each controller model (addressing §5.3); "": a controller without model. */
 static const struct {
@@ -331,7 +333,8 @@ static gboolean place(Usb *usb, BerthDevice *device, GError **error) {
   BerthAddress address;
   Wanted wanted = {usb, only};
   if (!find_place(usb, only, &address) && !berth_families_places_kept(usb->places, exists, &wanted, &address)) {
-    berth_families_error(error, BERTH_ERROR_NO_ROOM, inventory, device, "no USB port is free");
+    berth_families_error(error, BERTH_ERROR_NO_ROOM, inventory, device, "no USB port is free%s",
+                         usb->assignment->running ? MORE_PORTS : "");
     return FALSE;
   }
   return berth_families_places_put(usb->places, device, &address, BERTH_RULE_FIRST, error);
@@ -387,6 +390,11 @@ static guint count_vacant(const Usb *usb, guint64 bus, const Hub *hub, guint64 p
   return n;
 }
 
+/* A running guest has the hubs and controllers that it has: its last port is used, and what is kept is given away. */
+static gboolean grows_by_place(const Usb *usb) {
+  return usb->assignment->record != NULL && !usb->assignment->running;
+}
+
 /* As libvirt: hubs when there are more devices than ports (addressing §5.3, step 1). */
 static void grow_by_count(Usb *usb) {
   guint n_devices = usb->hubs->len + usb->devices->len;
@@ -432,7 +440,7 @@ static gboolean place_hubs(Usb *usb, GError **error) {
     BerthAddress address;
     if (has_port(hub))
       continue;
-    if (usb->assignment->record != NULL && !find_place(usb, NULL, &address))
+    if (grows_by_place(usb) && !find_place(usb, NULL, &address))
       add_controller(usb);
     if (!place(usb, hub, error))
       return FALSE;
@@ -489,7 +497,7 @@ gboolean berth_families_usb_assign(BerthAssignment *assignment, GError **error) 
       return FALSE;
   if (assignment->record == NULL)
     grow_by_count(&usb);
-  if (!place_hubs(&usb, error) || (assignment->record != NULL && !grow_by_place(&usb, error)))
+  if (!place_hubs(&usb, error) || (grows_by_place(&usb) && !grow_by_place(&usb, error)))
     return FALSE;
   for (guint i = 0; i < usb.devices->len; i++)
     if (wants_port(usb.devices->pdata[i]) && !place(&usb, usb.devices->pdata[i], error))

@@ -119,7 +119,8 @@ static gboolean place_on(Ports *ports, BerthDevice *device, GError **error) {
   if (!next_port(ports, controller, first_port(device), &place) &&
       !berth_families_places_kept(ports->places, exists, controller, &place)) {
     berth_families_error(error, BERTH_ERROR_NO_ROOM, ports->assignment->inventory, device,
-                         "no port of virtio-serial controller %" G_GUINT64_FORMAT " is free", index);
+                         "no port of virtio-serial controller %" G_GUINT64_FORMAT " is free%s", index,
+                         ports->assignment->running ? "; without that number it gets a port of another" : "");
     return FALSE;
   }
   return berth_families_places_put(ports->places, device, &place, BERTH_RULE_FIRST, error);

@@ -8,10 +8,6 @@
 #include "xml/splice.h"
 
 #define READ_BACK_MS 30000
-#define MORE_ROOM                                                                                                                  \
-  "detach a device, or define more for the next start (pcie-root-ports with define --pcie-ports N, for a conventional PCI device " \
-  "a "                                                                                                                             \
-  "pcie-to-pci-bridge)"
 
 /* A device on its way into a running guest. */
 typedef struct {
@@ -88,7 +84,8 @@ static gboolean check_leaving(const BerthLibLive *live, const BerthXmlDocument *
 static gboolean no_room(const BerthLibLive *live, const BerthDevice *added, GError **error) {
   g_autofree char *name = berth_model_device_name(added);
   g_set_error(error, BERTH_ERROR, BERTH_ERROR_NO_ROOM,
-              "guest '%s': there is no room: %s would be needed, which cannot be plugged while the guest runs; " MORE_ROOM,
+              "guest '%s': there is no room: %s would be needed, which cannot be plugged while the guest runs; "
+              "attach the device with --config, and start the guest again",
               live->guest->name, name);
   return FALSE;
 }
@@ -251,7 +248,7 @@ static gboolean prepare(Coming *coming, BerthDevice **other, GError **error) {
     if (why != NULL)
       return unsupported(live, coming->fragment->root->name, why, error);
     if (full)
-      g_prefix_error(&failure, "no place is free that it can be plugged into while the guest runs; " MORE_ROOM ": ");
+      g_prefix_error(&failure, "no place is free that it can be plugged into while the guest runs: ");
     g_propagate_error(error, g_steal_pointer(&failure));
     return FALSE;
   }
