@@ -354,7 +354,8 @@ def doctor(machine):
         start(world, machine, [scsi(), usb(), disk(world, "sda"), "<controller type='virtio-serial' index='0'/>"], more)
         status, found = examined(world, "guest")
         free = {k[5:]: int(v["value"].split()[0]) for k, v in found.items() if k.startswith("free ")}
-        check(status == 0 and free["memory slots"] == 3 and free["vCPU places"] == 2, "%d: %s" % (status, found))
+        check(status == 0 and free["memory slots"] == 3 and free["vCPU places"] == 2 and free["SCSI units"] == 6
+              and free["USB ports"] == 4, "%d: %s" % (status, found))
         sort = "PCI Express ports" if machine == "q35" else "conventional PCI slots"
         model = "e1000e" if machine == "q35" else "rtl8139"
         for number in range(free[sort]):
@@ -376,6 +377,29 @@ def doctor(machine):
         check(status == 0 and found["QEMU"]["state"] == "ok" and "KVM" in found, "the host: %d %s" % (status, found))
 
 
+def free_scsi(world):
+    return int(examined(world, "guest")[1]["free SCSI units"]["value"].split()[0])
+
+
+def scsi_units(machine, models, free):
+    """As many SCSI disks as doctor counts can be plugged in until one more would need another controller."""
+    with World() as world:
+        bridge = "<controller type='pci' model='pcie-to-pci-bridge'/>"
+        # Its name is that of another unit than it has.
+        odd = disk(world, "sdz").replace("</disk>", "<address type='drive' controller='0' unit='1'/></disk>")
+        start(world, machine, [bridge] * (machine == "q35") + ["<controller type='scsi' model='%s'/>" % m for m in models] + [odd])
+        attach(world, disk(world, "sda"))
+        detach(world, disk(world, "sda"))
+        check(free_scsi(world) == free - 1, "%d units are free, not %d, with one kept", free_scsi(world), free - 1)
+        for plugged, letter in enumerate("abcdefghijklmnopqrstuvwxy"):
+            answer = world.run("attach-device", "guest", "-", "--dry-run", "--json", text=disk(world, "sd" + letter))
+            if answer.returncode != 0 or "controller=scsi" in answer.stdout:
+                break
+            attach(world, disk(world, "sd" + letter))
+            check(free_scsi(world) == free - plugged - 1, "%d are free after %d of %d", free_scsi(world), plugged + 1, free)
+        check(plugged == free, "%d of %d could be plugged in: %s", plugged, free, answer.stderr)
+
+
 def tests():
     yield "pc: media of a cdrom", media, (lambda s=None: cdrom(s, "hdc", "ide"), "ide0-1-0", "hdc")
     yield "pc: media of a floppy", media, (floppy, "fdc0-0-0", "fda")
@@ -389,6 +413,8 @@ def tests():
     yield "a guest's own view of PCI", own_view, ()
     yield "pc: doctor counts what can be plugged", doctor, ("pc",)
     yield "q35: doctor counts what can be plugged", doctor, ("q35",)
+    for machine, models, free in (("pc", ["virtio-scsi"], 6), ("q35", ["virtio-scsi", "lsilogic"], 13), ("pc", ["lsisas1068"], 1)):
+        yield "%s: doctor counts SCSI units (%s)" % (machine, ", ".join(models)), scsi_units, (machine, models, free)
     yield "vCPUs come", vcpus, ()
     yield "pc: a whole new definition", whole, ("pc",)
     yield "q35: a whole new definition", whole, ("q35",)

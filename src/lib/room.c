@@ -11,7 +11,7 @@
 #include "kinds/kinds.h"
 #include "xml/splice.h"
 
-/* A device that needs one place of a sort, and nothing else. %u: its number. */
+/* A device that needs one place of a sort, and nothing else. %u: its number; %s: its target name. */
 static const struct {
   const char *sort, *xml, *more;
 } probes[] = {
@@ -19,7 +19,7 @@ static const struct {
      "define --pcie-ports N, for the next start"},
     {"conventional PCI slots", "<interface type='null'><mac address='52:54:00:be:%02x:%02x'/><model type='rtl8139'/></interface>",
      "a pci-bridge or pcie-to-pci-bridge in the definition, for the next start"},
-    {"SCSI units", "<disk type='file' device='cdrom'><target dev='sd%c%c' bus='scsi'/></disk>",
+    {"SCSI units", "<disk type='file' device='cdrom'><target dev='%s' bus='scsi'/></disk>",
      "attach a <controller type='scsi' model='virtio-scsi'/>"},
     {"USB ports", "<hostdev mode='subsystem' type='usb'><source><vendor id='0xbe%02x'/><product id='0xbe%02x'/></source></hostdev>",
      "attach a <controller type='usb' model='qemu-xhci' ports='15'/>"},
@@ -35,29 +35,37 @@ static const struct {
 #define MEMORY 5
 #define MIB 128u
 
-static char *probe_text(guint sort, guint number) {
-  guint high = number / 256, low = number % 256;
-  if (sort == SCSI) {
-    high = 'i' + number / 26;
-    low = 'a' + number % 26;
-  } else if (sort == MEMORY) {
-    high = MIB;
-    low = 0;
+/* The SCSI units of a controller that target names lead to (addressing §4.3). */
+#define SCSI_UNITS 7u
+
+/* "xvda", "xvdb" …: as good as "sda" for the place, and not in use. */
+static char *target_name(guint number) {
+  g_autofree char *letters = g_strdup("");
+  for (guint rest = number + 1; rest > 0; rest = (rest - 1) / 26) {
+    char *more = g_strdup_printf("%c%s", 'a' + (rest - 1) % 26, letters);
+    g_free(letters);
+    letters = more;
   }
+  return g_strconcat("xvd", letters, NULL);
+}
+
+static char *probe_text(guint sort, guint number) {
+  guint high = sort == MEMORY ? MIB : number / 256, low = sort == MEMORY ? 0 : number % 256;
+  g_autofree char *target = target_name(number);
 /* The formats are the table's own. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-  return g_strdup_printf(probes[sort].xml, high, low);
+  return sort == SCSI ? g_strdup_printf(probes[sort].xml, target) : g_strdup_printf(probes[sort].xml, high, low);
 #pragma GCC diagnostic pop
 }
 
-/* @document with @n probes. */
-static BerthXmlDocument *with_probes(GBytes *document, const char *what, guint sort, guint n) {
+/* @document with @n probes, from number @first on. */
+static BerthXmlDocument *with_probes(GBytes *document, const char *what, guint sort, guint first, guint n) {
   g_autoptr(BerthXmlDocument) parsed = berth_xml_document_parse(document, what, NULL);
   const BerthXmlNode *devices = parsed != NULL ? berth_xml_node_child(parsed->root, "devices") : NULL;
   g_autoptr(GString) text = g_string_new("<probes>");
   for (guint i = 0; i < n; i++) {
-    g_autofree char *probe = probe_text(sort, i);
+    g_autofree char *probe = probe_text(sort, first + i);
     g_string_append(text, probe);
   }
   g_string_append(text, "</probes>");
@@ -75,21 +83,26 @@ static gboolean is_pluggable(const BerthPlan *plan, const BerthDevice *device) {
   const BerthFamily *family = berth_families_find(berth_families, device->address.type);
   if (family == NULL || berth_kinds_immovable(device) != NULL)
     return FALSE;
+  if (family->fits != NULL && !family->fits(plan->inventory, device, &device->address))
+    return FALSE;
   g_autofree char *why = family->immovable != NULL ? family->immovable(plan->inventory, device) : NULL;
   return why == NULL;
 }
 
 /* Whether @n more find places that they can be plugged into, with the controllers that are there. */
-static gboolean fits(const BerthLibRoom *room, guint sort, guint n) {
+static gboolean fits(const BerthLibRoom *room, guint sort, guint first, guint n) {
   g_autoptr(BerthRecord) record = berth_record_parse(room->record, -1, room->what, NULL);
-  BerthXmlDocument *document = record != NULL ? with_probes(room->document, room->what, sort, n) : NULL;
+  BerthXmlDocument *document = record != NULL ? with_probes(room->document, room->what, sort, first, n) : NULL;
   g_autoptr(BerthPlan) plan = berth_lib_live_plan(document, record, room->facts, NULL, NULL);
   guint before = room->plan->inventory->devices->len;
   if (plan == NULL || plan->inventory->devices->len != before + n)
     return FALSE;
   for (guint i = 0; i < plan->inventory->devices->len; i++) {
     const BerthDevice *device = g_ptr_array_index(plan->inventory->devices, i);
-    if (berth_lib_live_device(room->plan, device->id) == NULL && !is_pluggable(plan, device))
+    if (berth_lib_live_device(room->plan, device->id) != NULL)
+      continue;
+    /* A SCSI disk that steps aside has found another's unit, which is counted by its own name. */
+    if (!is_pluggable(plan, device) || (sort == SCSI && device->rule != BERTH_RULE_TARGET))
       return FALSE;
   }
   return TRUE;
@@ -104,16 +117,31 @@ static gboolean has_sort(const BerthLibRoom *room, guint sort) {
   return sort != EXPRESS || express;
 }
 
+/* The target name of a SCSI disk says on which controller it is to be, so that each unit is asked for by its name. */
+static guint count_scsi(const BerthLibRoom *room) {
+  guint n = 0;
+  const BerthDevice *controller;
+  for (guint i = 0; (controller = berth_model_inventory_walk(room->plan->inventory, BERTH_CONTROLLER, &i)) != NULL;) {
+    if (controller->index < 0 || !berth_model_device_is(controller, "@type", "scsi"))
+      continue;
+    for (guint unit = 0; unit < SCSI_UNITS && n < BERTH_LIB_ROOM_MOST; unit++)
+      n += fits(room, SCSI, (guint)controller->index * SCSI_UNITS + unit, 1) ? 1 : 0;
+  }
+  return n;
+}
+
 static guint count(const BerthLibRoom *room, guint sort) {
+  if (sort == SCSI)
+    return count_scsi(room);
   guint least = 0, most = 1;
-  while (most <= BERTH_LIB_ROOM_MOST && fits(room, sort, most)) {
+  while (most <= BERTH_LIB_ROOM_MOST && fits(room, sort, 0, most)) {
     least = most;
     most *= 2;
   }
   most = MIN(most, BERTH_LIB_ROOM_MOST + 1);
   while (most - least > 1) {
     guint middle = least + (most - least) / 2;
-    if (fits(room, sort, middle))
+    if (fits(room, sort, 0, middle))
       least = middle;
     else
       most = middle;
