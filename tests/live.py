@@ -197,6 +197,37 @@ def needed_beside_kept(machine):
         check(hot == cold, "hot %s\ncold %s" % (hot, cold))
 
 
+def beside_its_like(machine):
+    """A device that comes to both finds a place that is free in both, beside one like it that only the definition has."""
+    tablet = "<input type='tablet' bus='usb'/>"
+    with World() as world:
+        start(world, machine, [usb()] + ["<controller type='pci' model='pcie-to-pci-bridge'/>"] * (machine == "q35"))
+        taken = lambda: {r["address"] for r in verified(world) if r["address"]}
+        before = taken()
+        for xml in (rng(), tablet, disk(world, "vdb"), nic(1)):
+            attach(world, xml, "--config")
+        for xml in (rng(), tablet, disk(world, "vdc"), nic(2), rng()):
+            attach(world, xml, "--live", "--config")
+        hot = taken() - before
+        check(len(hot) == 5, "places: %s", hot)
+        attach(world, rng())
+        world.fails(BAD_INPUT, "vdb", "attach-device", "guest", "-", "--live", "--config", text=disk(world, "vdb"))
+        world.berth("destroy", "guest")
+        world.berth("start", "guest", "--paused")
+        cold = taken()
+        check(hot < cold and len(cold) == len(before) + 9, "hot %s\ncold %s", hot, cold)
+
+
+def both_full():
+    """The last USB ports are the definition's: what comes to both does not get them, what only runs does."""
+    with World() as world:
+        start(world, "pc", [])
+        for name in ("sdx", "sdy"):
+            attach(world, usb_disk(world, name), "--config")
+        world.fails(FAILED, "no USB port is free", "attach-device", "guest", "-", "--live", "--config", text=usb_disk(world, "sdz"))
+        attach(world, usb_disk(world, "sdz"))
+
+
 def live_only_ends():
     """What only the running guest has is forgotten when it ends."""
     with World() as world:
@@ -434,6 +465,8 @@ def tests():
             yield ("%s: SCSI disks plugged one by one are where a definition has them (%s)" % (machine, model), scsi_one_by_one,
                    (machine, controllers))
         yield "%s: what a device needs is where the definition has it" % machine, needed_beside_kept, (machine,)
+        yield "%s: a device comes to both beside its like" % machine, beside_its_like, (machine,)
+    yield "the definition's last places are not given to what comes to both", both_full, ()
     yield "devices that need no guest go at once", unplug_without_guest, ()
     yield "a silent guest", silent_guest, ()
     yield "a reset while an unplug is requested", reset_meanwhile, ()

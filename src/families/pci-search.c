@@ -237,7 +237,7 @@ static gboolean pick_held(BerthPci *pci, const Wish *wish, BerthAddress *address
     const BerthRecordEntry *entry = entries->pdata[i];
     BerthPciBus *bus = held_bus(pci, entry);
     guint number = (guint)entry->address.value[BERTH_PCI_BUS];
-    if (bus == NULL || !berth_families_pci_accepts(bus->accepts, number, wish->flags, FALSE) ||
+    if (bus == NULL || entry->held || !berth_families_pci_accepts(bus->accepts, number, wish->flags, FALSE) ||
         (wish->sane && below(pci, wish->device, number, FALSE)))
       continue;
     guint slot = (guint)entry->address.value[BERTH_PCI_SLOT];

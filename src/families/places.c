@@ -6,8 +6,8 @@ struct BerthPlaces {
   BerthAddressType type;
   guint fields;
   GHashTable *claimed; /* owned BerthAddress -> BerthDevice */
-  GHashTable *kept;    /* set of the addresses in @order */
-  GArray *order;       /* BerthAddress, oldest first */
+  GHashTable *kept;    /* set of BerthAddress, owned */
+  GArray *order;       /* BerthAddress, oldest first; those that can be given away */
 };
 
 static guint address_hash(gconstpointer a) {
@@ -35,7 +35,9 @@ static void keep_entries(BerthPlaces *places, gboolean (*mine)(const BerthRecord
     if (entry->gone == NULL || entry->address.type != places->type || (mine != NULL && !mine(entry, data)))
       continue;
     BerthAddress place = place_of(places, &entry->address);
-    g_array_append_val(places->order, place);
+    g_hash_table_add(places->kept, g_memdup2(&place, sizeof place));
+    if (!entry->held)
+      g_array_append_val(places->order, place);
   }
 }
 
@@ -46,13 +48,10 @@ BerthPlaces *berth_families_places_new(const BerthAssignment *assignment, BerthA
   places->type = type;
   places->fields = fields;
   places->claimed = g_hash_table_new_full(address_hash, address_equal, g_free, NULL);
-  places->kept = g_hash_table_new(address_hash, address_equal);
+  places->kept = g_hash_table_new_full(address_hash, address_equal, g_free, NULL);
   places->order = g_array_new(FALSE, FALSE, sizeof(BerthAddress));
-  if (assignment->record == NULL)
-    return places;
-  keep_entries(places, mine, data);
-  for (guint i = 0; i < places->order->len; i++)
-    g_hash_table_add(places->kept, &g_array_index(places->order, BerthAddress, i));
+  if (assignment->record != NULL)
+    keep_entries(places, mine, data);
   return places;
 }
 

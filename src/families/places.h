@@ -32,7 +32,7 @@ BerthDevice *berth_families_places_holder(const BerthPlaces *places, const Berth
 /* Neither claimed nor kept. */
 gboolean berth_families_places_vacant(const BerthPlaces *places, const BerthAddress *address);
 /* Calls @usable for each place that is kept and not claimed, oldest first, until it says TRUE: that one is @address (may be NULL).
- * FALSE: none. This is how reserved places are given away. */
+ * FALSE: none. This is how reserved places are given away, those excepted that are held. */
 gboolean berth_families_places_kept(const BerthPlaces *places, gboolean (*usable)(const BerthAddress *address, gpointer data),
                                     gpointer data, BerthAddress *address);
 

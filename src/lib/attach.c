@@ -17,6 +17,7 @@ typedef struct {
   BerthDevice *device;   /* of that plan */
   GBytes *xml;           /* its element with alias and address */
   BerthLibLiveNext next; /* what the guest has when it is there */
+  gboolean both;         /* it comes to the definition, too */
   gboolean dry;          /* nothing is to be changed */
 } Coming;
 
@@ -27,20 +28,25 @@ static void coming_clear(Coming *coming) {
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Coming, coming_clear)
 
-/* What the guest would have at its next start is left free, and given to a device that is the same. */
-static BerthRecord *memory_of(const BerthLibLive *live, GError **error) {
+/* What the guest would have at its next start is left free, and given to a device that is the same; one that comes to the
+ * definition as well is none of those that are there already. */
+static BerthRecord *memory_of(const BerthLibLive *live, gboolean both, GError **error) {
   g_autoptr(BerthStoreRevision) newest = berth_store_revision(live->berth->store, live->guest->uuid, 0, error);
   g_autoptr(BerthRecord) defined = newest != NULL ? berth_record_parse(newest->record, -1, live->guest->name, error) : NULL;
   BerthRecord *record = defined != NULL ? berth_record_parse(live->guest->run.record, -1, live->guest->name, error) : NULL;
-  if (record != NULL)
+  if (record != NULL && both)
+    berth_lib_live_hold(record, defined);
+  else if (record != NULL)
     berth_lib_live_reserve(record, defined);
   return record;
 }
 
-static BerthPlan *plan_with(const BerthLibLive *live, GBytes *document, const BerthXmlDocument *fragment, GError **error) {
+static BerthPlan *plan_with(const Coming *coming, GError **error) {
+  const BerthLibLive *live = coming->live;
   g_autofree char *file = berth_lib_live_file(live->guest->name);
-  g_autoptr(BerthRecord) record = memory_of(live, error);
-  BerthXmlDocument *with = record != NULL ? berth_lib_live_add(document, file, fragment->root, error) : NULL;
+  g_autoptr(BerthRecord) record = memory_of(live, coming->both, error);
+  BerthXmlDocument *with =
+      record != NULL ? berth_lib_live_add(live->guest->run.document, file, coming->fragment->root, error) : NULL;
   return berth_lib_live_plan(with, record, live->facts, NULL, error);
 }
 
@@ -241,7 +247,7 @@ static gboolean prepare(Coming *coming, BerthDevice **other, GError **error) {
   if (!check_leaving(live, coming->fragment, error))
     return FALSE;
   g_autoptr(GError) failure = NULL;
-  coming->plan = plan_with(live, live->guest->run.document, coming->fragment, &failure);
+  coming->plan = plan_with(coming, &failure);
   if (coming->plan == NULL) {
     gboolean full = g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_NO_ROOM);
     const char *why = berth_lib_live_unpluggable(coming->fragment);
@@ -277,7 +283,7 @@ static gboolean plug_needed(Coming *coming, BerthDevice *needed, GError **error)
     return no_room(live, needed, error);
   if (!check_place(live, coming->plan, needed, error))
     return FALSE;
-  g_auto(Coming) first = {.live = live, .dry = coming->dry};
+  g_auto(Coming) first = {.live = live, .both = coming->both, .dry = coming->dry};
   if (!finish_plan(coming, needed))
     return no_room(live, needed, error);
   g_autoptr(BerthXmlDocument) fragment = berth_xml_document_parse(coming->xml, live->guest->name, error);
@@ -349,7 +355,7 @@ static gboolean make_ready(Coming *coming, const BerthLibConfig *config, GPtrArr
 
 static gboolean attach_live(BerthLibLive *live, const BerthXmlDocument *fragment, BerthLibConfig *config, gboolean dry,
                             GPtrArray **rows, GError **error) {
-  g_auto(Coming) coming = {.live = live, .fragment = fragment, .dry = dry};
+  g_auto(Coming) coming = {.live = live, .fragment = fragment, .both = config != NULL, .dry = dry};
   g_autoptr(BerthXmlDocument) placed = NULL;
   if (!make_ready(&coming, config, rows, error))
     return FALSE;

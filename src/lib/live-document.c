@@ -166,6 +166,31 @@ void berth_lib_live_reserve(BerthRecord *record, const BerthRecord *other) {
   }
 }
 
+static gboolean has_place(const BerthRecord *record, const BerthRecordEntry *entry) {
+  g_autofree char *place = berth_model_record_place(&entry->address, entry->kind);
+  for (guint i = 0; i < record->entries->len; i++) {
+    const BerthRecordEntry *one = g_ptr_array_index(record->entries, i);
+    g_autofree char *its = berth_model_record_place(&one->address, one->kind);
+    if (one->gone == NULL && g_strcmp0(place, its) == 0)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+void berth_lib_live_hold(BerthRecord *record, const BerthRecord *other) {
+  for (guint i = 0; i < other->entries->len; i++) {
+    const BerthRecordEntry *entry = g_ptr_array_index(other->entries, i);
+    if (entry->gone != NULL || entry->address.type == BERTH_ADDRESS_NONE || has_place(record, entry))
+      continue;
+    BerthRecordEntry *copy = berth_model_record_entry_copy(entry);
+    copy->gone = g_strdup(WHILE_IT_RUNS);
+    copy->held = TRUE;
+    if (!g_str_equal(entry->element, berth_kinds_elements[BERTH_CONTROLLER].name))
+      g_ptr_array_set_size(copy->keys, 0);
+    g_ptr_array_add(record->entries, copy);
+  }
+}
+
 gboolean berth_lib_live_inherit(BerthRecord *record, const BerthRecord *other, const char *today) {
   guint before = record->entries->len;
   for (guint i = 0; i < other->entries->len; i++) {

@@ -50,6 +50,9 @@ char *berth_lib_live_bus(const BerthPlan *plan, const BerthDevice *device);
  */
 void berth_lib_live_reserve(BerthRecord *record, const BerthRecord *other);
 void berth_lib_live_release(BerthRecord *record);
+/* reserve for a device that is to come to both: the places of @other's devices are theirs, and no other device is taken for one of
+ * them, however alike. Controllers are: what the device needs is the same for both. */
+void berth_lib_live_hold(BerthRecord *record, const BerthRecord *other);
 /* Makes @record keep, for good, the places that @other knows and it does not: as reservations, of devices that went @today unless
  * @other says when. FALSE: it knew them all. */
 gboolean berth_lib_live_inherit(BerthRecord *record, const BerthRecord *other, const char *today);

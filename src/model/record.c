@@ -73,6 +73,7 @@ BerthRecordEntry *berth_model_record_entry_copy(const BerthRecordEntry *entry) {
   copy->flavour = g_strdup(entry->flavour);
   copy->since = g_strdup(entry->since);
   copy->gone = g_strdup(entry->gone);
+  copy->held = entry->held;
   return copy;
 }
 

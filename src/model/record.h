@@ -22,6 +22,7 @@ typedef struct {
   char *flavour;  /* "virtio-transitional": what berth made of a virtio device that says no flavour; NULL otherwise */
   char *since;    /* ISO 8601 UTC, as the caller's clock said */
   char *gone;     /* NULL: present. Otherwise a reservation: when the device went */
+  gboolean held;  /* a reservation that is never given away; never written */
 } BerthRecordEntry;
 
 /* Counts its references: berth_model_record_ref(), berth_record_free(). */
