@@ -35,6 +35,7 @@ struct Disk {
   GHashTable *now, *synced; /* path → Node */
   GPtrArray *namings;       /* Naming, in order */
   gint64 events;            /* left until the power fails; < 0: it has */
+  gboolean has_nameless;    /* files without a name can be made */
   sqlite3_vfs vfs, *real;
 };
 
@@ -194,6 +195,7 @@ int __real_open64(const char *path, int flags, ...);
 int __real_fsync(int fd);
 gssize __real_write(int fd, const void *data, size_t size);
 int __real_rename(const char *from, const char *to);
+int __real_linkat(int from_dir, const char *from, int to_dir, const char *to, int flags);
 int __real_g_unlink(const char *path);
 int __real_g_mkstemp_full(char *path, int flags, int mode);
 int __real_mkdir(const char *path, mode_t mode);
@@ -202,6 +204,7 @@ int __wrap_open64(const char *path, int flags, ...);
 int __wrap_fsync(int fd);
 gssize __wrap_write(int fd, const void *data, size_t size);
 int __wrap_rename(const char *from, const char *to);
+int __wrap_linkat(int from_dir, const char *from, int to_dir, const char *to, int flags);
 int __wrap_g_unlink(const char *path);
 int __wrap_g_mkstemp_full(char *path, int flags, int mode);
 int __wrap_mkdir(const char *path, mode_t mode);
@@ -216,14 +219,35 @@ static char *path_of(int fd) {
   return g_file_read_link(link, NULL);
 }
 
+static gboolean is_nameless(int flags) {
+  return (flags & O_TMPFILE) == O_TMPFILE;
+}
+
+/* Until it is linked, it is only known by what /proc calls it. */
+static int open_nameless(const char *folder, int flags, int mode) {
+  if (!watched->has_nameless) {
+    errno = EOPNOTSUPP;
+    return -1;
+  }
+  if (!event(watched))
+    return no_power();
+  int fd = __real_open64(folder, flags, mode);
+  g_autofree char *path = fd >= 0 ? path_of(fd) : NULL;
+  if (path != NULL)
+    set(watched->now, path, node_new(watched, FALSE));
+  return fd;
+}
+
 int __wrap_open64(const char *path, int flags, ...) {
   int mode = 0;
-  if ((flags & O_CREAT) != 0) {
+  if ((flags & O_CREAT) != 0 || is_nameless(flags)) {
     va_list arguments;
     va_start(arguments, flags);
     mode = va_arg(arguments, int);
     va_end(arguments);
   }
+  if (is_nameless(flags) && watched != NULL && (is_below(watched, path) || g_str_equal(path, watched->folder)))
+    return open_nameless(path, flags, mode);
   gboolean makes = (flags & O_CREAT) != 0 && is_below(watched, path) && !g_file_test(path, G_FILE_TEST_EXISTS);
   if (makes && !event(watched))
     return no_power();
@@ -264,6 +288,16 @@ int __wrap_rename(const char *from, const char *to) {
     return no_power();
   name_both(watched, to, g_hash_table_lookup(watched->now, from), from, NULL);
   return __real_rename(from, to);
+}
+
+int __wrap_linkat(int from_dir, const char *from, int to_dir, const char *to, int flags) {
+  g_autofree char *path = is_below(watched, to) ? g_file_read_link(from, NULL) : NULL;
+  if (path != NULL && !event(watched))
+    return no_power();
+  int outcome = __real_linkat(from_dir, from, to_dir, to, flags);
+  if (path != NULL && outcome == 0)
+    name(watched, to, g_hash_table_lookup(watched->now, path));
+  return outcome;
 }
 
 int __wrap_g_unlink(const char *path) {
@@ -460,6 +494,10 @@ void disk_free(Disk *disk) {
   g_free(disk->folder);
   g_free(disk);
   watched = NULL;
+}
+
+void disk_have_nameless(Disk *disk, gboolean has) {
+  disk->has_nameless = has;
 }
 
 void disk_fail_after(Disk *disk, guint events) {

@@ -15,6 +15,8 @@ typedef struct Disk Disk;
 Disk *disk_new(const char *folder);
 void disk_free(Disk *disk);
 
+/* Whether files without a name (O_TMPFILE) can be made; at first not. */
+void disk_have_nameless(Disk *disk, gboolean has);
 /* From now on: after @events more writes, syncs and changes of names, none does anything but fail. */
 void disk_fail_after(Disk *disk, guint events);
 gboolean disk_failed(const Disk *disk);

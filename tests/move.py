@@ -264,6 +264,15 @@ def settled(world):
     return status if status in ("running", "postmigrate") else None
 
 
+def nameless_files(folder):
+    """Whether the file system there knows files without a name."""
+    try:
+        os.close(os.open(folder, os.O_RDWR | os.O_TMPFILE, 0o600))
+        return True
+    except OSError:
+        return False
+
+
 def killed():
     """save killed with -9 or interrupted: the guest runs on, or is saved."""
     with World() as world:
@@ -281,6 +290,8 @@ def killed():
                 check(os.path.exists(path), "neither guest nor file: %s" % errors)
                 wait_for(lambda: world.state("guest") == "shut off", 10, "the end of QEMU, of which the last is still to come")
                 world.berth("restore", path)
+            left = [n for n in os.listdir(world.folder) if n.startswith(".berth-")]
+            check(not left or not nameless_files(world.folder), "a file was left: %s" % left)
             if os.path.exists(path):
                 os.unlink(path)
         verified(world)

@@ -153,6 +153,30 @@ static void a_full_disk_leaves_the_old_file(Fixture *fixture, gconstpointer data
   g_assert_cmpuint(count_files(fixture->dir), ==, 1);
 }
 
+/* Whoever is killed meanwhile leaves nothing. */
+static void what_is_under_way_has_no_name(Fixture *fixture, gconstpointer data) {
+  g_autofree char *path = g_build_filename(fixture->dir, "file", NULL);
+  g_autoptr(GError) error = NULL;
+  int probe = open(fixture->dir, O_TMPFILE | O_RDWR, 0600);
+
+  (void)data;
+  if (probe < 0) {
+    g_test_skip("the file system has no files without a name");
+    return;
+  }
+  close(probe);
+  for (guint before = 0; before < 2; before++) {
+    g_autoptr(BerthFileDraft) draft = berth_base_file_draft_new(path, 0600, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(write(draft->fd, before == 0 ? "one" : "two", 3), ==, 3);
+    g_assert_cmpuint(count_files(fixture->dir), ==, before);
+    g_assert_true(berth_base_file_draft_commit(draft, &error));
+    g_assert_no_error(error);
+    assert_content(path, before == 0 ? "one" : "two");
+    g_assert_cmpuint(count_files(fixture->dir), ==, 1);
+  }
+}
+
 static void folders_are_made_private(Fixture *fixture, gconstpointer data) {
   g_autofree char *path = g_build_filename(fixture->dir, "a", "b", NULL);
   g_autofree char *file = g_build_filename(fixture->dir, "file", NULL);
@@ -250,6 +274,7 @@ int main(int argc, char **argv) {
   g_test_add("/base/file/a-link-is-followed", Fixture, NULL, set_up, a_link_is_followed, tear_down);
   g_test_add("/base/file/what-is-no-file-stays", Fixture, NULL, set_up, what_is_no_file_stays, tear_down);
   g_test_add("/base/file/a-full-disk-leaves-the-old-file", Fixture, NULL, set_up, a_full_disk_leaves_the_old_file, tear_down);
+  g_test_add("/base/file/what-is-under-way-has-no-name", Fixture, NULL, set_up, what_is_under_way_has_no_name, tear_down);
   g_test_add("/base/file/folders-are-made-private", Fixture, NULL, set_up, folders_are_made_private, tear_down);
   g_test_add_func("/base/error/errors-have-exit-statuses", errors_have_exit_statuses);
   g_test_add_func("/base/env/the-environment-can-be-moved", the_environment_can_be_moved);

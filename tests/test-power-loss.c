@@ -295,6 +295,7 @@ static void test_file(World *world, gconstpointer data) {
   world->disk = disk_new(world->folder);
   for (guint number = 0; number < cuts(); number++) {
     g_autoptr(GBytes) under_way = NULL;
+    disk_have_nameless(world->disk, number % 2 != 0);
     disk_fail_after(world->disk, (guint)g_rand_int_range(world->chance, 0, 40));
     for (int left = 6; left > 0 && under_way == NULL; left--) {
       g_autoptr(GBytes) next = document(world->chance);

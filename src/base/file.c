@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define CHUNK 4096u /* to begin with; then as much as there is already */
+#define NAME_TRIES 100
 
 /* FALSE always, so that callers can return it. */
 static gboolean fail(GError **error, const char *path, const char *what, int number) {
@@ -98,8 +99,13 @@ BerthFileDraft *berth_base_file_draft_new(const char *path, int mode, GError **e
   }
   g_autofree char *target = resolve(path);
   g_autofree char *dir = g_path_get_dirname(target);
-  g_autofree char *temporary = g_build_filename(dir, ".berth-XXXXXX", NULL);
-  int fd = g_mkstemp_full(temporary, O_RDWR | O_CLOEXEC, mode);
+  g_autofree char *temporary = NULL;
+  /* Without a name, nothing is left whenever this process is killed; not all file systems can do that. */
+  int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
+  if (fd < 0) {
+    temporary = g_build_filename(dir, ".berth-XXXXXX", NULL);
+    fd = g_mkstemp_full(temporary, O_RDWR | O_CLOEXEC, mode);
+  }
   if (fd < 0) {
     fail(error, path, "cannot be written", errno);
     return NULL;
@@ -113,6 +119,28 @@ BerthFileDraft *berth_base_file_draft_new(const char *path, int mode, GError **e
   return draft;
 }
 
+/* Leaves errno on failure. */
+static gboolean link_to(BerthFileDraft *draft, const char *name) {
+  g_autofree char *here = g_strdup_printf("/proc/self/fd/%d", draft->fd);
+  if (linkat(AT_FDCWD, here, AT_FDCWD, name, AT_SYMLINK_FOLLOW) != 0)
+    return FALSE;
+  g_free(draft->temporary);
+  draft->temporary = g_strdup(name);
+  return TRUE;
+}
+
+/* A link cannot take the place of a file that is there: then there is another name, until the rename. */
+static gboolean give_name(BerthFileDraft *draft) {
+  gboolean named = link_to(draft, draft->target);
+  g_autofree char *dir = g_path_get_dirname(draft->target);
+  for (guint tries = 0; !named && errno == EEXIST && tries < NAME_TRIES; tries++) {
+    g_autofree char *name = g_strdup_printf("%s/.berth-%08x", dir, g_random_int());
+    named = link_to(draft, name);
+  }
+  /* Once more, which is little: btrfs logs nothing of a file that has no name. */
+  return named && fsync(draft->fd) == 0;
+}
+
 /* The old file lends its mode and owner. Leaves errno on failure. */
 static gboolean finish(BerthFileDraft *draft) {
   struct stat old = {0};
@@ -123,11 +151,11 @@ static gboolean finish(BerthFileDraft *draft) {
     if (fchown(draft->fd, old.st_uid, old.st_gid) != 0)
       errno = 0; /* only root can; a file that now belongs to the writer is no failure */
   }
-  if (fsync(draft->fd) != 0)
+  if (fsync(draft->fd) != 0 || (draft->temporary == NULL && !give_name(draft)))
     return FALSE;
   int fd = draft->fd;
   draft->fd = -1;
-  return close(fd) == 0 && g_rename(draft->temporary, draft->target) == 0;
+  return close(fd) == 0 && (g_str_equal(draft->temporary, draft->target) || g_rename(draft->temporary, draft->target) == 0);
 }
 
 gboolean berth_base_file_draft_commit(BerthFileDraft *draft, GError **error) {

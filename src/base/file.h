@@ -8,7 +8,8 @@
  * Errors: NOT_FOUND (no such file), BAD_INPUT (more than @max_bytes), FAILED (a folder, no permission, I/O). */
 GBytes *berth_base_file_read(const char *path, gsize max_bytes, GError **error);
 
-/* Makes @bytes the content of @path, durably: written beside it, synced, renamed over it, the folder synced. A reader sees the old
+/* Makes @bytes the content of @path, durably: written without a name (where the file system has no such files: beside it), synced,
+ * put in its place, the folder synced. A reader sees the old
  * content or the new, never a part; when FALSE is returned before the rename (no space, no permission) the old file is as it was
  * and nothing is left behind. @mode is for a new file, less the umask; an existing one keeps its mode and, if possible, its owner.
  * A symbolic link is followed. Errors: FAILED; NOT_FOUND (no such folder); USAGE (@path is no regular file). */
@@ -16,11 +17,13 @@ gboolean berth_base_file_write(const char *path, GBytes *bytes, int mode, GError
 
 /*
  * A file on its way: filled through @fd, seen by nobody until it is committed, which makes it the content of its path, durably. As
- * berth_base_file_write() otherwise; freed without commit, it leaves no trace.
+ * berth_base_file_write() otherwise; freed without commit, or if the process is killed, it leaves no trace. (Killed while an old
+ * file is replaced, between two system calls and a short sync, it leaves all of the new one as ".berth-…" beside it.)
  */
 typedef struct {
   int fd;
-  char *path, *target, *temporary;
+  char *path, *target;
+  char *temporary; /* a name that it has now; NULL: none, or its own */
   gboolean exists; /* there is an old one */
 } BerthFileDraft;
 BerthFileDraft *berth_base_file_draft_new(const char *path, int mode, GError **error);
