@@ -10,12 +10,15 @@ import hashlib
 import os
 import re
 import resource
+import shutil
 import signal
+import socket
+import subprocess
 import sys
 import time
 
-from world import (GUEST, SLOW, Failed, Skip, World, ask, attach, channel, check, detach, disk, domain, machine_domain, nic, peripherals,
-                   places, qemus, rng, scsi, start, tap, usb, usb_disk, verified, wait_for)
+from world import (BERTH, GUEST, SLOW, Failed, Skip, World, ask, attach, channel, check, detach, disk, domain, kill, machine_domain, nic, peripherals,
+                   places, qemus, rng, scsi, start, supervisors, tap, usb, usb_disk, verified, wait_for)
 
 COUNT = 'b=/bin/busybox; i=0; while :; do echo COUNT $i; i=$((i+1)); $b sleep 0.2; done'
 # The same, and which CPUs it has, all of which it puts to work.
@@ -252,16 +255,13 @@ def no_space():
 
 
 def settled(world):
-    """What QEMU's state is, or "gone"; None while it is neither: whoever was killed may have told it to quit."""
+    """"running" or "gone"; None while it is neither: somebody sees to that, or whoever was killed has told it to quit."""
     if not qemus(world):
         return "gone"
     try:
-        status = ask(world, {"execute": "query-status"})["status"]
-        if status == "postmigrate":
-            ask(world, {"execute": "cont"})
+        return "running" if status(world) == "running" else None
     except (Failed, OSError, TypeError, ValueError):
         return None
-    return status if status in ("running", "postmigrate") else None
 
 
 def nameless_files(folder):
@@ -284,9 +284,7 @@ def killed():
             time.sleep(0.02 + 0.015 * number)
             job.send_signal(signals)
             _, errors = job.communicate(timeout=30)
-            status = wait_for(lambda: settled(world), 10, "QEMU runs on, or has ended")
-            check(status != "postmigrate" or signals == signal.SIGKILL, "it was left paused by signal %d: %s" % (signals, errors))
-            if status == "gone":
+            if wait_for(lambda: settled(world), 10, "QEMU runs on, or has ended") == "gone":
                 check(os.path.exists(path), "neither guest nor file: %s" % errors)
                 wait_for(lambda: world.state("guest") == "shut off", 10, "the end of QEMU, of which the last is still to come")
                 world.berth("restore", path)
@@ -294,6 +292,82 @@ def killed():
             check(not left or not nameless_files(world.folder), "a file was left: %s" % left)
             if os.path.exists(path):
                 os.unlink(path)
+        verified(world)
+
+
+def reason(world):
+    return world.berth("domstate", "guest", "--reason").strip()
+
+
+def status(world):
+    return ask(world, {"execute": "query-status"})["status"]
+
+
+def kept_by_run(world):
+    """What is in run folders beside monitors and log."""
+    usual = ("events.qmp", "control.qmp", "qemu.log")
+    return [n for _, _, names in os.walk(os.path.join(world.state_folder, "run")) for n in names
+            if n not in usual and not n.endswith(".lock")]
+
+
+def killed_in_sync(words, sync, paused, alone):
+    """Kills a save with -9 while it is in its sync number sync; with alone, there is no supervisor. Yields the world then."""
+    if shutil.which("strace") is None:
+        raise Skip("no strace")
+    with World() as world:
+        world.berth("define", "-", text=domain("pc", [nic(0)]))
+        world.berth("start", "guest", *(["--paused"] if paused else []))
+        path = os.path.join(world.folder, "saved")
+        words = words + ([path] if words[0] == "save" else [])
+        log = world.file("trace", "")
+        os.mkdir(world.state_folder + "/save", 0o700)  # whose making is synced, too
+        trace = subprocess.Popen(["strace", "-o", log, "-e", "trace=fsync", "-e",
+                                  "inject=fsync:delay_enter=60000000:when=%d" % sync, BERTH] + words,
+                                 env=world.environment, stderr=subprocess.PIPE, text=True)
+
+        def in_sync():
+            """The command, once it is in that sync."""
+            check(trace.poll() is None, "it has ended: %s", trace.stderr.read() if trace.poll() is not None else "")
+            with open("/proc/%d/task/%d/children" % (trace.pid, trace.pid)) as children:
+                pids = [int(n) for n in children.read().split()]
+            with open(log) as lines:
+                return pids if lines.read().count("fsync(") == sync else None
+
+        command = wait_for(in_sync, 30, "the sync")
+        # Who is traced does not end while its tracer sleeps.
+        kill(*(supervisors(world) if alone else []), *command, trace.pid)
+        trace.communicate(timeout=30)
+        yield world
+
+
+def killed_before(words, paused, alone):
+    """Its file has no name yet: the guest goes on, and nothing is left."""
+    for world in killed_in_sync(words, 1, paused, alone):
+        path = os.path.join(world.folder, "saved")
+        if not alone and not paused:
+            wait_for(lambda: status(world) == "running", 10, "the supervisor lets it go on")
+        wanted = "paused" if paused else "running"
+        wait_for(lambda: world.state("guest") == wanted, 10, "the guest is %s" % wanted)
+        check(status(world) in ("postmigrate" if paused else "running",), "QEMU: %s" % status(world))
+        check(not os.path.exists(path), "there is a file")
+        wait_for(lambda: kept_by_run(world) == [], 10, "nothing is kept of it: %s" % kept_by_run(world))
+        verified(world)
+        check(words[0] == "save" or os.listdir(world.state_folder + "/save") == [], "something is left")
+        world.berth("suspend" if not paused else "resume", "guest")
+        check(world.state("guest") == ("running" if paused else "paused"), "it is %s" % world.state("guest"))
+        world.berth(*words, *([path] if words[0] == "save" else []))
+
+
+def killed_after(words, paused, alone):
+    """Its file is there: the guest ends."""
+    with World() as world:
+        last = 3 if nameless_files(world.folder) else 2
+    for world in killed_in_sync(words, last, paused, alone):
+        wait_for(lambda: world.state("guest") == "shut off", 10, "the guest ends")
+        check(reason(world) == "shut off (saved)", reason(world))
+        check(not qemus(world) and kept_by_run(world) == [], "it is kept: %s, %s" % (qemus(world), kept_by_run(world)))
+        world.berth("restore", os.path.join(world.folder, "saved")) if words[0] == "save" else world.berth("start", "guest")
+        check(world.state("guest") == ("paused" if paused else "running"), "it is %s" % world.state("guest"))
         verified(world)
 
 
@@ -531,6 +605,74 @@ def refused_there():
         verified(world)
 
 
+class Puppet:
+    """A destination that says what the test wants it to."""
+
+    def __init__(self, world):
+        self.path = os.path.join(world.folder, "puppet")
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.path)
+        self.listener.listen(1)
+        self.job = world.begin("migrate", "guest", "--to", "unix:" + self.path)
+        self.listener.settimeout(30)
+        self.peer = self.listener.accept()[0]
+        self.peer.settimeout(30)
+        self.hear(b"O")
+
+    def exactly(self, length):
+        data = b""
+        while len(data) < length:
+            more = self.peer.recv(length - len(data))
+            check(more, "the source has gone: %s", self.job.communicate(timeout=30)[1] if not more else "")
+            data += more
+        return data
+
+    def hear(self, wanted):
+        """Waits for a message."""
+        while True:
+            head = self.exactly(5)
+            self.exactly(int.from_bytes(head[1:], "big"))
+            if head[:1] == wanted:
+                return
+
+    def say(self, letter, text=b""):
+        self.peer.sendall(letter + len(text).to_bytes(4, "big") + text)
+
+    def close(self):
+        self.peer.close()
+        self.listener.close()
+
+
+def source_killed(when, alone):
+    """migrate killed with -9: up to the word that gives the guest away it goes on here; from then on nobody lets it go on."""
+    with World() as world:
+        world.berth("define", "-", text=domain("pc", [nic(0)]))
+        world.berth("start", "guest")
+        puppet = Puppet(world)
+        puppet.say(b"A")
+        if when != "at the begin":
+            puppet.hear(b"F")
+        if when == "after GO":
+            puppet.say(b"L")
+            puppet.hear(b"G")
+        kill(*(supervisors(world) if alone else []), puppet.job.pid)
+        puppet.job.communicate(timeout=30)
+        puppet.close()
+        if when == "after GO":
+            for _ in range(20):
+                check(world.state("guest") == "paused" and status(world) == "postmigrate", "it goes on: %s" % status(world))
+                time.sleep(0.1)
+            world.berth("resume", "guest")
+        elif not alone:
+            wait_for(lambda: status(world) == "running", 10, "the supervisor lets it go on")
+        wait_for(lambda: world.state("guest") == "running", 10, "the guest runs")
+        check(status(world) == "running", "QEMU: %s" % status(world))
+        wait_for(lambda: "leaving" not in kept_by_run(world), 10, "nothing is kept of it")
+        check(when == "after GO" or kept_by_run(world) == [], "%s is kept" % kept_by_run(world))
+        verified(world)
+        saved(world)
+
+
 def undefined_there():
     """A guest that is not defined at the destination is defined there as it was here; with --xml as that says."""
     with World() as world, World() as other:
@@ -599,6 +741,11 @@ def tests():
     yield "files that are no saved guests", bad_files, ()
     yield "no space: the guest runs on", no_space, ()
     yield "save killed and interrupted", killed, ()
+    for words in (["save", "guest"], ["managedsave", "guest"]):
+        for paused, alone in ((False, False), (False, True), (True, False)):
+            how = words[0] + (" of a paused guest" if paused else "") + " killed" + (", its supervisor, too" if alone else "")
+            yield how + ": before its file is there, the guest goes on", killed_before, (words, paused, alone)
+            yield how + ": once its file is there, the guest ends", killed_after, (words, paused, alone)
     yield "other hardware is refused by name", refused, ()
     yield "a saved guest that is not defined any more", undefined, ()
     yield "a device on its way out", bound, ()
@@ -610,6 +757,9 @@ def tests():
         yield "%s: a real guest goes there and comes back" % machine, real_guest_migrates, (machine,)
     yield "other hardware there is refused by name", refused_there, ()
     yield "a guest that is not defined there", undefined_there, ()
+    for when in ("at the begin", "before GO", "after GO"):
+        for alone in (False, True):
+            yield "migrate killed %s%s" % (when, ", its supervisor, too" if alone else ""), source_killed, (when, alone)
     for number in range(40 if SLOW else 4):
         yield "a migration that breaks (%d)" % number, broken, (number,)
 

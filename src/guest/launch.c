@@ -36,6 +36,10 @@ char *berth_guest_reboot_path(const char *run_dir) {
   return g_build_filename(run_dir, "reboot", NULL);
 }
 
+char *berth_guest_leaving_path(const char *run_dir) {
+  return g_build_filename(run_dir, "leaving", NULL);
+}
+
 char *berth_guest_log_path(const char *run_dir) {
   return g_build_filename(run_dir, "qemu.log", NULL);
 }
@@ -125,10 +129,12 @@ static void remove_files(const char *run_dir) {
   g_autofree char *control = berth_guest_control_path(run_dir);
   g_autofree char *log = berth_guest_log_path(run_dir);
   g_autofree char *reboot = berth_guest_reboot_path(run_dir);
+  g_autofree char *leaving = berth_guest_leaving_path(run_dir);
   g_unlink(events);
   g_unlink(control);
   g_unlink(log);
   g_unlink(reboot);
+  g_unlink(leaving);
   remove_sockets(run_dir);
 }
 

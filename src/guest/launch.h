@@ -2,7 +2,8 @@
 /*
  * Starting one QEMU: its arguments, its two monitors, its run folder.
  * In a run folder (0700): "events.qmp" (the supervisor's monitor), "control.qmp" (any command's, under the guest's lock; one
- * client at a time), "qemu.log" (0600, what QEMU writes to stdout and stderr), "reboot".
+ * client at a time), "qemu.log" (0600, what QEMU writes to stdout and stderr), "reboot",
+ * "leaving".
  */
 #pragma once
 
@@ -20,6 +21,8 @@ char *berth_guest_control_path(const char *run_dir);
 char *berth_guest_log_path(const char *run_dir);
 /* There while the guest is to be reset once it powers down. */
 char *berth_guest_reboot_path(const char *run_dir);
+/* There while the guest's state is on its way out, and its guest can still go on here. */
+char *berth_guest_leaving_path(const char *run_dir);
 
 /*
  * The whole command line: the binary, what the runner adds (-S -nodefaults -no-user-config, the sandbox, the monitors below

@@ -96,6 +96,7 @@ static gboolean give_socket(const char *run_dir, const char *path, GError **erro
 
 gboolean berth_lib_leave_begin(BerthLibLeave *leave, gboolean live, guint64 bandwidth, GError **error) {
   const BerthMoveHow how = {.live = live, .bandwidth = bandwidth};
+  berth_lib_unfinished_note(leave->live.guest->run.run_dir, leave->ran, leave->file);
   g_autofree char *path = berth_guest_move_path(leave->live.guest->run.run_dir);
   leave->uri = g_strconcat("unix:", path, NULL);
   leave->listener = berth_host_socket_listen(leave->uri, error);
@@ -121,6 +122,8 @@ void berth_lib_leave_undo(BerthLibLeave *leave, GError **error) {
   else if (berth_guest_move_undo(leave->live.control, leave->ran, &failure) &&
            berth_lib_record_state(leave->live.berth, leave->live.guest->uuid, &leave->live.guest->run,
                                   leave->ran ? "running" : "paused", leave->ran ? "unpaused" : "user", &failure))
+    berth_lib_unfinished_forget(leave->live.guest->run.run_dir);
+  if (failure == NULL)
     g_prefix_error(error, "guest '%s' %s: ", name, leave->ran ? "runs on" : "is still paused");
   else
     g_prefix_error(error, "guest '%s' is there, but could not be told to run on (%s): ", name, failure->message);

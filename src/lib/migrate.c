@@ -117,6 +117,7 @@ static gboolean travel(Journey *journey, GError **error) {
 /* From here on the guest is the other side's, unless that says that it is not. *@here: it is still ours. */
 static gboolean hand_over(Journey *journey, gboolean *here, GError **error) {
   g_autoptr(GError) failure = NULL;
+  berth_lib_unfinished_forget(journey->leave->live.guest->run.run_dir);
   if (say(journey, BERTH_TALK_GO, &failure) && hear(journey, BERTH_TALK_RUNNING, RUNNING_MS, NULL, &failure))
     return TRUE;
   *here = journey->refused;

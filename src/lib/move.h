@@ -4,6 +4,7 @@
 
 #include <berth/move.h>
 
+#include "base/file.h"
 #include "host/stream.h"
 #include "lib/live.h"
 #include "model/manifest.h"
@@ -33,12 +34,13 @@ typedef struct {
   BerthProcess *qemu;
   BerthInterrupt *interrupt;
   BerthManifest *manifest;
-  gboolean ran;       /* its vCPUs ran */
-  const char *reason; /* virsh's word for its end, "saved"; NULL: "migrated" */
-  char *uri;          /* where QEMU's stream comes out; NULL: nowhere yet */
-  int listener;       /* -1: none */
-  int stream;         /* -1: none */
-  guint64 memory;     /* of the guest, in bytes: what progress is measured by */
+  gboolean ran;               /* its vCPUs ran */
+  const BerthFileDraft *file; /* that its state goes to; once that has its name, the guest has only to end; NULL: none */
+  const char *reason;         /* virsh's word for its end, "saved"; NULL: "migrated" */
+  char *uri;                  /* where QEMU's stream comes out; NULL: nowhere yet */
+  int listener;               /* -1: none */
+  int stream;                 /* -1: none */
+  guint64 memory;             /* of the guest, in bytes: what progress is measured by */
   BerthProgressFunc progress;
   gpointer progress_data;
 } BerthLibLeave;
@@ -55,6 +57,23 @@ void berth_lib_leave_progress(const BerthLibLeave *leave, guint64 bytes, gboolea
 void berth_lib_leave_undo(BerthLibLeave *leave, GError **error);
 /* It has arrived: ends QEMU and records that. */
 gboolean berth_lib_leave_end(BerthLibLeave *leave, GError **error);
+
+/* ---- leaving, by a command that was killed (unfinished.c) ---- */
+
+/* Its state is about to leave, to @draft or (NULL) elsewhere; @ran: its vCPUs run. A note that cannot be written is none: then a
+ * guest whose command is killed may stay paused. */
+void berth_lib_unfinished_note(const char *run_dir, gboolean ran, const BerthFileDraft *draft);
+/* It runs on here; or its state is used elsewhere, so that nobody may let it run here. */
+void berth_lib_unfinished_forget(const char *run_dir);
+/* Whether there is a note: of a command that is at work, or was, which only the guest's lock can tell. @run_dir may be NULL. */
+gboolean berth_lib_unfinished_there(const char *run_dir);
+/* Whether its state is whole, in the file that it was to go to. */
+gboolean berth_lib_unfinished_saved(const char *run_dir, const char *uuid);
+/* Under the lock, with a note: lets the guest run on if it ran, or (*@ends) tells QEMU to end, since the guest is saved. On failure
+ * the note stays for the next one. */
+gboolean berth_lib_unfinished_end(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *guest, gboolean *ends, GError **error);
+/* The same for a command, which sees to it that the end is recorded; reads *@guest again. Nothing without a note. */
+void berth_lib_unfinished_settle(Berth *berth, BerthStoreGuest **guest);
 
 /* ---- arriving (arrive.c) ---- */
 

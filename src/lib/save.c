@@ -75,7 +75,11 @@ gboolean berth_save(Berth *berth, const char *guest, const char *file, guint fla
     return FALSE;
   g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
   Filling filling = {.leave = &leave, .draft = draft, .sum = sum, .direct = (flags & BERTH_MOVE_BYPASS_CACHE) != 0};
+  leave.file = draft;
   if (!fill(&filling, error)) {
+    /* Its folder may not have been synced: a guest that runs on must not be there a second time. */
+    if (berth_lib_unfinished_saved(leave.live.guest->run.run_dir, leave.live.guest->uuid))
+      unlink(draft->target);
     berth_lib_leave_undo(&leave, error);
     return FALSE;
   }

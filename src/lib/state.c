@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "lib/lib.h"
+#include "lib/move.h"
 
 #include <string.h>
 #include <sys/un.h>
@@ -53,8 +53,10 @@ BerthStoreGuest *berth_lib_guest_locked(Berth *berth, const char *guest, BerthLo
     return NULL;
   /* It may have been started, or undefined, while this command waited. */
   BerthStoreGuest *fresh = berth_store_guest(berth->store, found->uuid, error);
-  if (fresh != NULL)
-    *lock = g_steal_pointer(&held);
+  if (fresh == NULL)
+    return NULL;
+  berth_lib_unfinished_settle(berth, &fresh);
+  *lock = g_steal_pointer(&held);
   return fresh;
 }
 
@@ -161,6 +163,15 @@ static void settle_now(Berth *berth, BerthStoreGuest **guest) {
   }
 }
 
+/* Whoever sent its state somewhere has the lock, or is no more. */
+static void settle_unfinished(Berth *berth, BerthStoreGuest **guest) {
+  g_autoptr(BerthLock) lock = berth_lib_unfinished_there((*guest)->run.run_dir) ? berth_lib_lock_now(berth, *guest) : NULL;
+  if (lock == NULL)
+    return;
+  read_again(berth, guest);
+  berth_lib_unfinished_settle(berth, guest);
+}
+
 void berth_lib_look(Berth *berth, BerthStoreGuest **guest) {
   if ((*guest)->run.pid == 0) {
     drop_unrecorded(berth, *guest);
@@ -168,11 +179,14 @@ void berth_lib_look(Berth *berth, BerthStoreGuest **guest) {
   }
   g_autoptr(BerthProcess) qemu = berth_lib_run_process(&(*guest)->run);
   gboolean supervised = berth_lib_supervisor_lives(&(*guest)->run);
-  if (qemu != NULL && supervised)
+  if (qemu != NULL && supervised) {
+    settle_unfinished(berth, guest);
     return;
+  }
   if (qemu != NULL) {
     gboolean adopted = berth_lib_adopt(berth, *guest, NULL);
     read_again(berth, guest);
+    settle_unfinished(berth, guest);
     if (!adopted && (*guest)->run.pid != 0)
       ask(berth, *guest);
     return;

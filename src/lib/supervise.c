@@ -10,11 +10,13 @@
 
 #include "guest/control.h"
 #include "guest/launch.h"
+#include "lib/move.h"
 
 #define LOG_SECONDS 60
 #define QUIT_SECONDS 5
 #define RESET_MS 1000
 #define LEAVE_MS 20
+#define LEFT_MS 500
 #define AGAIN_MS 1000
 #define CONNECT_MS 5000
 
@@ -141,6 +143,28 @@ static void look_for_left_over(BerthLibWatch *watch) {
 
 /* ---- the guest's state ---- */
 
+/* Nothing tells that whoever sends the guest's state somewhere was killed, but that its lock is free. */
+static gboolean on_leave(gpointer user_data) {
+  BerthLibWatch *watch = user_data;
+  gboolean busy = FALSE, ends = FALSE;
+  watch->leaves = watch->events != NULL && berth_lib_unfinished_there(watch->run.run_dir);
+  g_autoptr(BerthLock) lock = watch->leaves ? lock_now(watch, &busy) : NULL;
+  g_autoptr(BerthStoreGuest) guest = lock != NULL ? berth_store_guest(watch->berth->store, watch->uuid, NULL) : NULL;
+  /* The command may have come to its end meanwhile. What fails is left to the next one: this process has other things to do. */
+  if (guest != NULL && berth_lib_unfinished_there(watch->run.run_dir))
+    berth_lib_unfinished_end(watch->berth, watch->events, guest, &ends, NULL);
+  rest(watch);
+  watch->leaves = busy;
+  return busy ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
+}
+
+static void look_for_leave(BerthLibWatch *watch) {
+  if (watch->leaves || !berth_lib_unfinished_there(watch->run.run_dir))
+    return;
+  watch->leaves = TRUE;
+  attach(watch, g_timeout_source_new(LEFT_MS), on_leave);
+}
+
 /* A store that cannot be written now may be so later; what runs is told from the process anyhow. */
 static void record(BerthLibWatch *watch, const char *state, const char *reason) {
   if (g_strcmp0(watch->run.state, state) == 0 ||
@@ -153,6 +177,7 @@ static void record(BerthLibWatch *watch, const char *state, const char *reason) 
 /* QEMU is asked, whatever the event was: what came in between, or was missed, is in the answer. */
 static void on_state(BerthLibWatch *watch, const char *event, json_object *data) {
   const char *state = NULL, *reason = NULL;
+  look_for_leave(watch);
   g_autofree char *status = watch->events != NULL ? berth_guest_status(watch->events, NULL) : NULL;
   if (status == NULL || berth_lib_react(watch, status))
     return;
@@ -269,6 +294,9 @@ static void judge(const BerthLibWatch *watch, const char **state, char **reason)
   *state = "shut off";
   if (watch->asked) {
     *reason = g_strdup("destroyed");
+  } else if (berth_lib_unfinished_saved(watch->run.run_dir, watch->uuid)) {
+    /* Whoever has saved it may have been killed since. */
+    *reason = g_strdup("saved");
   } else if (!berth_lib_cause_of_end(watch, state, reason) && (!WIFEXITED(status) || WEXITSTATUS(status) != 0)) {
     /* An orderly QEMU tells that it ends; of one that is no child that is all that can be known. */
     *state = "crashed";

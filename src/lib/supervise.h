@@ -15,6 +15,7 @@ struct BerthLibWatch {
   sigset_t before;
   gboolean asked;  /* this process was told to end */
   gboolean missed; /* nobody has listened for a while */
+  gboolean leaves; /* its state is on its way out, by a command that may be killed */
   gboolean large;  /* it had much to do, and could begin anew */
   gboolean ended;  /* QEMU has */
   /* From here on while it runs. */
