@@ -673,6 +673,35 @@ def source_killed(when, alone):
         saved(world)
 
 
+def never_stopped():
+    """A guest that was refused before it stopped is what it was, since then."""
+    with World() as world:
+        world.berth("define", "-", text=domain("pc", [nic(0)]))
+        world.berth("start", "guest")
+        before = world.guests()[0]
+        time.sleep(1.1)
+        puppet = Puppet(world)
+        puppet.say(b"E", b"5 no")
+        _, errors = puppet.job.communicate(timeout=30)
+        puppet.close()
+        check(puppet.job.returncode != 0 and "guest 'guest' runs on: the other side: no" in errors, errors)
+        check(reason(world) == "running (booted)" and world.guests()[0] == before, "%s\n%s" % (before, world.guests()[0]))
+
+
+def source_qemu_killed():
+    """A guest that ends on its way is not said to be there."""
+    with World() as world:
+        world.berth("define", "-", text=domain("pc", [nic(0)]))
+        world.berth("start", "guest")
+        puppet = Puppet(world)
+        kill(*qemus(world))
+        puppet.say(b"A")
+        _, errors = puppet.job.communicate(timeout=30)
+        puppet.close()
+        check(puppet.job.returncode == 1 and "guest 'guest' has ended: " in errors, errors)
+        wait_for(lambda: world.state("guest") == "crashed", 10, "the end")
+
+
 def undefined_there():
     """A guest that is not defined at the destination is defined there as it was here; with --xml as that says."""
     with World() as world, World() as other:
@@ -760,6 +789,8 @@ def tests():
     for when in ("at the begin", "before GO", "after GO"):
         for alone in (False, True):
             yield "migrate killed %s%s" % (when, ", its supervisor, too" if alone else ""), source_killed, (when, alone)
+    yield "a guest that never stopped", never_stopped, ()
+    yield "a source whose QEMU is killed", source_qemu_killed, ()
     for number in range(40 if SLOW else 4):
         yield "a migration that breaks (%d)" % number, broken, (number,)
 
