@@ -354,7 +354,7 @@ def killed_before(words, paused, alone):
         verified(world)
         check(words[0] == "save" or os.listdir(world.state_folder + "/save") == [], "something is left")
         world.berth("suspend" if not paused else "resume", "guest")
-        check(world.state("guest") == ("running" if paused else "paused"), "it is %s" % world.state("guest"))
+        wait_for(lambda: world.state("guest") == ("running" if paused else "paused"), 10, "it can be resumed or suspended")
         world.berth(*words, *([path] if words[0] == "save" else []))
 
 

@@ -143,6 +143,8 @@ static void look_for_left_over(BerthLibWatch *watch) {
 
 /* ---- the guest's state ---- */
 
+static void on_state(BerthLibWatch *watch, const char *event, json_object *data);
+
 /* Nothing tells that whoever sends the guest's state somewhere was killed, but that its lock is free. */
 static gboolean on_leave(gpointer user_data) {
   BerthLibWatch *watch = user_data;
@@ -153,6 +155,9 @@ static gboolean on_leave(gpointer user_data) {
   /* The command may have come to its end meanwhile. What fails is left to the next one: this process has other things to do. */
   if (guest != NULL && berth_lib_unfinished_there(watch->run.run_dir))
     berth_lib_unfinished_end(watch->berth, watch->events, guest, &ends, NULL);
+  /* Under the lock: what a command records next is not overwritten. */
+  if (guest != NULL)
+    on_state(watch, "", NULL);
   rest(watch);
   watch->leaves = busy;
   return busy ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
