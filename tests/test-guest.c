@@ -13,6 +13,7 @@
 #include "guest/control.h"
 #include "guest/files.h"
 #include "guest/launch.h"
+#include "guest/plug.h"
 #include "guest/probe.h"
 #include "guest/readback.h"
 
@@ -697,6 +698,40 @@ static void test_dies_while_read(World *world, gconstpointer data) {
   berth_guest_clean(world->run_dir);
 }
 
+/* --- devices that go -------------------------------------------------------------------------------------------------- */
+
+static void test_unplug_events(void) {
+  static const struct {
+    const char *event, *data;
+    BerthUnplug means;
+  } said[] = {
+      {"DEVICE_DELETED", "{'device': 'd', 'path': '/machine/peripheral/d'}", BERTH_UNPLUG_DONE},
+      {"DEVICE_DELETED", "{'path': '/machine/peripheral/d/virtio-backend'}", BERTH_UNPLUG_WAITING},
+      {"DEVICE_UNPLUG_GUEST_ERROR", "{'device': 'd', 'path': '/machine/peripheral/d'}", BERTH_UNPLUG_REFUSED},
+      {"MEM_UNPLUG_ERROR", "{'device': 'd', 'msg': 'busy'}", BERTH_UNPLUG_REFUSED},
+      {"ACPI_DEVICE_OST", "{'info': {'device': 'd', 'slot': '0', 'slot-type': 'DIMM', 'source': 3, 'status': 1}}",
+       BERTH_UNPLUG_REFUSED},
+      {"ACPI_DEVICE_OST", "{'info': {'device': 'd', 'source': 3, 'status': 2}}", BERTH_UNPLUG_REFUSED},
+      {"ACPI_DEVICE_OST", "{'info': {'device': 'd', 'source': 259, 'status': 128}}", BERTH_UNPLUG_REFUSED},
+      {"ACPI_DEVICE_OST", "{'info': {'device': 'd', 'source': 3, 'status': 131}}", BERTH_UNPLUG_REFUSED},
+      {"ACPI_DEVICE_OST", "{'info': {'device': 'd', 'source': 3, 'status': 132}}", BERTH_UNPLUG_WAITING},
+      {"ACPI_DEVICE_OST", "{'info': {'device': 'd', 'source': 3, 'status': 0}}", BERTH_UNPLUG_WAITING},
+      {"ACPI_DEVICE_OST", "{'info': {'device': 'd', 'source': 1, 'status': 1}}", BERTH_UNPLUG_WAITING},
+      {"ACPI_DEVICE_OST", "{'info': {'device': 'd', 'source': 512, 'status': 129}}", BERTH_UNPLUG_WAITING},
+      {"ACPI_DEVICE_OST", "{'info': {'slot': '0', 'slot-type': 'DIMM', 'source': 3, 'status': 1}}", BERTH_UNPLUG_WAITING},
+      {"ACPI_DEVICE_OST", "{'device': 'd', 'source': 3, 'status': 1}", BERTH_UNPLUG_WAITING},
+      {"RESUME", "{}", BERTH_UNPLUG_WAITING},
+  };
+  for (gsize i = 0; i < G_N_ELEMENTS(said); i++) {
+    const char *id = NULL;
+    g_autofree char *json = g_strdelimit(g_strdup(said[i].data), "'", '"');
+    g_autoptr(json_object) data = berth_json_parse(json, -1, NULL);
+    g_assert_cmpint(berth_guest_unplug_event(said[i].event, data, &id), ==, said[i].means);
+    if (said[i].means != BERTH_UNPLUG_WAITING)
+      g_assert_cmpstr(id, ==, "d");
+  }
+}
+
 #define ADD(path, func) g_test_add(path, World, NULL, world_set_up, func, world_tear_down)
 
 int main(int argc, char **argv) {
@@ -728,5 +763,6 @@ int main(int argc, char **argv) {
   ADD("/guest/read-back/one-alone", test_one_alone);
   ADD("/guest/read-back/machine-without-pci", test_machine_without_pci);
   ADD("/guest/read-back/time-limit-and-death", test_dies_while_read);
+  g_test_add_func("/guest/unplug/events", test_unplug_events);
   return g_test_run();
 }

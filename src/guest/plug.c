@@ -140,6 +140,16 @@ gboolean berth_guest_has_device(BerthQmp *qmp, const char *id, gboolean *there, 
   return TRUE;
 }
 
+/* What a guest has answered by ACPI's _OST (ACPI 6.5, 6.3.5) to a request to eject, from outside (3) or its own (0x103). That the
+ * ejection goes on (0x84) or has been done (0) is told otherwise. */
+static BerthUnplug ejection(json_object *info) {
+  gint64 source = berth_json_member_int(info, "source", 0), status = berth_json_member_int(info, "status", 0);
+  if (source != 0x3 && source != 0x103)
+    return BERTH_UNPLUG_WAITING;
+  /* It failed, or the guest does not know the request; the device cannot be ejected, is in use, is busy, is needed by another. */
+  return status == 0x1 || status == 0x2 || (status >= 0x80 && status <= 0x83) ? BERTH_UNPLUG_REFUSED : BERTH_UNPLUG_WAITING;
+}
+
 BerthUnplug berth_guest_unplug_event(const char *event, json_object *data, const char **id) {
   static const struct {
     const char *event;
@@ -147,7 +157,11 @@ BerthUnplug berth_guest_unplug_event(const char *event, json_object *data, const
   } events[] = {{"DEVICE_DELETED", BERTH_UNPLUG_DONE},
                 {"DEVICE_UNPLUG_GUEST_ERROR", BERTH_UNPLUG_REFUSED},
                 {"MEM_UNPLUG_ERROR", BERTH_UNPLUG_REFUSED}};
-  *id = berth_json_member_string(data, "device");
+  gboolean answer = g_str_equal(event, "ACPI_DEVICE_OST");
+  json_object *info = answer ? berth_json_member_object(data, "info") : data;
+  *id = berth_json_member_string(info, "device");
+  if (answer && *id != NULL)
+    return ejection(info);
   for (gsize i = 0; i < G_N_ELEMENTS(events) && *id != NULL; i++)
     if (g_str_equal(event, events[i].event))
       return events[i].means;

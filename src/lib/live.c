@@ -105,14 +105,9 @@ gboolean berth_lib_live_commit(Berth *berth, const char *uuid, const BerthStoreR
   return berth_lib_live_commit_next(berth, uuid, run, id, xml, &none, also, data, error);
 }
 
-gboolean berth_lib_live_note(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *id, const char *state,
-                             const char *command, GBytes *xml, BerthLibLiveAlso also, gpointer data, GError **error) {
-  /* What power takes away it takes away from QEMU, too. */
-  g_autoptr(BerthStoreWrite) write =
-      also == NULL ? berth_store_write_begin_brief(berth->store, error) : berth_store_write_begin(berth->store, error);
-  g_autoptr(BerthStoreGuest) guest = write != NULL ? berth_store_guest(berth->store, uuid, error) : NULL;
-  if (guest == NULL)
-    return FALSE;
+/* Records a change of what @guest runs, or (@state NULL) that there is none. */
+static gboolean write_row(Berth *berth, BerthStoreWrite *write, const BerthStoreGuest *guest, const BerthStoreRun *run,
+                          const char *id, const char *state, const char *command, GBytes *xml, GError **error) {
   if (!same_run(guest, run)) {
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "guest '%s': has ended meanwhile", guest->name);
     return FALSE;
@@ -125,9 +120,18 @@ gboolean berth_lib_live_note(Berth *berth, const char *uuid, const BerthStoreRun
                                    .xml = xml,
                                    .pid = run->pid,
                                    .start_time = run->start_time};
-  gboolean noted =
-      state != NULL ? berth_store_write_change(write, uuid, &change, error) : berth_store_write_change_done(write, uuid, id, error);
-  return noted && (also == NULL || also(write, data, error)) && berth_store_write_commit(g_steal_pointer(&write), error);
+  return state != NULL ? berth_store_write_change(write, guest->uuid, &change, error)
+                       : berth_store_write_change_done(write, guest->uuid, id, error);
+}
+
+gboolean berth_lib_live_note(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *id, const char *state,
+                             const char *command, GBytes *xml, BerthLibLiveAlso also, gpointer data, GError **error) {
+  /* What power takes away it takes away from QEMU, too. */
+  g_autoptr(BerthStoreWrite) write =
+      also == NULL ? berth_store_write_begin_brief(berth->store, error) : berth_store_write_begin(berth->store, error);
+  g_autoptr(BerthStoreGuest) guest = write != NULL ? berth_store_guest(berth->store, uuid, error) : NULL;
+  return guest != NULL && write_row(berth, write, guest, run, id, state, command, xml, error) &&
+         (also == NULL || also(write, data, error)) && berth_store_write_commit(g_steal_pointer(&write), error);
 }
 
 gboolean berth_lib_live_drop(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *id, GError **error) {
@@ -294,13 +298,27 @@ gboolean berth_lib_live_gone_all(Berth *berth, BerthQmp *qmp, const char *uuid, 
   return TRUE;
 }
 
-gboolean berth_lib_live_refused(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *id, GError **error) {
+/* Whoever asks right now, for both definitions, sees the refusal itself. */
+static gboolean is_waited_for(Berth *berth, const char *uuid, const char *id, gboolean *waits, GError **error) {
   g_autoptr(GPtrArray) changes = berth_store_changes(berth->store, uuid, error);
   const BerthStoreChange *change = berth_store_changes_find(changes, id);
-  /* Whoever asks right now sees the refusal itself. */
-  if (change == NULL || change->xml != NULL || is_half(change))
-    return changes != NULL;
-  return berth_lib_live_note(berth, uuid, run, id, BERTH_STORE_REFUSED, NULL, NULL, NULL, NULL, error);
+  *waits = change != NULL && change->xml == NULL && !is_half(change);
+  return changes != NULL;
+}
+
+gboolean berth_lib_live_refused(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *id, GError **error) {
+  gboolean waits = FALSE;
+  if (!is_waited_for(berth, uuid, id, &waits, error))
+    return FALSE;
+  if (!waits)
+    return TRUE;
+  /* Once more: whoever has heard the refusal, too, may just have dropped the request. */
+  g_autoptr(BerthStoreWrite) write = berth_store_write_begin_brief(berth->store, error);
+  g_autoptr(BerthStoreGuest) guest = write != NULL ? berth_store_guest(berth->store, uuid, error) : NULL;
+  if (guest == NULL || !is_waited_for(berth, uuid, id, &waits, error))
+    return FALSE;
+  return !waits || (write_row(berth, write, guest, run, id, BERTH_STORE_REFUSED, NULL, NULL, error) &&
+                    berth_store_write_commit(g_steal_pointer(&write), error));
 }
 
 /* It never came: its back ends may have. */

@@ -213,6 +213,7 @@ static const struct {
     {"DEVICE_TRAY_MOVED", on_tray},
     {"DEVICE_UNPLUG_GUEST_ERROR", on_refused},
     {"MEM_UNPLUG_ERROR", on_refused},
+    {"ACPI_DEVICE_OST", on_refused},
 };
 
 static void on_event(BerthQmp *qmp, const char *event, json_object *data, gpointer user_data) {
