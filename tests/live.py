@@ -133,6 +133,39 @@ def silent_guest():
         check(len(rows) == len([p for p in peripherals(world) if p.startswith("net")]), "rows: %s" % rows)
 
 
+# A boot sector that looks at DIMM 0 (QEMU docs/specs/acpi_mem_hotplug) until that is to be ejected, which it notes; then it sees so
+# many seconds begin (by the RTC), says by _OST's registers that the ejection has failed, and looks again.
+REFUSING = (b"\xfa\xba\x00\x0a\x66\x31\xc0\x66\xef\xb2\x14\xec\xa8\x04\x74\xf1\xb0\x04\xee"
+            b"\xb1%c\x84\xc9\x74\x12\x30\xc0\xe6\x70\xe4\x71\x88\xc4\xe4\x71\x38\xe0\x74\xfa\xfe\xc9\xeb\xea"
+            b"\xb2\x04\x66\xb8\x03\x00\x00\x00\x66\xef\xb2\x08\x66\xb8\x01\x00\x00\x00\x66\xef\xeb\xc0")
+NUMA = "  <maxMemory slots='4' unit='MiB'>1024</maxMemory>\n  <cpu><numa><cell id='0' cpus='0' memory='256' unit='MiB'/></numa></cpu>\n"
+DIMM = "<memory model='dimm'><target><size unit='MiB'>128</size><node>0</node></target></memory>"
+
+
+def refusing_guest(seconds):
+    """A guest that refuses to give up a DIMM is told at once, by whoever hears it; what runs and the definition keep it."""
+    with World() as world:
+        image = disk(world, "hda")
+        with open(os.path.join(world.folder, "hda.img"), "r+b") as out:
+            out.write((REFUSING % seconds).ljust(510, b"\0") + b"\x55\xaa")
+        start(world, "pc", [image], NUMA)
+        world.berth("resume", "guest")
+        attach(world, DIMM, "--live", "--config")
+        before = world.berth("dumpxml", "guest"), world.berth("dumpxml", "guest", "--live")
+        for scopes in (["--live", "--config"], ["--live"]):
+            began = time.monotonic()
+            world.fails(FAILED, "refuses to let go", "detach-device", "guest", "-", "--timeout", "60", *scopes, text=DIMM)
+            check(time.monotonic() - began < 30, "it was told after %d s" % (time.monotonic() - began))
+            after = world.berth("dumpxml", "guest"), world.berth("dumpxml", "guest", "--live")
+            check(after == before, "%s: a definition has changed:\n%s", scopes, after)
+            time.sleep(0.1)
+            with sqlite3.connect(os.path.join(world.state_folder, "berth.db"), timeout=10) as store:
+                left = store.execute("SELECT device, state FROM changes").fetchall()
+            store.close()
+            check(not left, "left: %s" % left)
+        verified(world)
+
+
 def reset_meanwhile():
     """A reset ends the requests of before it, not those that come after, and whoever waits for one of those is told."""
     with World() as world:
@@ -469,6 +502,8 @@ def tests():
     yield "the definition's last places are not given to what comes to both", both_full, ()
     yield "devices that need no guest go at once", unplug_without_guest, ()
     yield "a silent guest", silent_guest, ()
+    for seconds in (0, 2):
+        yield "a guest that refuses after %d s" % seconds, refusing_guest, (seconds,)
     yield "a reset while an unplug is requested", reset_meanwhile, ()
     yield "live, config, current, persistent", scopes, ()
     for machine in ("pc", "q35"):

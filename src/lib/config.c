@@ -90,7 +90,7 @@ BerthXmlDocument *berth_lib_config_fragment(GBytes *xml, const char *file, GErro
 }
 
 gboolean berth_lib_config_change(BerthStoreWrite *write, gpointer data, GError **error) {
-  const BerthLibConfig *config = data;
+  BerthLibConfig *config = data;
   BerthStore *store = config->berth->store;
   g_autofree char *now = berth_base_env_timestamp(config->berth->env);
   g_autoptr(BerthStoreGuest) guest = berth_store_guest(store, config->uuid, error);
@@ -104,7 +104,29 @@ gboolean berth_lib_config_change(BerthStoreWrite *write, gpointer data, GError *
   revision->machine = g_strdup(plan->inventory->machine);
   revision->command = g_strdup(config->command);
   revision->made = g_strdup(now);
-  return berth_store_write_revision(write, config->uuid, revision, error);
+  if (!berth_store_write_revision(write, config->uuid, revision, error))
+    return FALSE;
+  config->made = revision->number;
+  return TRUE;
+}
+
+gboolean berth_lib_config_take_back(BerthStoreWrite *write, gpointer data, GError **error) {
+  BerthLibConfig *config = data;
+  BerthStore *store = config->berth->store;
+  g_autoptr(BerthStoreGuest) guest = berth_store_guest(store, config->uuid, error);
+  if (guest == NULL || config->made == 0 || guest->revision != config->made)
+    return guest != NULL;
+  g_autoptr(BerthStoreRevision) before = berth_store_revision(store, config->uuid, config->made - 1, error);
+  if (before == NULL)
+    return FALSE;
+  g_free(before->made);
+  before->made = berth_base_env_timestamp(config->berth->env);
+  g_free(before->command);
+  before->command = g_strdup(config->command);
+  if (!berth_store_write_revision(write, config->uuid, before, error))
+    return FALSE;
+  config->made = 0;
+  return TRUE;
 }
 
 /* Rows of the devices of @a that @b has not. */

@@ -57,8 +57,8 @@ static gboolean unplug(BerthLibLive *live, const char *id, GError **error) {
   return FALSE;
 }
 
-/* Asks the guest. The request is on record before QEMU hears of it; the definition changes once QEMU has taken it. */
-static gboolean request(BerthLibLive *live, const char *id, const char *command, BerthLibConfig *config, GError **error) {
+/* Asks the guest. The request is on record before QEMU hears of it. */
+static gboolean request(BerthLibLive *live, const char *id, const char *command, const BerthLibConfig *config, GError **error) {
   const BerthStoreGuest *guest = live->guest;
   g_autoptr(GPtrArray) changes = berth_store_changes(live->berth->store, guest->uuid, error);
   if (changes == NULL)
@@ -70,16 +70,20 @@ static gboolean request(BerthLibLive *live, const char *id, const char *command,
     return FALSE;
   g_autoptr(GError) failure = NULL;
   if (unplug(live, id, &failure) || (again && live->control != NULL))
-    return config == NULL || berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, BERTH_STORE_UNPLUGGING, NULL, NULL,
-                                                 berth_lib_config_change, config, error);
+    return TRUE;
   if (live->control != NULL)
     berth_lib_live_drop(live->berth, guest->uuid, &guest->run, id, NULL);
   g_propagate_prefixed_error(error, g_steal_pointer(&failure), "guest '%s': ", guest->name);
   return FALSE;
 }
 
-static gboolean refused(const char *guest, const char *what, GError **error) {
-  g_set_error(error, BERTH_ERROR, BERTH_ERROR_REFUSED_BY_GUEST, "guest '%s': %s: the guest refuses to let go of it", guest, what);
+/* @config: what was changed of the definition, which has the device again then; NULL: nothing. */
+static gboolean refused(Berth *berth, const BerthStoreGuest *guest, const char *id, const char *what, BerthLibConfig *config,
+                        GError **error) {
+  gboolean back = berth_lib_live_note(berth, guest->uuid, &guest->run, id, NULL, NULL, NULL,
+                                      config != NULL ? berth_lib_config_take_back : NULL, config, NULL);
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_REFUSED_BY_GUEST, "guest '%s': %s: the guest refuses to let go of it%s", guest->name,
+              what, config != NULL && (!back || config->made != 0) ? "; its definition, which is without it, stays so" : "");
   return FALSE;
 }
 
@@ -108,7 +112,7 @@ static gboolean has_gone(Berth *berth, const BerthStoreGuest *guest, const char 
 
 /* The supervisor records what the guest does; so the lock is free for others meanwhile. */
 static gboolean await(Berth *berth, const BerthStoreGuest *guest, const char *id, const char *what, guint timeout_ms,
-                      GError **error) {
+                      BerthLibConfig *config, GError **error) {
   guint asked = 0;
   for (guint waited = 0;; waited += STEP_MS) {
     g_autoptr(GPtrArray) changes = berth_store_changes(berth->store, guest->uuid, error);
@@ -117,10 +121,8 @@ static gboolean await(Berth *berth, const BerthStoreGuest *guest, const char *id
     const BerthStoreChange *change = berth_store_changes_find(changes, id);
     if (change == NULL)
       return has_gone(berth, guest, id, what, error);
-    if (g_str_equal(change->state, BERTH_STORE_REFUSED)) {
-      berth_lib_live_drop(berth, guest->uuid, &guest->run, id, NULL);
-      return refused(guest->name, what, error);
-    }
+    if (g_str_equal(change->state, BERTH_STORE_REFUSED))
+      return refused(berth, guest, id, what, config, error);
     if (waited >= timeout_ms)
       break;
     if (waited - asked >= ASK_EVERY_MS) {
@@ -147,20 +149,30 @@ static gboolean gone(BerthLibLive *live, const char *id, GError **error) {
   return FALSE;
 }
 
+/* The guest takes its time: the definition does not wait for it. */
+static gboolean define_without(const BerthLibLive *live, const char *id, BerthLibConfig *config, GError **error) {
+  return berth_lib_live_note(live->berth, live->guest->uuid, &live->guest->run, id, BERTH_STORE_UNPLUGGING, NULL, NULL,
+                             berth_lib_config_change, config, error);
+}
+
 static gboolean detach_live(BerthLibLive *live, const char *id, const char *name, const char *command, guint timeout_ms,
                             BerthLibConfig *config, GError **error) {
   if (!request(live, id, command, config, error))
     return FALSE;
   BerthUnplug said = berth_guest_await_unplug(live->control, id, MIN(timeout_ms, AT_ONCE_MS));
+  gboolean follows = said == BERTH_UNPLUG_WAITING && config != NULL;
+  if (follows && !define_without(live, id, config, error))
+    return FALSE;
+  /* What it has said until then nobody else has recorded. */
+  if (follows)
+    said = berth_guest_await_unplug(live->control, id, 0);
   if (said == BERTH_UNPLUG_DONE)
     return gone(live, id, error);
-  if (said == BERTH_UNPLUG_REFUSED) {
-    berth_lib_live_drop(live->berth, live->guest->uuid, &live->guest->run, id, NULL);
-    return refused(live->guest->name, name, error);
-  }
+  if (said == BERTH_UNPLUG_REFUSED)
+    return refused(live->berth, live->guest, id, name, follows ? config : NULL, error);
   g_clear_pointer(&live->control, berth_qmp_free);
   g_clear_pointer(&live->lock, berth_host_lock_free);
-  return await(live->berth, live->guest, id, name, timeout_ms, error);
+  return await(live->berth, live->guest, id, name, timeout_ms, config, error);
 }
 
 /* What is to go, and how. */

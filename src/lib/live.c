@@ -183,7 +183,7 @@ static void half_init(Half *half, Berth *berth, const BerthStoreGuest *guest, co
     half->fragment = xml != NULL ? berth_lib_config_fragment(xml, guest->name, NULL) : NULL;
     half->config = (BerthLibConfig){.berth = berth,
                                     .uuid = guest->uuid,
-                                    .command = halves[i].command,
+                                    .command = change->command != NULL ? change->command : halves[i].command,
                                     .add = halves[i].adds ? half->fragment : NULL,
                                     .remove = halves[i].removes ? half->fragment : NULL,
                                     .run = &guest->run};
@@ -340,11 +340,13 @@ static gboolean ask_again(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *gu
   half_init(&half, berth, guest, change);
   berth_guest_unplug(qmp, change->device, NULL);
   /* What needs no guest goes at once. */
-  berth_guest_await_unplug(qmp, change->device, AT_ONCE_MS);
+  BerthUnplug said = berth_guest_await_unplug(qmp, change->device, AT_ONCE_MS);
   if (!berth_guest_has_device(qmp, change->device, &there, error))
     return FALSE;
   if (!there)
     return has_gone(berth, qmp, guest, change, error);
+  if (said == BERTH_UNPLUG_REFUSED)
+    return berth_lib_live_drop(berth, guest->uuid, &guest->run, change->device, error);
   return berth_lib_live_note(berth, guest->uuid, &guest->run, change->device, BERTH_STORE_UNPLUGGING, NULL, NULL,
                              half.wanted ? berth_lib_config_change : NULL, &half.config, error);
 }

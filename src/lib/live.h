@@ -187,9 +187,12 @@ typedef struct {
   BerthRule rule;           /* that chose the place which @add has; NONE: its user did, if it has one */
   const BerthFacts *facts;  /* may be NULL */
   const BerthStoreRun *run; /* what runs meanwhile; NULL: nothing */
+  guint made;               /* the revision that the change was stored as; 0: none */
 } BerthLibConfig;
 /* Plans the change; with @write stores it as a new revision. Errors: as berth_define(), NOT_FOUND. */
 gboolean berth_lib_config_change(BerthStoreWrite *write, gpointer config, GError **error);
+/* Stores the definition as it was before the change that was stored, unless something has changed it since; then made stays. */
+gboolean berth_lib_config_take_back(BerthStoreWrite *write, gpointer config, GError **error);
 /* @element (taken; NULL: an error was set already) of a running guest as a definition takes it: without an alias that is not the
  * user's own. (transfer full) */
 BerthXmlDocument *berth_lib_config_element(BerthXmlDocument *element, GError **error);
