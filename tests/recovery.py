@@ -321,6 +321,26 @@ def reaction(element, action, expected):
         nothing_left(world)
 
 
+def at_once(paused):
+    """A guest whose firmware resets the machine with its first instructions: that is heard as a reset, however soon it comes."""
+    with World() as world:
+        code = DEEDS["on_reboot"] + FOR_EVER
+        rom = os.path.join(world.folder, "rom")
+        with open(rom, "wb") as out:  # the last 64 KiB below 1 MiB; from the reset vector to the start
+            out.write(code.ljust(0xFFF0, b"\xf4") + b"\xea\x00\x00\x00\xf0".ljust(16, b"\xf4"))
+        text = domain("pc", []).replace("</type>", "</type><loader type='rom'>%s</loader>" % rom)
+        world.berth("define", "-", text=text.replace("  <devices>", "  <on_reboot>preserve</on_reboot>\n  <devices>"))
+        for turn in range(6):
+            world.berth("start", "guest", *(["--paused"] if paused else []))
+            if paused:
+                time.sleep(0.05 * turn)
+                world.berth("resume", "guest")
+            wait_for(lambda: reason(world) not in ("running (booted)", "running (unpaused)", "paused (user)"), 10, "the reset")
+            check(reason(world) == "paused (shutting down)", "turn %d: domstate: %s" % (turn, reason(world)))
+            world.berth("destroy", "guest")
+        nothing_left(world)
+
+
 def memory(count):
     """Private dirty memory of each supervisor, also after it has recorded things."""
     if os.environ.get("BERTH_SANITIZED"):
@@ -364,6 +384,8 @@ def tests():
     for happens, expected in ((panics, crashed), (is_destroyed, "shut off (destroyed)"), (is_given_up, "shut off (destroyed)"),
                               (is_told_to_end, "shut off (destroyed)")):
         yield "a guest whose supervisor begins anew %s" % happens.__name__.replace("_", " "), meanwhile, (happens, expected)
+    for paused in (False, True):
+        yield "a guest that resets at once when it is %s" % ("resumed" if paused else "started"), at_once, (paused,)
     yield "what contradicts itself or is for crashes only is refused", refused_reactions, ()
     yield "a supervisor's memory", memory, (3,)
 

@@ -184,7 +184,9 @@ static void on_state(BerthLibWatch *watch, const char *event, json_object *data)
   const char *state = NULL, *reason = NULL;
   look_for_leave(watch);
   g_autofree char *status = watch->events != NULL ? berth_guest_status(watch->events, NULL) : NULL;
-  if (status == NULL || berth_lib_react(watch, status))
+  /* It tells why before it says so. */
+  watch->unheard = g_strcmp0(status, "shutdown") == 0 && berth_qmp_has_event(watch->events);
+  if (status == NULL || watch->unheard || berth_lib_react(watch, status))
     return;
   berth_lib_state_of(status, &state, &reason);
   record(watch, state, reason);
@@ -224,6 +226,8 @@ static void on_event(BerthQmp *qmp, const char *event, json_object *data, gpoint
     handlers[i].handle(watch, event, data);
     rest(watch);
   }
+  if (watch->unheard && !berth_qmp_has_event(qmp))
+    on_state(watch, event, data);
 }
 
 /* ---- the connection to QEMU ---- */

@@ -27,6 +27,7 @@ struct BerthLibWatch {
   GPtrArray *leaving;      /* ids of devices that have gone, but whose leaving is not recorded yet */
   gboolean trays;          /* the same of trays that have moved */
   GPtrArray *asked_before; /* ids of devices whose unplug was requested when the guest was reset */
+  gboolean unheard;        /* QEMU has stopped for good, and why may be among the events that it has sent */
   gboolean panicked;
   guint cause;                /* why QEMU ends or has stopped for good, as react.c counts; BERTH_LIB_NO_CAUSE: it has not said so */
   const BerthReaction *after; /* what is done once the dump is written; NULL: none is being written */

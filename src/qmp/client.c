@@ -319,6 +319,10 @@ json_object *berth_qmp_event(BerthQmp *qmp, guint timeout_ms, GError **error) {
   return NULL;
 }
 
+gboolean berth_qmp_has_event(const BerthQmp *qmp) {
+  return qmp->events.length > 0;
+}
+
 const GError *berth_qmp_broken(const BerthQmp *qmp) {
   return qmp->broken;
 }

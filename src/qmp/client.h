@@ -75,6 +75,9 @@ json_object *berth_qmp_receive(BerthQmp *qmp, guint64 id, guint timeout_ms, GErr
  */
 json_object *berth_qmp_event(BerthQmp *qmp, guint timeout_ms, GError **error);
 
+/* Whether an event has been received that nobody has fetched, or heard, yet. */
+gboolean berth_qmp_has_event(const BerthQmp *qmp);
+
 /* Why the client is dead; NULL while it lives. (transfer none) */
 const GError *berth_qmp_broken(const BerthQmp *qmp);
 /* Whether a command was given that has had no reply, so that nobody knows what became of it: the connection broke, or the time
