@@ -341,6 +341,20 @@ def at_once(paused):
         nothing_left(world)
 
 
+def found_at_its_end(whose):
+    """A guest that ran and shut down unheard was paused by its user, as far as anybody knows: why it stands now is found out."""
+    with World() as world:
+        define_doer(world, "on_poweroff", "preserve")
+        world.berth("start", "guest", "--paused")
+        supervisor = parent_of(qemus(world)[0])
+        os.kill(supervisor, signal.SIGSTOP)
+        ask(world, {"execute": "cont"})
+        wait_for(lambda: ask(world, {"execute": "query-status"})["status"] == "shutdown", 60, "the end")
+        check(reason(world) == "paused (user)", "somebody has heard it: %s" % reason(world))
+        os.kill(supervisor, signal.SIGCONT if whose == "its own" else signal.SIGKILL)
+        wait_for(lambda: reason(world) == "paused (shutting down)", 10, "its record")
+
+
 def memory(count):
     """Private dirty memory of each supervisor, also after it has recorded things."""
     if os.environ.get("BERTH_SANITIZED"):
@@ -386,6 +400,8 @@ def tests():
         yield "a guest whose supervisor begins anew %s" % happens.__name__.replace("_", " "), meanwhile, (happens, expected)
     for paused in (False, True):
         yield "a guest that resets at once when it is %s" % ("resumed" if paused else "started"), at_once, (paused,)
+    for whose in ("its own", "a new"):
+        yield "a guest that shut down unheard: %s supervisor finds out" % whose, found_at_its_end, (whose,)
     yield "what contradicts itself or is for crashes only is refused", refused_reactions, ()
     yield "a supervisor's memory", memory, (3,)
 

@@ -288,10 +288,12 @@ static void test_events_before_reply(void) {
   g_assert_cmpint(json_object_get_int64(answer), ==, 1);
   static const char *const names[] = {"STOP", "RESUME", "SHUTDOWN"};
   for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+    g_assert_true(berth_qmp_has_event(qmp));
     g_autoptr(json_object) event = berth_qmp_event(qmp, LONG_MS, &error);
     g_assert_no_error(error);
     g_assert_cmpstr(berth_json_member_string(event, "event"), ==, names[i]);
   }
+  g_assert_false(berth_qmp_has_event(qmp));
   g_assert_null(berth_qmp_event(qmp, LONG_MS, &error));
   assert_failed(error, "closed the connection");
   g_assert_nonnull(berth_qmp_broken(qmp));

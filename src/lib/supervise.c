@@ -170,26 +170,39 @@ static void look_for_leave(BerthLibWatch *watch) {
   attach(watch, g_timeout_source_new(LEFT_MS), on_leave);
 }
 
+/* Whether @status says nothing new. Of what runs, or was stopped by a command, that command tells more than QEMU does. */
+static gboolean is_known(const BerthLibWatch *watch, const char *status, const char *state, const char *reason) {
+  static const char *const commanded[] = {"running", "prelaunch", "paused", NULL};
+  if (g_strcmp0(watch->run.state, state) != 0)
+    return FALSE;
+  if (watch->status != NULL)
+    return g_str_equal(watch->status, status);
+  return g_strcmp0(watch->run.reason, reason) == 0 || g_strv_contains(commanded, status);
+}
+
 /* A store that cannot be written now may be so later; what runs is told from the process anyhow. */
-static void record(BerthLibWatch *watch, const char *state, const char *reason) {
-  if (g_strcmp0(watch->run.state, state) == 0 ||
-      !berth_lib_record_state(watch->berth, watch->uuid, &watch->run, state, reason, NULL))
-    return;
-  g_free(watch->run.state);
-  watch->run.state = g_strdup(state);
+static void record(BerthLibWatch *watch, const char *status) {
+  const char *state = NULL, *reason = NULL;
+  berth_lib_state_of(status, &state, &reason);
+  if (!is_known(watch, status, state, reason)) {
+    if (!berth_lib_record_state(watch->berth, watch->uuid, &watch->run, state, reason, NULL))
+      return;
+    g_free(watch->run.state);
+    watch->run.state = g_strdup(state);
+  }
+  g_free(watch->status);
+  watch->status = g_strdup(status);
 }
 
 /* QEMU is asked, whatever the event was: what came in between, or was missed, is in the answer. */
 static void on_state(BerthLibWatch *watch, const char *event, json_object *data) {
-  const char *state = NULL, *reason = NULL;
   look_for_leave(watch);
   g_autofree char *status = watch->events != NULL ? berth_guest_status(watch->events, NULL) : NULL;
   /* It tells why before it says so. */
   watch->unheard = g_strcmp0(status, "shutdown") == 0 && berth_qmp_has_event(watch->events);
   if (status == NULL || watch->unheard || berth_lib_react(watch, status))
     return;
-  berth_lib_state_of(status, &state, &reason);
-  record(watch, state, reason);
+  record(watch, status);
 }
 
 static void on_reset(BerthLibWatch *watch, const char *event, json_object *data) {
@@ -341,6 +354,7 @@ void berth_lib_watch_free(BerthLibWatch *watch) {
   close(watch->signals);
   sigprocmask(SIG_SETMASK, &watch->before, NULL);
   berth_store_run_clear(&watch->run);
+  g_free(watch->status);
   g_free(watch->uuid);
   g_free(watch);
 }
@@ -351,6 +365,7 @@ void berth_lib_watch_begin(BerthLibWatch *watch, Berth *berth, const char *uuid,
   watch->uuid = g_strdup(uuid);
   watch->run = (BerthStoreRun){.pid = run->pid, .start_time = run->start_time};
   watch->run.state = g_strdup(run->state);
+  watch->run.reason = g_strdup(run->reason);
   watch->run.run_dir = g_strdup(run->run_dir);
   watch->run.boot = g_strdup(run->boot);
   watch->qemu = qemu;

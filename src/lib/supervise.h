@@ -21,7 +21,8 @@ struct BerthLibWatch {
   /* From here on while it runs. */
   Berth *berth; /* borrowed */
   char *uuid;
-  BerthStoreRun run;       /* without its document; the state as recorded last */
+  BerthStoreRun run;       /* without its document; the state as recorded last, the reason as it was at first */
+  char *status;            /* of QEMU, that this state is of; NULL: not asked for yet */
   BerthProcess *qemu;      /* borrowed */
   BerthQmp *events;        /* NULL: not connected */
   GPtrArray *leaving;      /* ids of devices that have gone, but whose leaving is not recorded yet */
