@@ -40,8 +40,8 @@ BERTH_API gboolean berth_attach_device(Berth *berth, const char *guest, GBytes *
  * @rows: (out) (transfer container full) (nullable): BerthRow of what goes
  *
  * Removes a device; its place is kept for it. Errors: BERTH_ERROR_NOT_FOUND, BERTH_ERROR_USAGE (several are like that),
- * BERTH_ERROR_REFUSED_BY_GUEST, BERTH_ERROR_FAILED: the guest said nothing, and the request stands until it obeys, is reset or
- * ends.
+ * BERTH_ERROR_REFUSED_BY_GUEST: nothing has changed; BERTH_ERROR_FAILED: the guest said nothing, the definition, if it is to
+ * change, has, and the request stands until it obeys, is reset or ends.
  */
 BERTH_API gboolean berth_detach_device(Berth *berth, const char *guest, GBytes *xml, const char *file, guint flags,
                                        guint timeout_ms, GPtrArray **rows, GError **error);
