@@ -166,21 +166,24 @@ void berth_lib_live_reserve(BerthRecord *record, const BerthRecord *other) {
   }
 }
 
-static gboolean has_place(const BerthRecord *record, const BerthRecordEntry *entry) {
-  g_autofree char *place = berth_model_record_place(&entry->address, entry->kind);
+/* What the devices of @record that are there claim, as text. (transfer full) */
+static GHashTable *places_of(const BerthRecord *record) {
+  GHashTable *places = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   for (guint i = 0; i < record->entries->len; i++) {
-    const BerthRecordEntry *one = g_ptr_array_index(record->entries, i);
-    g_autofree char *its = berth_model_record_place(&one->address, one->kind);
-    if (one->gone == NULL && g_strcmp0(place, its) == 0)
-      return TRUE;
+    const BerthRecordEntry *entry = g_ptr_array_index(record->entries, i);
+    char *place = entry->gone == NULL ? berth_model_record_place(&entry->address, entry->kind) : NULL;
+    if (place != NULL)
+      g_hash_table_add(places, place);
   }
-  return FALSE;
+  return places;
 }
 
 void berth_lib_live_hold(BerthRecord *record, const BerthRecord *other) {
+  g_autoptr(GHashTable) places = places_of(record);
   for (guint i = 0; i < other->entries->len; i++) {
     const BerthRecordEntry *entry = g_ptr_array_index(other->entries, i);
-    if (entry->gone != NULL || entry->address.type == BERTH_ADDRESS_NONE || has_place(record, entry))
+    g_autofree char *place = entry->gone == NULL ? berth_model_record_place(&entry->address, entry->kind) : NULL;
+    if (place == NULL || g_hash_table_contains(places, place))
       continue;
     BerthRecordEntry *copy = berth_model_record_entry_copy(entry);
     copy->gone = g_strdup(WHILE_IT_RUNS);

@@ -286,8 +286,19 @@ static gboolean on_end(int fd, GIOCondition condition, gpointer user_data) {
   return G_SOURCE_REMOVE;
 }
 
+/* Helpers of devices that went, which this process may have started before it began anew. */
+static void reap_helpers(const BerthLibWatch *watch) {
+  siginfo_t info = {0};
+  while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0 && info.si_pid != watch->qemu->pid) {
+    waitpid(info.si_pid, NULL, WNOHANG);
+    info.si_pid = 0;
+  }
+}
+
 static gboolean on_tick(gpointer user_data) {
   BerthLibWatch *watch = user_data;
+  if (watch->berth->env->anew) /* all its children are such */
+    reap_helpers(watch);
   berth_guest_bound_log(watch->run.run_dir);
   return G_SOURCE_CONTINUE;
 }
