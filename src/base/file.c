@@ -193,6 +193,17 @@ gboolean berth_base_file_write(const char *path, GBytes *bytes, int mode, GError
   return berth_base_file_draft_commit(draft, error);
 }
 
+gboolean berth_base_file_sync(const char *path, GError **error) {
+  g_autofree char *dir = g_path_get_dirname(path);
+  int fd = g_open(path, O_RDONLY | O_CLOEXEC, 0);
+  gboolean ok = fd >= 0 && fsync(fd) == 0 && sync_dir(dir);
+  int number = errno;
+
+  if (fd >= 0)
+    close(fd);
+  return ok || fail(error, path, "cannot be synced", number);
+}
+
 /* Its own name is on disk only once the folder above is synced. */
 static gboolean make_dir(const char *path) {
   if (g_file_test(path, G_FILE_TEST_IS_DIR))

@@ -115,25 +115,20 @@ void berth_lib_leave_progress(const BerthLibLeave *leave, guint64 bytes, gboolea
                     leave->progress_data);
 }
 
-/* A guest that never stopped is since then what it was. */
 static gboolean record_again(const BerthLibLeave *leave, GError **error) {
-  const char *state = leave->ran ? "running" : "paused";
-  g_autoptr(BerthStoreGuest) now = berth_store_guest(leave->live.berth->store, leave->live.guest->uuid, error);
-  if (now == NULL)
-    return FALSE;
-  if (g_strcmp0(now->run.state, state) == 0 && g_strcmp0(now->run.reason, "migrating") != 0)
-    return TRUE;
-  return berth_lib_record_state(leave->live.berth, now->uuid, &leave->live.guest->run, state, leave->ran ? "unpaused" : "user",
-                                error);
+  return berth_lib_record_state(leave->live.berth, leave->live.guest->uuid, &leave->live.guest->run,
+                                leave->ran ? "running" : "paused", leave->ran ? "unpaused" : "user", error);
 }
 
 void berth_lib_leave_undo(BerthLibLeave *leave, GError **error) {
   g_autoptr(GError) failure = NULL;
   const char *name = leave->live.guest->name;
+  /* A guest that QEMU was not told to send has never stopped: it is what it was, since then. */
+  gboolean begun = leave->uri != NULL;
   close_streams(leave);
   if (!berth_lib_live_sure(&leave->live))
     g_set_error_literal(&failure, BERTH_ERROR, BERTH_ERROR_FAILED, "QEMU does not answer");
-  else if (berth_guest_move_undo(leave->live.control, leave->ran, &failure) && record_again(leave, &failure))
+  else if (berth_guest_move_undo(leave->live.control, leave->ran, &failure) && (!begun || record_again(leave, &failure)))
     berth_lib_unfinished_forget(leave->live.guest->run.run_dir);
   if (failure == NULL)
     g_prefix_error(error, "guest '%s' %s: ", name, leave->ran ? "runs on" : "is still paused");

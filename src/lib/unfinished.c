@@ -124,8 +124,8 @@ gboolean berth_lib_unfinished_end(Berth *berth, BerthQmp *qmp, const BerthStoreG
   if (status == NULL)
     return FALSE;
   if (known && g_str_equal(status, "postmigrate") && is_saved(&note, guest->uuid)) {
-    *ends = TRUE;
-    return berth_guest_quit(qmp, error);
+    *ends = berth_base_file_sync(note.path, error) && berth_guest_quit(qmp, error);
+    return *ends;
   }
   if (known && note.ran && stands(status) && !go_on(berth, qmp, guest, &status, error))
     return FALSE;
