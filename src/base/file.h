@@ -9,10 +9,10 @@
 GBytes *berth_base_file_read(const char *path, gsize max_bytes, GError **error);
 
 /* Makes @bytes the content of @path, durably: written without a name (where the file system has no such files: beside it), synced,
- * put in its place, the folder synced. A reader sees the old
- * content or the new, never a part; when FALSE is returned before the rename (no space, no permission) the old file is as it was
- * and nothing is left behind. @mode is for a new file, less the umask; an existing one keeps its mode and, if possible, its owner.
- * A symbolic link is followed. Errors: FAILED; NOT_FOUND (no such folder); USAGE (@path is no regular file). */
+ * put in its place, the folder synced. A reader sees the old content or the new, never a part; when FALSE is returned before the
+ * rename (no space, no permission) the old file is as it was and nothing is left behind. @mode is for a new file, less the umask;
+ * an existing one keeps its mode and, if possible, its owner. A symbolic link is followed. Errors: FAILED; NOT_FOUND (no such
+ * folder); USAGE (@path is no regular file). */
 gboolean berth_base_file_write(const char *path, GBytes *bytes, int mode, GError **error);
 
 /*

@@ -2,8 +2,7 @@
 /*
  * Starting one QEMU: its arguments, its two monitors, its run folder.
  * In a run folder (0700): "events.qmp" (the supervisor's monitor), "control.qmp" (any command's, under the guest's lock; one
- * client at a time), "qemu.log" (0600, what QEMU writes to stdout and stderr), "reboot",
- * "leaving".
+ * client at a time), "qemu.log" (0600, what QEMU writes to stdout and stderr), "reboot", "leaving".
  */
 #pragma once
 

@@ -215,23 +215,19 @@ static gboolean plug(Coming *coming, BerthLibLiveAlso also, gpointer data, GErro
   return berth_lib_live_commit_next(live->berth, guest->uuid, &guest->run, id, coming->xml, &coming->next, also, data, error);
 }
 
-static gboolean is_device(gconstpointer object, gconstpointer data) {
-  return ((const BerthQemuObject *)object)->form == BERTH_QEMU_DEVICE;
-}
-
 /* Whether QEMU takes what is behind the device: given, and taken back. */
 static gboolean try_back_ends(Coming *coming, GError **error) {
   BerthLibLive *live = coming->live;
   const BerthStoreGuest *guest = live->guest;
   const char *id = coming->device->id;
-  guint at = 0;
   g_autoptr(BerthQemu) objects = berth_lib_live_build(live->berth, guest, live->facts, coming->plan, coming->device, error);
   if (objects == NULL || !berth_guest_check_needs(objects, error))
     return FALSE;
-  while (g_ptr_array_find_with_equal_func(objects->objects, NULL, is_device, &at))
-    g_ptr_array_remove_index(objects->objects, at);
   if (coming->dry)
     return TRUE;
+  for (guint i = objects->objects->len; i-- > 0;)
+    if (((const BerthQemuObject *)g_ptr_array_index(objects->objects, i))->form == BERTH_QEMU_DEVICE)
+      g_ptr_array_remove_index(objects->objects, i);
   if (!berth_lib_live_note(live->berth, guest->uuid, &guest->run, id, BERTH_STORE_ATTACHING, live->command, coming->xml, NULL, NULL,
                            error) ||
       !give(live, objects, id, error))

@@ -85,6 +85,11 @@ gboolean berth_lib_settle(Berth *berth, BerthStoreGuest *guest, const char *stat
 gboolean berth_lib_record_state(Berth *berth, const char *uuid, const BerthStoreRun *run, const char *state, const char *reason,
                                 GError **error);
 
+/* The same of what QEMU says it does (QMP reference: RunState), in virsh's words. */
+gboolean berth_lib_record_status(Berth *berth, const BerthStoreGuest *guest, const char *status, GError **error);
+/* *@guest as the store has it now; as it is if that cannot be read. */
+void berth_lib_read_again(const Berth *berth, BerthStoreGuest **guest);
+
 /* start.c: starts "berth WORDS… --ready-fd N UUID" and waits until it says that all is well. Errors: what it says, FAILED. */
 gboolean berth_lib_supervisor_start(const Berth *berth, const BerthStoreGuest *guest, const char *const *words, GError **error);
 /* This process begins anew as the guest's supervisor, with the descriptors of QEMU's monitor and of QEMU. Returns if it cannot. */

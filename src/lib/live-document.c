@@ -155,14 +155,19 @@ static gboolean knows(const BerthRecord *record, const BerthRecordEntry *entry, 
   return FALSE;
 }
 
+/* @record keeps the place of @entry of another record while the guest runs. Returns: what is kept, (transfer none). */
+static BerthRecordEntry *keep(BerthRecord *record, const BerthRecordEntry *entry) {
+  BerthRecordEntry *copy = berth_model_record_entry_copy(entry);
+  copy->gone = g_strdup(WHILE_IT_RUNS);
+  g_ptr_array_add(record->entries, copy);
+  return copy;
+}
+
 void berth_lib_live_reserve(BerthRecord *record, const BerthRecord *other) {
   for (guint i = 0; i < other->entries->len; i++) {
     const BerthRecordEntry *entry = g_ptr_array_index(other->entries, i);
-    if (entry->gone != NULL || entry->address.type == BERTH_ADDRESS_NONE || knows(record, entry, FALSE))
-      continue;
-    BerthRecordEntry *copy = berth_model_record_entry_copy(entry);
-    copy->gone = g_strdup(WHILE_IT_RUNS);
-    g_ptr_array_add(record->entries, copy);
+    if (entry->gone == NULL && entry->address.type != BERTH_ADDRESS_NONE && !knows(record, entry, FALSE))
+      keep(record, entry);
   }
 }
 
@@ -185,12 +190,10 @@ void berth_lib_live_hold(BerthRecord *record, const BerthRecord *other) {
     g_autofree char *place = entry->gone == NULL ? berth_model_record_place(&entry->address, entry->kind) : NULL;
     if (place == NULL || g_hash_table_contains(places, place))
       continue;
-    BerthRecordEntry *copy = berth_model_record_entry_copy(entry);
-    copy->gone = g_strdup(WHILE_IT_RUNS);
-    copy->held = TRUE;
+    BerthRecordEntry *held = keep(record, entry);
+    held->held = TRUE;
     if (!g_str_equal(entry->element, berth_kinds_elements[BERTH_CONTROLLER].name))
-      g_ptr_array_set_size(copy->keys, 0);
-    g_ptr_array_add(record->entries, copy);
+      g_ptr_array_set_size(held->keys, 0);
   }
 }
 

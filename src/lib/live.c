@@ -183,7 +183,7 @@ static void half_init(Half *half, Berth *berth, const BerthStoreGuest *guest, co
     half->fragment = xml != NULL ? berth_lib_config_fragment(xml, guest->name, NULL) : NULL;
     half->config = (BerthLibConfig){.berth = berth,
                                     .uuid = guest->uuid,
-                                    .command = change->command != NULL ? change->command : halves[i].command,
+                                    .command = *change->command != '\0' ? change->command : halves[i].command,
                                     .add = halves[i].adds ? half->fragment : NULL,
                                     .remove = halves[i].removes ? half->fragment : NULL,
                                     .run = &guest->run};

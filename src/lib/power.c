@@ -58,20 +58,14 @@ static gboolean take_control(Power *power, Berth *berth, const char *guest, GErr
   return power->control != NULL;
 }
 
-static gboolean record(Berth *berth, const Power *power, const char *status, GError **error) {
-  const char *state = NULL, *reason = NULL;
-  berth_lib_state_of(status, &state, &reason);
-  return berth_lib_record_state(berth, power->guest->uuid, &power->guest->run, state, reason, error);
-}
-
 /* Records what QEMU says it does now, so that the next command need not wait for the supervisor. What the guest has done meanwhile
  * the supervisor may have recorded before: so QEMU is asked once more. */
 static gboolean note_state(Berth *berth, const Power *power, GError **error) {
   g_autofree char *status = berth_guest_status(power->control, error);
-  if (status == NULL || !record(berth, power, status, error))
+  if (status == NULL || !berth_lib_record_status(berth, power->guest, status, error))
     return FALSE;
   g_autofree char *now = berth_guest_status(power->control, NULL);
-  return now == NULL || g_str_equal(now, status) || record(berth, power, now, error);
+  return now == NULL || g_str_equal(now, status) || berth_lib_record_status(berth, power->guest, now, error);
 }
 
 BerthStoreGuest *berth_lib_running_guest(Berth *berth, const char *guest, BerthLock **lock, BerthQmp **control, GError **error) {

@@ -121,7 +121,7 @@ static void show(BerthStoreRun *run, const char *state, const char *reason) {
   run->reason = g_strdup(reason);
 }
 
-static void read_again(const Berth *berth, BerthStoreGuest **guest) {
+void berth_lib_read_again(const Berth *berth, BerthStoreGuest **guest) {
   BerthStoreGuest *fresh = berth_store_guest(berth->store, (*guest)->uuid, NULL);
   if (fresh == NULL)
     return;
@@ -155,11 +155,11 @@ static void drop_unrecorded(Berth *berth, const BerthStoreGuest *guest) {
 static void settle_now(Berth *berth, BerthStoreGuest **guest) {
   g_autoptr(BerthLock) lock = berth_lib_lock_now(berth, *guest);
   if (lock != NULL) {
-    read_again(berth, guest);
+    berth_lib_read_again(berth, guest);
     g_autoptr(BerthProcess) qemu = berth_lib_run_process(&(*guest)->run);
     if (qemu == NULL)
       berth_lib_settle(berth, *guest, NULL, NULL, NULL);
-    read_again(berth, guest);
+    berth_lib_read_again(berth, guest);
   }
 }
 
@@ -168,7 +168,7 @@ static void settle_unfinished(Berth *berth, BerthStoreGuest **guest) {
   g_autoptr(BerthLock) lock = berth_lib_unfinished_there((*guest)->run.run_dir) ? berth_lib_lock_now(berth, *guest) : NULL;
   if (lock == NULL)
     return;
-  read_again(berth, guest);
+  berth_lib_read_again(berth, guest);
   berth_lib_unfinished_settle(berth, guest);
 }
 
@@ -185,7 +185,7 @@ void berth_lib_look(Berth *berth, BerthStoreGuest **guest) {
   }
   if (qemu != NULL) {
     gboolean adopted = berth_lib_adopt(berth, *guest, NULL);
-    read_again(berth, guest);
+    berth_lib_read_again(berth, guest);
     settle_unfinished(berth, guest);
     if (!adopted && (*guest)->run.pid != 0)
       ask(berth, *guest);
@@ -194,7 +194,7 @@ void berth_lib_look(Berth *berth, BerthStoreGuest **guest) {
   for (gulong waited = 0; waited < RECORD_MS && (*guest)->run.pid != 0 && berth_lib_supervisor_lives(&(*guest)->run);
        waited += STEP_MS) {
     g_usleep(STEP_MS * 1000);
-    read_again(berth, guest);
+    berth_lib_read_again(berth, guest);
   }
   if ((*guest)->run.pid != 0)
     settle_now(berth, guest);
@@ -237,6 +237,12 @@ gboolean berth_lib_record_state(Berth *berth, const char *uuid, const BerthStore
   }
   return (!ended || berth_lib_owner_take_back(berth, write, guest->uuid, error)) &&
          berth_store_write_run(write, guest->uuid, &next, error) && berth_store_write_commit(g_steal_pointer(&write), error);
+}
+
+gboolean berth_lib_record_status(Berth *berth, const BerthStoreGuest *guest, const char *status, GError **error) {
+  const char *state = NULL, *reason = NULL;
+  berth_lib_state_of(status, &state, &reason);
+  return berth_lib_record_state(berth, guest->uuid, &guest->run, state, reason, error);
 }
 
 /* The supervisor took what somebody did on purpose for a crash. */

@@ -6,9 +6,9 @@
  */
 #include "lib/move.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -103,14 +103,9 @@ static gboolean stands(const char *status) {
   return g_str_equal(status, "postmigrate") || g_str_equal(status, "finish-migrate") || g_str_equal(status, "paused");
 }
 
-static gboolean go_on(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *guest, char **status, GError **error) {
-  const char *state = NULL, *reason = NULL;
-  g_free(*status);
-  *status = NULL;
-  if (!berth_guest_move_undo(qmp, TRUE, error) || (*status = berth_guest_status(qmp, error)) == NULL)
-    return FALSE;
-  berth_lib_state_of(*status, &state, &reason);
-  return berth_lib_record_state(berth, guest->uuid, &guest->run, state, reason, error);
+static gboolean go_on(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *guest, GError **error) {
+  g_autofree char *status = berth_guest_move_undo(qmp, TRUE, error) ? berth_guest_status(qmp, error) : NULL;
+  return status != NULL && berth_lib_record_status(berth, guest, status, error);
 }
 
 gboolean berth_lib_unfinished_end(Berth *berth, BerthQmp *qmp, const BerthStoreGuest *guest, gboolean *ends, GError **error) {
@@ -127,7 +122,7 @@ gboolean berth_lib_unfinished_end(Berth *berth, BerthQmp *qmp, const BerthStoreG
     *ends = berth_base_file_sync(note.path, error) && berth_guest_quit(qmp, error);
     return *ends;
   }
-  if (known && note.ran && stands(status) && !go_on(berth, qmp, guest, &status, error))
+  if (known && note.ran && stands(status) && !go_on(berth, qmp, guest, error))
     return FALSE;
   g_unlink(socket);
   berth_lib_unfinished_forget(run_dir);
@@ -145,9 +140,5 @@ void berth_lib_unfinished_settle(Berth *berth, BerthStoreGuest **guest) {
     berth_lib_unfinished_end(berth, control, *guest, &ends, NULL);
   if (ends && (berth_host_process_wait(qemu, QUIT_MS, NULL) || berth_host_process_end(qemu, NULL)))
     berth_lib_settle(berth, *guest, "shut off", "saved", NULL);
-  BerthStoreGuest *fresh = berth_store_guest(berth->store, (*guest)->uuid, NULL);
-  if (fresh == NULL)
-    return;
-  berth_store_guest_free(*guest);
-  *guest = fresh;
+  berth_lib_read_again(berth, guest);
 }
