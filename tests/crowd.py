@@ -8,6 +8,7 @@ A command that waited too long for the others ends with exit status 5 and is giv
 """
 import os
 import random
+import subprocess
 import sys
 import threading
 import time
@@ -219,7 +220,37 @@ RACERS = [
 ]
 
 
+# Bytes of the store's shared memory that SQLite locks: https://www.sqlite.org/walformat.html#wal_locks
+LOCKS = {"writes to": (120, 1), "begins the log of": (123, 5)}
+
+HOLDER = """import fcntl, sqlite3, sys
+store = sqlite3.connect(sys.argv[1])
+store.execute("SELECT name FROM guests").fetchall()
+memory = open(sys.argv[1] + "-shm", "r+b")
+fcntl.lockf(memory, fcntl.LOCK_EX, int(sys.argv[3]), int(sys.argv[2]))
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def held_up(does):
+    """A process that was stopped while it has a lock of the store: the others are busy, and go on when it does."""
+    with World() as world:
+        world.berth("define", "-", text=domain("q35", [nic(0)]))
+        before = world.berth("dumpxml", "guest")
+        path = os.path.join(world.state_folder, "berth.db")
+        with subprocess.Popen([sys.executable, "-c", HOLDER, path, *map(str, LOCKS[does])], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True) as holder:
+            check(holder.stdout.readline() == "held\n", "it has no lock")
+            world.fails(BUSY, "another berth is writing", "define", "-", text=domain("q35", [nic(0), nic(1)]))
+            holder.stdin.close()
+        check(world.berth("dumpxml", "guest") == before, "the definition has changed")
+        world.berth("define", "-", text=domain("q35", [nic(0), nic(1)]))
+
+
 def tests():
+    for does in LOCKS:
+        yield "a process that %s the store has stopped" % does, held_up, (does,)
     for machine in ("pc", "q35"):
         yield "%s: %d processes attach and detach on one guest" % (machine, CROWD), crowd, (machine,)
     yield "%d new definitions of one running guest" % UPDATES, updates, ("q35",)

@@ -35,6 +35,19 @@ def up(world, devices=(), machine="q35"):
     return qemu, parent_of(qemu)
 
 
+def stop(supervisor):
+    """Stops it where it has not opened the store: with a lock in its hands, everybody else would have to wait for it."""
+    def stopped():
+        os.kill(supervisor, signal.SIGSTOP)
+        wait_for(lambda: open("/proc/%d/stat" % supervisor).read().rpartition(")")[2].split()[0] == "T", 10, "its stop")
+        folder = "/proc/%d/fd/" % supervisor
+        if not any("berth.db" in os.readlink(folder + number) for number in os.listdir(folder)):
+            return True
+        os.kill(supervisor, signal.SIGCONT)
+        return False
+    wait_for(stopped, 10, "an instant at which it has not opened the store")
+
+
 def nothing_left(world):
     check(gone(world), "left running: %s" % qemus(world))
     wait_for(lambda: not supervisors(world), 10, "the end of the supervisor")
@@ -77,7 +90,7 @@ def missed(machine):
         devices = ["<controller type='scsi' index='0' model='virtio-scsi'/>", disk(world, "sda")]
         qemu, supervisor = up(world, devices, machine)
         world.berth("resume", "guest")
-        os.kill(supervisor, signal.SIGSTOP)
+        stop(supervisor)
         ask(world, {"execute": "stop"})
         kill(supervisor)
         check(world.state("guest") == "paused", "it is %s" % world.state("guest"))
@@ -177,7 +190,7 @@ def host_rebooted():
     """After a boot the pids of before are strangers', even if their start times fit."""
     with World() as world:
         qemu, supervisor = up(world)
-        os.kill(supervisor, signal.SIGSTOP)
+        stop(supervisor)
         with sqlite3.connect(os.path.join(world.state_folder, "berth.db"), timeout=10) as store:
             store.execute("UPDATE runs SET boot = 'another'")
         store.close()
@@ -347,7 +360,7 @@ def found_at_its_end(whose):
         define_doer(world, "on_poweroff", "preserve")
         world.berth("start", "guest", "--paused")
         supervisor = parent_of(qemus(world)[0])
-        os.kill(supervisor, signal.SIGSTOP)
+        stop(supervisor)
         ask(world, {"execute": "cont"})
         wait_for(lambda: ask(world, {"execute": "query-status"})["status"] == "shutdown", 60, "the end")
         check(reason(world) == "paused (user)", "somebody has heard it: %s" % reason(world))

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -63,7 +64,7 @@ def tap(tests, needs_qemu=True):
             print("ok %d - %s" % (number, name), flush=True)
         except Skip as reason:
             print("ok %d - %s # SKIP %s" % (number, name, reason), flush=True)
-        except (Failed, subprocess.TimeoutExpired, ValueError, KeyError, IndexError, OSError) as problem:
+        except (Failed, subprocess.TimeoutExpired, ValueError, KeyError, IndexError, OSError, sqlite3.Error) as problem:
             failed += 1
             text = str(problem).replace("\n", "\n# ")
             print("not ok %d - %s\n# %s: %s" % (number, name, type(problem).__name__, text), flush=True)

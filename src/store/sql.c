@@ -17,6 +17,7 @@ static const SqlComplaint complaints[] = {
     {SQLITE_CANTOPEN, BERTH_ERROR_FAILED, "cannot be opened; check that the folder can be written by this user"},
     {SQLITE_PERM, BERTH_ERROR_FAILED, "permission denied"},
     {SQLITE_BUSY, BERTH_ERROR_BUSY, "another berth is writing to the store; try again"},
+    {SQLITE_PROTOCOL, BERTH_ERROR_BUSY, "another berth is writing to the store; try again"},
     {SQLITE_LOCKED, BERTH_ERROR_BUSY, "another berth is writing to the store; try again"},
     {SQLITE_CORRUPT, BERTH_ERROR_FAILED, "the store is damaged"},
     {SQLITE_NOTADB, BERTH_ERROR_FAILED, "is not a berth store"},
