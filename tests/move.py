@@ -6,6 +6,8 @@
 
 GUEST: folder with vmlinuz and initramfs.gz (tools/guest-image.py) for what needs a guest that counts.
 """
+import fcntl
+import glob
 import hashlib
 import os
 import re
@@ -17,7 +19,7 @@ import subprocess
 import sys
 import time
 
-from world import (BERTH, GUEST, SLOW, Failed, Skip, World, ask, attach, channel, check, detach, disk, domain, kill, machine_domain, nic, peripherals,
+from world import (BERTH, CONFLICT, GUEST, SLOW, Failed, Skip, World, ask, attach, channel, check, detach, disk, domain, kill, machine_domain, nic, peripherals,
                    places, qemus, rng, scsi, start, supervisors, tap, usb, usb_disk, verified, wait_for)
 
 COUNT = 'b=/bin/busybox; i=0; while :; do echo COUNT $i; i=$((i+1)); $b sleep 0.2; done'
@@ -467,6 +469,55 @@ def damaged():
         check(not os.path.exists(path), "the state is still there")
 
 
+def kept(world):
+    """The files of managed states."""
+    folder = os.path.join(world.state_folder, "save")
+    return [os.path.join(folder, name) for name in os.listdir(folder)]
+
+
+def changed_meanwhile(how):
+    """A start that waits for other commands goes on with what there is then: it does not boot past a state, nor use one twice."""
+    with World() as world:
+        start(world, "pc", [nic(0)])
+        world.berth("managedsave", "guest")
+        path = kept(world)[0]
+        aside = os.path.join(world.folder, "aside")
+        shutil.copy(path, aside)
+        if how == "saved":
+            os.unlink(path)
+        with open(glob.glob(world.state_folder + "/run/*.lock")[0]) as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            job = world.begin("start", "guest", "--paused")
+            time.sleep(1)
+            check(job.poll() is None, "it has not waited")
+            if how == "used":
+                os.unlink(path)
+            else:
+                os.rename(aside, path)
+        _, said = job.communicate(timeout=60)
+        check(job.returncode == CONFLICT and "managed state" in said, "%d: %s" % (job.returncode, said))
+        check(not qemus(world) and kept(world) == ([] if how == "used" else [path]), "there is %s" % kept(world))
+
+
+def other_state():
+    """What would make a managed state worthless does not happen by the way."""
+    with World() as world:
+        drive = disk(world, "vda")
+        start(world, "pc", [nic(0), drive])
+        path = saved(world)
+        world.berth("start", "guest", "--paused")
+        world.berth("managedsave", "guest")
+        state = kept(world)
+        world.fails(CONFLICT, ["managed state", "managedsave-remove"], "restore", path)
+        image = os.path.join(world.folder, "vda.img")
+        os.rename(image, image + ".away")
+        world.run("start", "guest", "--force-boot", "--paused")
+        check(not qemus(world) and kept(world) == state, "there is %s" % kept(world))
+        os.rename(image + ".away", image)
+        world.berth("start", "guest", "--force-boot", "--paused")
+        check(kept(world) == [], "the state is still there")
+
+
 # Migration
 
 class Incoming:
@@ -780,6 +831,9 @@ def tests():
     yield "a device on its way out", bound, ()
     yield "a managed state is used once", managed, ()
     yield "a managed state that is damaged", damaged, ()
+    for how in ("saved", "used", "saved again"):
+        yield "a start waits, and the guest's state is %s meanwhile" % how, changed_meanwhile, (how,)
+    yield "nothing else is started beside a managed state", other_state, ()
     yield "pc: a migrated guest has every device where it was", migrated, ("pc", False)
     yield "q35: a guest that was migrated live over tcp has, too", migrated, ("q35", True)
     for machine in ("pc", "q35") if SLOW else ("q35",):

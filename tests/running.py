@@ -13,7 +13,8 @@ import subprocess
 import sys
 import time
 
-from world import (BERTH, MOVER, QEMU, SEED, World, check, disk, domain, gone, nic, parent_of, qemus, tap)
+from world import (BERTH, MOVER, QEMU, SEED, World, check, disk, domain, gone, kill, nic, parent_of, qemus, supervisors, tap,
+                   wait_for)
 
 
 def everything_is_where_recorded(machine):
@@ -103,6 +104,23 @@ def crash(machine, who):
         check(world.state("guest") == "paused", "it does not start again")
 
 
+def descriptors(machine):
+    """A lock that the caller of run has given it lasts as long as it does; neither QEMU nor a later supervisor has it."""
+    with World() as world:
+        world.berth("define", "-", text=domain(machine, [nic(0)]))
+        has = lambda pid, path: path in [os.path.realpath("/proc/%d/fd/%s" % (pid, fd)) for fd in os.listdir("/proc/%d/fd" % pid)]
+        words = lambda pid: open("/proc/%d/cmdline" % pid).read().split("\0")
+        with open(world.file("lock", "")) as lock:
+            job = subprocess.Popen([BERTH, "run", "guest", "--paused"], env=world.environment, pass_fds=[lock.fileno()])
+            wait_for(lambda: "adopt" in words(job.pid), 30, "a supervisor")
+            check(has(job.pid, lock.name) and not has(qemus(world)[0], lock.name), "the lock is with another one")
+            kill(job.pid)
+            job.wait()
+            subprocess.run([BERTH, "domstate", "guest"], env=world.environment, pass_fds=[lock.fileno()], stdout=subprocess.DEVNULL)
+            later = wait_for(lambda: supervisors(world), 10, "another supervisor")[0]
+            check(not has(later, lock.name), "a supervisor that nobody gave it to has the lock")
+
+
 def twice(machine):
     """Two starts at once: one wins, the other is busy."""
     with World() as world:
@@ -165,6 +183,7 @@ def tests():
     yield "virtio flavours that --os chose are QEMU's, and stay", flavours_stay, ("q35",)
     for who in ("qemu", "supervisor"):
         yield "%s killed with -9: the next command sees the truth" % who, crash, ("q35", who)
+    yield "descriptors stay with those who were given them", descriptors, ("q35",)
     yield "two starts at once: one wins", twice, ("pc",)
     yield "a running guest keeps its hardware when it is redefined", redefined_while_running, ("q35",)
     for number in range(20):

@@ -78,6 +78,29 @@ static void test_no_program(void) {
   g_assert_error(error, BERTH_ERROR, BERTH_ERROR_NOT_FOUND);
 }
 
+/* Whatever their numbers are here, it has them as 3 and 4, and no other. */
+static void test_keep(void) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GArray) keep = g_array_new(FALSE, FALSE, sizeof(int));
+  int out = memfd_create("out", MFD_CLOEXEC), stray = memfd_create("stray", 0);
+  const char *const argv[] = {"/bin/sh", "-c", "cat <&3; cat <&4; ls /proc/self/fd | wc -w", NULL};
+  for (int i = 0; i < 2; i++) {
+    int fd = memfd_create("kept", MFD_CLOEXEC);
+    g_assert_cmpint(pwrite(fd, i == 0 ? "a\n" : "b\n", 2, 0), ==, 2);
+    g_array_prepend_val(keep, fd);
+  }
+  const BerthSpawn spawn = {.argv = argv, .in = -1, .out = out, .err = out, .keep = keep};
+  g_autoptr(BerthProcess) process = berth_host_process_spawn(&spawn, &error);
+  g_assert_no_error(error);
+  g_assert_true(berth_host_process_wait(process, LONG_MS, &error));
+  g_autofree char *words = berth_host_process_last_words(out, 10, NULL);
+  g_assert_cmpstr(words, ==, "b; a; 6"); /* 0 to 4, and the one that lists them */
+  close(out);
+  close(stray);
+  for (guint i = 0; i < keep->len; i++)
+    close(g_array_index(keep, int, i));
+}
+
 static void test_wait_limit(void) {
   g_autoptr(GError) error = NULL;
   g_autoptr(BerthProcess) process = shell("sleep 60", -1);
@@ -241,6 +264,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/host/process/spawn-tells-output-and-end", test_spawn);
   g_test_add_func("/host/process/last-words-are-bounded", test_last_words_are_bounded);
   g_test_add_func("/host/process/no-such-program", test_no_program);
+  g_test_add_func("/host/process/keeps-what-it-is-given", test_keep);
   g_test_add_func("/host/process/wait-has-a-limit", test_wait_limit);
   g_test_add_func("/host/process/end-takes-the-group", test_end_takes_the_group);
   g_test_add_func("/host/process/open-knows-start-time", test_open);

@@ -123,7 +123,8 @@ typedef enum {
  * Starts QEMU, verifies every place before the first vCPU runs, and supervises the guest until it ends. Returns TRUE when it ended
  * by itself, by berth_destroy(), or because this process was sent SIGINT, SIGTERM or SIGHUP, which are caught meanwhile (by this
  * thread: others must block them). The process that calls this is QEMU's parent. Errors: BERTH_ERROR_DRIFT when a device is not
- * where it is recorded (nothing is left running), BERTH_ERROR_BUSY.
+ * where it is recorded (nothing is left running), BERTH_ERROR_BUSY (it runs; its managed state was used
+ * meanwhile), BERTH_ERROR_CONFLICT (one has come meanwhile).
  */
 BERTH_API gboolean berth_run(Berth *berth, const char *guest, guint flags, int ready, GError **error);
 /**

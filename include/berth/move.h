@@ -82,8 +82,8 @@ BERTH_API GBytes *berth_saved_xml(const char *file, GError **error);
  *
  * Starts the guest of @file with every device where it was, and lets it go on. A guest that is not defined any more is defined as
  * it was. The file stays. Errors: BERTH_ERROR_BAD_INPUT (no saved guest, truncated, damaged), BERTH_ERROR_NEWER, BERTH_ERROR_BUSY
- * (it runs), BERTH_ERROR_CONFLICT (@xml differs in what the guest sees, each difference named; its name is another guest's),
- * BERTH_ERROR_FAILED (QEMU cannot take the state).
+ * (it runs), BERTH_ERROR_CONFLICT (@xml differs in what the guest sees, each difference named; its name is another guest's;
+ * berth_managed_save() has left a state, which would fit its disks no more), BERTH_ERROR_FAILED (QEMU cannot take the state).
  */
 BERTH_API gboolean berth_restore(Berth *berth, const char *file, GBytes *xml, const char *xml_file, guint flags, char **name,
                                  GError **error);

@@ -37,10 +37,12 @@ static int receive(int socket_fd) {
 
 /* The helper sends the tap device through the socket that it is given (QEMU man page, -netdev tap,helper=). */
 static int run(const char *helper, const char *bridge, const int sockets[2], int log, GError **error) {
+  g_autoptr(GArray) keep = g_array_new(FALSE, FALSE, sizeof(int));
+  g_array_append_val(keep, sockets[1]);
   g_autofree char *br = g_strconcat("--br=", bridge, NULL);
-  g_autofree char *fd = g_strdup_printf("--fd=%d", sockets[1]);
+  g_autofree char *fd = g_strdup_printf("--fd=%d", BERTH_SPAWN_KEPT);
   const char *const argv[] = {helper, "--use-vnet", br, fd, NULL};
-  const BerthSpawn spawn = {.argv = argv, .in = -1, .out = -1, .err = log, .inherit = TRUE};
+  const BerthSpawn spawn = {.argv = argv, .in = -1, .out = -1, .err = log, .keep = keep};
   g_autoptr(BerthProcess) process = berth_host_process_spawn(&spawn, error);
   if (process == NULL || !berth_host_process_wait(process, HELPER_MS, error)) {
     if (process != NULL)
@@ -64,7 +66,7 @@ static int make_tap(const char *bridge, GError **error) {
     return -1;
   }
   int log = memfd_create("helper", MFD_CLOEXEC);
-  if (log >= 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) == 0 && fcntl(sockets[1], F_SETFD, 0) == 0)
+  if (log >= 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) == 0)
     tap = run(helper, bridge, sockets, log, error);
   else
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "bridge '%s': %s", bridge, g_strerror(errno));
@@ -94,8 +96,8 @@ GArray *berth_guest_join_bridges(const BerthQemu *qemu, GError **error) {
     int tap = make_tap(berth_json_member_string_or(object->props, "br", "br0"), error);
     if (tap < 0)
       return NULL;
+    g_autofree char *fd = g_strdup_printf("%u", BERTH_SPAWN_KEPT + taps->len);
     g_array_append_val(taps, tap);
-    g_autofree char *fd = g_strdup_printf("%d", tap);
     berth_json_set_string(object->props, "type", "tap");
     json_object_object_del(object->props, "br");
     berth_json_set_string(object->props, "fd", fd);

@@ -6,7 +6,7 @@
 #include "qmp/client.h"
 
 /* Before QEMU is started: each network back end of @qemu of type "bridge" becomes one of type "tap" on a descriptor. (transfer
- * full): the descriptors (int), which QEMU has to inherit: close-on-exec as yet, closed with the array. Errors: as below. */
+ * full): the descriptors (int), which QEMU has to be given (BerthSpawn.keep), closed with the array. Errors: as below. */
 GArray *berth_guest_join_bridges(const BerthQemu *qemu, GError **error);
 
 /* Gives QEMU the network back end @netdev, one of type "bridge", as a tap device that its helper has made and put on the bridge.

@@ -270,14 +270,11 @@ static BerthProcess *spawn_qemu(const char *const *argv, const BerthQemu *qemu, 
   g_auto(GStrv) words = as_user(argv, launch->user);
   BerthSpawn spawn = {.argv = (const char *const *)words, .in = -1, .out = log, .err = log, .session = !launch->terminal};
   spawn.environment = qemu != NULL ? qemu->environment : NULL;
+  spawn.keep = launch->taps;
   if (launch->terminal) {
     spawn.in = STDIN_FILENO;
     spawn.out = STDOUT_FILENO;
   }
-  /* Only now: helpers must not have them. */
-  spawn.inherit = launch->taps != NULL && launch->taps->len > 0;
-  for (guint i = 0; launch->taps != NULL && i < launch->taps->len; i++)
-    fcntl(g_array_index(launch->taps, int, i), F_SETFD, 0);
   BerthProcess *process = berth_host_process_spawn(&spawn, error);
   close(log);
   return process;

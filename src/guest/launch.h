@@ -33,7 +33,7 @@ typedef struct {
   const char *run_dir;   /* made with its parents if it is not there */
   guint timeout_ms;      /* 0: BERTH_GUEST_LAUNCH_TIMEOUT_MS */
   const BerthUser *user; /* that QEMU runs as; NULL: as this process */
-  const GArray *taps;    /* descriptors (int) that QEMU inherits; for launch itself */
+  const GArray *taps;    /* descriptors (int) that QEMU is given; for launch itself */
   gboolean terminal;     /* QEMU keeps this process's stdin and stdout (a serial port on stdio) and its session */
 } BerthLaunch;
 

@@ -130,7 +130,30 @@ static GStrv environment_of(const BerthSpawn *spawn) {
   return variables;
 }
 
+static void close_all(const GArray *descriptors) {
+  for (guint i = 0; i < descriptors->len; i++)
+    close(g_array_index(descriptors, int, i));
+}
+
+/* @descriptors again, where none of them is in the way of the numbers that a program has them by: close-on-exec. NULL: errno tells
+ * why. (transfer full): close_all() before the array is freed. */
+static GArray *out_of_the_way(const GArray *descriptors) {
+  g_autoptr(GArray) moved = g_array_new(FALSE, FALSE, sizeof(int));
+  for (guint i = 0; descriptors != NULL && i < descriptors->len; i++) {
+    int fd = fcntl(g_array_index(descriptors, int, i), F_DUPFD_CLOEXEC, BERTH_SPAWN_KEPT + (int)descriptors->len);
+    if (fd < 0) {
+      close_all(moved);
+      return NULL;
+    }
+    g_array_append_val(moved, fd);
+  }
+  return g_steal_pointer(&moved);
+}
+
 static int spawn_program(const char *program, const BerthSpawn *spawn, pid_t *pid) {
+  g_autoptr(GArray) kept = out_of_the_way(spawn->keep);
+  if (kept == NULL)
+    return errno;
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
   posix_spawn_file_actions_init(&actions);
@@ -138,13 +161,16 @@ static int spawn_program(const char *program, const BerthSpawn *spawn, pid_t *pi
   redirect(&actions, spawn->in, STDIN_FILENO, O_RDONLY);
   redirect(&actions, spawn->out, STDOUT_FILENO, O_WRONLY);
   redirect(&actions, spawn->err, STDERR_FILENO, O_WRONLY);
-  if (!spawn->inherit)
-    posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
+  int next = BERTH_SPAWN_KEPT;
+  for (guint i = 0; i < kept->len; i++)
+    posix_spawn_file_actions_adddup2(&actions, g_array_index(kept, int, i), next++);
+  posix_spawn_file_actions_addclosefrom_np(&actions, next);
   reset_signals(&attributes, spawn->session);
   g_auto(GStrv) environment = environment_of(spawn);
   int failure = posix_spawn(pid, program, &actions, &attributes, (char *const *)spawn->argv, environment);
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
+  close_all(kept);
   return failure;
 }
 

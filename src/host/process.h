@@ -14,13 +14,16 @@ typedef struct {
   int status;         /* as of waitpid(2); -1: not known (not ended, or not a child) */
 } BerthProcess;
 
+/* What a program that is given more than the three standard descriptors finds the first of them at. */
+#define BERTH_SPAWN_KEPT 3
+
 /* What spawn needs. Descriptors are borrowed; -1 is /dev/null. */
 typedef struct {
   const char *const *argv;      /* argv[0] is an absolute path, or a name looked up in PATH */
   const GPtrArray *environment; /* char *: "NAME=VALUE" besides or instead of this process's own; NULL: none */
   int in, out, err;
-  gboolean inherit; /* other descriptors that lack FD_CLOEXEC, too, which this process may have been given itself */
-  gboolean session; /* in a session of its own: the terminal's Ctrl-C and hang-up do not reach it */
+  const GArray *keep; /* int: descriptors that it gets besides, as BERTH_SPAWN_KEPT and the following; NULL: none */
+  gboolean session;   /* in a session of its own: the terminal's Ctrl-C and hang-up do not reach it */
 } BerthSpawn;
 
 /*

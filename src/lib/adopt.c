@@ -130,7 +130,8 @@ gboolean berth_lib_adopt_from(Berth *berth, const char *guest, int ready, GError
 
 gboolean berth_lib_adopt(Berth *berth, const BerthStoreGuest *guest, GError **error) {
   g_autoptr(GError) failure = NULL;
-  if (berth_lib_supervisor_start(berth, guest, adopt_words, &failure) || g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_BUSY))
+  if (berth_lib_supervisor_start(berth, guest, adopt_words, -1, &failure) ||
+      g_error_matches(failure, BERTH_ERROR, BERTH_ERROR_BUSY))
     return TRUE;
   g_propagate_error(error, g_steal_pointer(&failure));
   return FALSE;

@@ -85,7 +85,7 @@ static gboolean say_definition(const BerthLibLive *live, GPtrArray *findings, GE
 /* A state that managedsave has kept, and since when. */
 static gboolean say_managed(Berth *berth, const char *uuid, GPtrArray *findings, GError **error) {
   g_autofree char *path = NULL;
-  if (!berth_lib_managed_find(berth, uuid, FALSE, &path, error))
+  if (!berth_lib_managed_find(berth, uuid, &path, error))
     return FALSE;
   GStatBuf status;
   if (path == NULL || g_stat(path, &status) != 0) {

@@ -116,7 +116,7 @@ gboolean berth_undefine(Berth *berth, const char *guest, guint flags, GError **e
   if (!berth_lib_nvram_find(berth, found, &nvram, error) || !berth_lib_nvram_check(found, nvram, flags, error))
     return FALSE;
   g_autofree char *managed = NULL;
-  if (!berth_lib_managed_find(berth, found->uuid, FALSE, &managed, error))
+  if (!berth_lib_managed_find(berth, found->uuid, &managed, error))
     return FALSE;
   if (managed != NULL && (flags & BERTH_UNDEFINE_MANAGED_SAVE) == 0) {
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_BUSY, "guest '%s': has a managed state; --managed-save throws it away with it",

@@ -90,8 +90,10 @@ gboolean berth_lib_record_status(Berth *berth, const BerthStoreGuest *guest, con
 /* *@guest as the store has it now; as it is if that cannot be read. */
 void berth_lib_read_again(const Berth *berth, BerthStoreGuest **guest);
 
-/* start.c: starts "berth WORDS… --ready-fd N UUID" and waits until it says that all is well. Errors: what it says, FAILED. */
-gboolean berth_lib_supervisor_start(const Berth *berth, const BerthStoreGuest *guest, const char *const *words, GError **error);
+/* start.c: starts "berth WORDS… --ready-fd N UUID", which reads from the descriptor @in (-1: nothing), and waits until it says that
+ * all is well. Errors: what it says, FAILED. */
+gboolean berth_lib_supervisor_start(const Berth *berth, const BerthStoreGuest *guest, const char *const *words, int in,
+                                    GError **error);
 /* This process begins anew as the guest's supervisor, with the descriptors of QEMU's monitor and of QEMU. Returns if it cannot. */
 void berth_lib_supervisor_anew(const Berth *berth, const char *uuid, int events, int qemu);
 /* The other side of berth_lib_supervisor_start(): says to the descriptor @ready (-1: nobody) that all is well (@failure NULL), or

@@ -28,18 +28,12 @@ gboolean berth_lib_managed_remove(const char *path, GError **error) {
   return FALSE;
 }
 
-gboolean berth_lib_managed_find(Berth *berth, const char *guest, gboolean discard, char **path, GError **error) {
+gboolean berth_lib_managed_find(Berth *berth, const char *guest, char **path, GError **error) {
   g_autoptr(BerthStoreGuest) found = berth_store_guest(berth->store, guest, error);
   g_autofree char *file = found != NULL ? berth_lib_managed_path(berth->env, found->uuid) : NULL;
-  if (file == NULL)
-    return FALSE;
-  if (access(file, F_OK) != 0)
-    return TRUE;
-  if (!discard) {
+  if (file != NULL && access(file, F_OK) == 0)
     *path = g_steal_pointer(&file);
-    return TRUE;
-  }
-  return berth_lib_managed_remove(file, error);
+  return found != NULL;
 }
 
 gboolean berth_managed_save(Berth *berth, const char *guest, guint flags, BerthProgressFunc progress, gpointer data,
@@ -56,9 +50,9 @@ gboolean berth_managed_save_remove(Berth *berth, const char *guest, gboolean *re
   g_autoptr(BerthLock) lock = NULL;
   g_autofree char *path = NULL;
   g_autoptr(BerthStoreGuest) found = berth_lib_guest_locked(berth, guest, &lock, error);
-  if (found == NULL || !berth_lib_managed_find(berth, found->uuid, FALSE, &path, error))
+  if (found == NULL || !berth_lib_managed_find(berth, found->uuid, &path, error))
     return FALSE;
   if (removed != NULL)
     *removed = path != NULL;
-  return path == NULL || berth_lib_managed_find(berth, found->uuid, TRUE, &path, error);
+  return path == NULL || berth_lib_managed_remove(path, error);
 }

@@ -87,6 +87,7 @@ struct BerthLibArrival {
   char *record;
   BerthStoreRevision *definition; /* what is stored with its run; NULL: nothing */
   gboolean paused;
+  gboolean managed;      /* its state is the one that is kept for its next start */
   const char *reason;    /* virsh's word for why it runs, or is paused */
   gboolean may_have_run; /* once it has failed: so its state fits its disks no more */
   /* QEMU waits, every place verified: gives it the state. */
@@ -127,7 +128,7 @@ char *berth_lib_managed_used(const char *file);
 gboolean berth_lib_managed_remove(const char *path, GError **error);
 /* The guest has been undefined: removes that. */
 void berth_lib_managed_forget(const BerthEnv *env, const char *uuid);
-/* *@path: the file, if there is one (transfer full). @discard: it is removed instead. Errors: NOT_FOUND (no such guest), FAILED. */
-gboolean berth_lib_managed_find(Berth *berth, const char *guest, gboolean discard, char **path, GError **error);
+/* *@path: the file, if there is one (transfer full). Errors: NOT_FOUND (no such guest). */
+gboolean berth_lib_managed_find(Berth *berth, const char *guest, char **path, GError **error);
 /* restore.c: lets the guest go on with the state in @file, which is removed before it runs: it fits only what its disks are now. */
 gboolean berth_lib_run_managed(Berth *berth, const char *file, guint flags, int ready, GError **error);

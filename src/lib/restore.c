@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/move.h"
@@ -93,11 +94,21 @@ static gboolean prepare(Restored *restored, Berth *berth, const char *file, GByt
   return (flags & BERTH_MOVE_BYPASS_CACHE) == 0 || bypass(&restored->saved, file, error);
 }
 
+static gboolean changed_meanwhile(const char *file, GError **error) {
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_BUSY, "%s: another command has used the guest's managed state meanwhile; try again",
+              file);
+  return FALSE;
+}
+
 static gboolean run(Restored *restored, Berth *berth, const char *file, GBytes *xml, const char *xml_file, guint flags, int ready,
                     GError **error) {
   g_autoptr(GError) failure = NULL;
   if (prepare(restored, berth, file, xml, xml_file, flags, &failure))
     return berth_lib_run_arrival(berth, &restored->arrival, ready, error);
+  if (restored->arrival.managed && access(file, F_OK) != 0) {
+    g_clear_error(&failure);
+    changed_meanwhile(file, &failure);
+  }
   berth_lib_tell(ready, failure);
   g_propagate_error(error, g_steal_pointer(&failure));
   return FALSE;
@@ -109,11 +120,20 @@ gboolean berth_run_restored(Berth *berth, const char *file, GBytes *xml, const c
   return run(&restored, berth, file, xml, xml_file, flags, ready, error);
 }
 
+/* What was opened before this process had the guest's lock is not kept any more: it is another one's, or used. */
+static gboolean is_kept(const Restored *restored) {
+  struct stat opened, kept;
+  return fstat(restored->saved.fd, &opened) == 0 && stat(restored->file, &kept) == 0 && opened.st_dev == kept.st_dev &&
+         opened.st_ino == kept.st_ino;
+}
+
 /* While the guest is about to run, its state has another name; if it does not come to that, it gets its own again. If nobody knows
- * whether it has come to that, it keeps the other: the next start boots. If it is gone, somebody else has restored it meanwhile. */
+ * whether it has come to that, it keeps the other: the next start boots. */
 static gboolean use_up(const BerthLibArrival *arrival, GError **error) {
   const Restored *restored = arrival->data;
   g_autofree char *used = berth_lib_managed_used(restored->file);
+  if (!is_kept(restored))
+    return changed_meanwhile(restored->file, error);
   if (rename(restored->file, used) == 0)
     return TRUE;
   g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: %s", restored->file, g_strerror(errno));
@@ -131,16 +151,17 @@ static void used_up(const BerthLibArrival *arrival, const GError *failure) {
 
 gboolean berth_lib_run_managed(Berth *berth, const char *file, guint flags, int ready, GError **error) {
   g_auto(Restored) restored = {.saved = {.fd = -1}, .file = file};
+  restored.arrival.managed = TRUE;
   restored.arrival.recorded = use_up;
   restored.arrival.told = used_up;
   return run(&restored, berth, file, NULL, NULL, flags, ready, error);
 }
 
-/* The other process reads it from memory: "/proc/self/fd/N". -1: none. */
+/* The other process reads it from its standard input. -1: none. */
 static int hand_over(GBytes *xml, GError **error) {
   gsize length = 0;
   const void *bytes = xml != NULL ? g_bytes_get_data(xml, &length) : NULL;
-  int fd = xml != NULL ? memfd_create("domain", 0) : -1;
+  int fd = xml != NULL ? memfd_create("domain", MFD_CLOEXEC) : -1;
   if (fd >= 0 && berth_host_write(fd, "memory", bytes, length, error) && lseek(fd, 0, SEEK_SET) == 0)
     return fd;
   if (fd >= 0)
@@ -159,15 +180,14 @@ gboolean berth_restore(Berth *berth, const char *file, GBytes *xml, const char *
   if (xml != NULL && fd < 0)
     return FALSE;
   g_autofree char *path = g_canonicalize_filename(file, NULL);
-  g_autofree char *xml_path = g_strdup_printf("/proc/self/fd/%d", fd);
   g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
   g_strv_builder_add_many(builder, "run", "--restore", path, restored.arrival.paused ? "--paused" : "--running", NULL);
   if ((flags & BERTH_MOVE_BYPASS_CACHE) != 0)
     g_strv_builder_add(builder, "--bypass-cache");
   if (xml != NULL)
-    g_strv_builder_add_many(builder, "--xml", xml_path, NULL);
+    g_strv_builder_add_many(builder, "--xml", "-", NULL);
   g_auto(GStrv) words = g_strv_builder_end(builder);
-  gboolean up = berth_lib_supervisor_start(berth, &guest, (const char *const *)words, error);
+  gboolean up = berth_lib_supervisor_start(berth, &guest, (const char *const *)words, fd, error);
   if (fd >= 0)
     close(fd);
   if (up && name != NULL)

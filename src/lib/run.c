@@ -256,23 +256,42 @@ static gboolean go(Berth *berth, Rise *rise, GError **error) {
   return FALSE;
 }
 
-static gboolean rise_up(Berth *berth, Rise *rise, const char *guest, guint flags, gboolean detached, GError **error) {
-  g_autoptr(BerthLock) lock = NULL;
-  rise->guest = lock_guest(berth, rise, guest, &lock, error);
-  if (rise->guest == NULL)
-    return FALSE;
-  g_autoptr(BerthProcess) other = berth_lib_run_process(&rise->guest->run);
+/* Nobody runs it, and no state waits for it, which would fit its disks no more once it has run without. */
+static gboolean check_free(Berth *berth, const Rise *rise, guint flags, GError **error) {
+  const BerthStoreGuest *guest = rise->guest;
+  g_autoptr(BerthProcess) other = berth_lib_run_process(&guest->run);
+  g_autofree char *managed = NULL;
   if (other != NULL) {
-    g_set_error(error, BERTH_ERROR, BERTH_ERROR_BUSY, "guest '%s': is running already", rise->guest->name);
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_BUSY, "guest '%s': is running already", guest->name);
     return FALSE;
   }
-  if (!berth_lib_settle(berth, rise->guest, NULL, NULL, error))
+  if ((rise->arrival != NULL && rise->arrival->managed) || (flags & BERTH_RUN_FORCE_BOOT) != 0)
+    return TRUE;
+  if (!berth_lib_managed_find(berth, guest->uuid, &managed, error))
+    return FALSE;
+  if (managed == NULL)
+    return TRUE;
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_CONFLICT,
+              "guest '%s': has a managed state; start goes on with it, managedsave-remove throws it away", guest->name);
+  return FALSE;
+}
+
+static gboolean discard_managed(Berth *berth, const Rise *rise, guint flags, GError **error) {
+  g_autofree char *managed = berth_lib_managed_path(berth->env, rise->guest->uuid);
+  return rise->arrival != NULL || (flags & BERTH_RUN_FORCE_BOOT) == 0 || berth_lib_managed_remove(managed, error);
+}
+
+/* *@lock: the guest's, until what has become of it is known to all who must. */
+static gboolean rise_up(Berth *berth, Rise *rise, const char *guest, guint flags, gboolean detached, BerthLock **lock,
+                        GError **error) {
+  rise->guest = lock_guest(berth, rise, guest, lock, error);
+  if (rise->guest == NULL || !check_free(berth, rise, flags, error) || !berth_lib_settle(berth, rise->guest, NULL, NULL, error))
     return FALSE;
   gboolean paused = (flags & BERTH_RUN_PAUSED) != 0;
   if (prepare(berth, rise, detached, error) && renew(rise, flags, error) && launch(berth, rise, error) && verify(rise, error) &&
       berth_guest_tell(rise->events, rise->qemu, error) &&
       (rise->arrival == NULL || rise->arrival->load(rise->arrival, rise->events, rise->process, rise->run.run_dir, error)) &&
-      record_run(berth, rise, paused, error) &&
+      discard_managed(berth, rise, flags, error) && record_run(berth, rise, paused, error) &&
       (rise->arrival == NULL || rise->arrival->recorded == NULL || rise->arrival->recorded(rise->arrival, error)) &&
       (paused || go(berth, rise, error)))
     return TRUE;
@@ -285,9 +304,11 @@ static gboolean run(Berth *berth, BerthLibArrival *arrival, const char *guest, g
   g_auto(Rise) rise = {.arrival = arrival};
   g_autoptr(GError) failure = NULL;
   g_autoptr(BerthLibWatch) watch = berth_lib_watch_new();
-  gboolean up = rise_up(berth, &rise, guest, flags, ready >= 0, &failure);
+  g_autoptr(BerthLock) lock = NULL;
+  gboolean up = rise_up(berth, &rise, guest, flags, ready >= 0, &lock, &failure);
   if (arrival != NULL && arrival->told != NULL)
     arrival->told(arrival, failure);
+  g_clear_pointer(&lock, berth_host_lock_free);
   berth_lib_tell(ready, failure);
   if (!up) {
     g_propagate_error(error, g_steal_pointer(&failure));
@@ -311,7 +332,7 @@ gboolean berth_run(Berth *berth, const char *guest, guint flags, int ready, GErr
     return berth_lib_adopt_from(berth, guest, ready, error);
   g_autofree char *managed = NULL;
   g_autoptr(GError) failure = NULL;
-  if (!berth_lib_managed_find(berth, guest, (flags & BERTH_RUN_FORCE_BOOT) != 0, &managed, &failure)) {
+  if ((flags & BERTH_RUN_FORCE_BOOT) == 0 && !berth_lib_managed_find(berth, guest, &managed, &failure)) {
     berth_lib_tell(ready, failure);
     g_propagate_error(error, g_steal_pointer(&failure));
     return FALSE;

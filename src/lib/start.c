@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -45,8 +44,6 @@ void berth_lib_supervisor_anew(const Berth *berth, const char *uuid, int events,
   g_autofree char *events_word = g_strdup_printf("%d", events), *qemu_word = g_strdup_printf("%d", qemu);
   const char *const words[] = {"adopt", "--events-fd", events_word, "--qemu-fd", qemu_word, NULL};
   g_autoptr(GPtrArray) argv = supervisor_command(berth->env, uuid, words, -1);
-  /* Nor what this process was given by whoever called it: a lock, a pipe. */
-  close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
   fcntl(events, F_SETFD, 0);
   fcntl(qemu, F_SETFD, 0);
   execvp(berth->env->self, (char *const *)argv->pdata);
@@ -159,14 +156,16 @@ static gboolean birth_end(Birth *birth, BerthProcess *supervisor, const char *na
   return up;
 }
 
-gboolean berth_lib_supervisor_start(const Berth *berth, const BerthStoreGuest *guest, const char *const *words, GError **error) {
+gboolean berth_lib_supervisor_start(const Berth *berth, const BerthStoreGuest *guest, const char *const *words, int in,
+                                    GError **error) {
   Birth birth;
   if (!birth_begin(&birth, guest->name, error))
     return FALSE;
-  fcntl(birth.other, F_SETFD, 0);
-  g_autoptr(GPtrArray) argv = supervisor_command(berth->env, guest->uuid, words, birth.other);
+  g_autoptr(GArray) keep = g_array_new(FALSE, FALSE, sizeof(int));
+  g_array_append_val(keep, birth.other);
+  g_autoptr(GPtrArray) argv = supervisor_command(berth->env, guest->uuid, words, BERTH_SPAWN_KEPT);
   const BerthSpawn spawn = {
-      .argv = (const char *const *)argv->pdata, .in = -1, .out = -1, .err = birth.log, .inherit = TRUE, .session = TRUE};
+      .argv = (const char *const *)argv->pdata, .in = in, .out = -1, .err = birth.log, .keep = keep, .session = TRUE};
   return birth_end(&birth, berth_host_process_spawn(&spawn, error), guest->name, error);
 }
 
@@ -210,7 +209,7 @@ static gboolean start_command(const Berth *berth, const BerthStoreGuest *guest, 
     if ((flags & options[i].flag) != 0)
       g_ptr_array_add(words, (gpointer)options[i].word);
   g_ptr_array_add(words, NULL);
-  return berth_lib_supervisor_start(berth, guest, (const char *const *)words->pdata, error);
+  return berth_lib_supervisor_start(berth, guest, (const char *const *)words->pdata, -1, error);
 }
 
 gboolean berth_start(Berth *berth, const char *guest, guint flags, GError **error) {
