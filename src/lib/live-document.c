@@ -9,9 +9,6 @@
 #include "kinds/kinds.h"
 #include "xml/splice.h"
 
-/* Stands where a reservation says since when; never written to the disk. */
-#define WHILE_IT_RUNS "while it runs"
-
 GBytes *berth_lib_live_document(const BerthPlan *plan) {
   const BerthInventory *inventory = plan->inventory;
   g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(inventory->document);
@@ -119,127 +116,6 @@ BerthDevice *berth_lib_live_device(const BerthPlan *plan, const char *id) {
       return device;
   }
   return NULL;
-}
-
-/* ---- places that another definition of the guest has ---- */
-
-static const char *key_of(const BerthRecordEntry *entry, guint class) {
-  for (guint i = 0; i < entry->keys->len; i++)
-    if (berth_model_key_class_of(g_ptr_array_index(entry->keys, i)) == class)
-      return g_ptr_array_index(entry->keys, i);
-  return NULL;
-}
-
-/* The strongest key that both have decides: two MACs are two devices, however alike these are. */
-static gboolean shares(const BerthRecordEntry *a, const BerthRecordEntry *b) {
-  if (!g_str_equal(a->element, b->element))
-    return FALSE;
-  for (guint class = 0; class < BERTH_N_MATCHED_KEYS; class ++) {
-    const char *one = key_of(a, class), *other = key_of(b, class);
-    if (one != NULL && other != NULL && (class == BERTH_KEY_CONTENT || !berth_model_key_class_weak(class)))
-      return g_str_equal(one, other);
-  }
-  return FALSE;
-}
-
-/* @kept: whether a place that is only kept for a device that is gone counts as taken by it, whoever has it in the other record. */
-static gboolean knows(const BerthRecord *record, const BerthRecordEntry *entry, gboolean kept) {
-  g_autofree char *place = berth_model_record_place(&entry->address, entry->kind);
-  for (guint i = 0; i < record->entries->len; i++) {
-    const BerthRecordEntry *one = g_ptr_array_index(record->entries, i);
-    g_autofree char *its = berth_model_record_place(&one->address, one->kind);
-    gboolean there = place != NULL && g_strcmp0(place, its) == 0, same = shares(one, entry);
-    if (one->gone == NULL ? there || same : there && (kept || same))
-      return TRUE;
-  }
-  return FALSE;
-}
-
-/* @record keeps the place of @entry of another record while the guest runs. Returns: what is kept, (transfer none). */
-static BerthRecordEntry *keep(BerthRecord *record, const BerthRecordEntry *entry) {
-  BerthRecordEntry *copy = berth_model_record_entry_copy(entry);
-  copy->gone = g_strdup(WHILE_IT_RUNS);
-  g_ptr_array_add(record->entries, copy);
-  return copy;
-}
-
-void berth_lib_live_reserve(BerthRecord *record, const BerthRecord *other) {
-  for (guint i = 0; i < other->entries->len; i++) {
-    const BerthRecordEntry *entry = g_ptr_array_index(other->entries, i);
-    if (entry->gone == NULL && entry->address.type != BERTH_ADDRESS_NONE && !knows(record, entry, FALSE))
-      keep(record, entry);
-  }
-}
-
-/* What the devices of @record that are there claim, as text. (transfer full) */
-static GHashTable *places_of(const BerthRecord *record) {
-  GHashTable *places = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-  for (guint i = 0; i < record->entries->len; i++) {
-    const BerthRecordEntry *entry = g_ptr_array_index(record->entries, i);
-    char *place = entry->gone == NULL ? berth_model_record_place(&entry->address, entry->kind) : NULL;
-    if (place != NULL)
-      g_hash_table_add(places, place);
-  }
-  return places;
-}
-
-void berth_lib_live_hold(BerthRecord *record, const BerthRecord *other) {
-  g_autoptr(GHashTable) places = places_of(record);
-  for (guint i = 0; i < other->entries->len; i++) {
-    const BerthRecordEntry *entry = g_ptr_array_index(other->entries, i);
-    g_autofree char *place = entry->gone == NULL ? berth_model_record_place(&entry->address, entry->kind) : NULL;
-    if (place == NULL || g_hash_table_contains(places, place))
-      continue;
-    BerthRecordEntry *held = keep(record, entry);
-    held->held = TRUE;
-    if (!g_str_equal(entry->element, berth_kinds_elements[BERTH_CONTROLLER].name))
-      g_ptr_array_set_size(held->keys, 0);
-  }
-}
-
-gboolean berth_lib_live_inherit(BerthRecord *record, const BerthRecord *other, const char *today) {
-  guint before = record->entries->len;
-  for (guint i = 0; i < other->entries->len; i++) {
-    const BerthRecordEntry *entry = g_ptr_array_index(other->entries, i);
-    if (entry->address.type == BERTH_ADDRESS_NONE || knows(record, entry, TRUE))
-      continue;
-    BerthRecordEntry *copy = berth_model_record_entry_copy(entry);
-    if (copy->gone == NULL)
-      copy->gone = g_strdup(today);
-    g_ptr_array_add(record->entries, copy);
-  }
-  return record->entries->len > before;
-}
-
-const BerthRecordEntry *berth_lib_live_displaced(const BerthRecord *record, const BerthRecord *other,
-                                                 const BerthRecordEntry **holder) {
-  for (guint i = 0; i < other->entries->len; i++) {
-    const BerthRecordEntry *entry = g_ptr_array_index(other->entries, i);
-    g_autofree char *place = berth_model_record_place(&entry->address, entry->kind);
-    for (guint j = 0; j < record->entries->len && place != NULL && entry->gone == NULL; j++) {
-      const BerthRecordEntry *one = g_ptr_array_index(record->entries, j);
-      g_autofree char *its = berth_model_record_place(&one->address, one->kind);
-      *holder = one;
-      if (one->gone == NULL && g_strcmp0(place, its) == 0 && !shares(one, entry))
-        return entry;
-    }
-  }
-  return NULL;
-}
-
-void berth_lib_live_release(BerthRecord *record) {
-  for (guint i = record->entries->len; i-- > 0;)
-    if (g_strcmp0(((BerthRecordEntry *)g_ptr_array_index(record->entries, i))->gone, WHILE_IT_RUNS) == 0)
-      g_ptr_array_remove_index(record->entries, i);
-}
-
-gboolean berth_lib_live_reserve_run(BerthRecord *record, const BerthStoreRun *run, GError **error) {
-  if (run->record == NULL || run->pid == 0)
-    return TRUE;
-  g_autoptr(BerthRecord) other = berth_record_parse(run->record, -1, "running guest", error);
-  if (other != NULL)
-    berth_lib_live_reserve(record, other);
-  return other != NULL;
 }
 
 /* ---- devices as users describe them ---- */
