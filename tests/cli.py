@@ -350,9 +350,10 @@ def closed_pipe(world):
     end = subprocess.run("'%s' dumpxml guest | head -c 1; exit 0" % BERTH, shell=True, env=world.environment, stdout=subprocess.DEVNULL,
                          stderr=subprocess.PIPE)
     check(end.stderr == b"", "said %r", end.stderr)
-    with open("/dev/full", "w") as full:
-        end = subprocess.run([BERTH, "dumpxml", "guest"], env=world.environment, stdout=full, stderr=subprocess.PIPE)
-    check(end.returncode == FAILED and end.stderr.count(b"\n") == 1, "%d: %r", end.returncode, end.stderr)
+    for words in (["dumpxml", "guest"], ["start", "--help"], ["help", "start"]):
+        with open("/dev/full", "w") as full:
+            end = subprocess.run([BERTH] + words, env=world.environment, stdout=full, stderr=subprocess.PIPE)
+        check(end.returncode == FAILED and end.stderr.count(b"\n") == 1, "%s: %d: %r", words, end.returncode, end.stderr)
 
 
 # ---- what works ----------------------------------------------------------------------------------------------------------

@@ -176,6 +176,15 @@ def told():
         check(world.run("vncdisplay", "other").returncode == 2, "vncdisplay of what does not run")
 
 
+def folder_of_bytes():
+    """A folder's name need not be UTF-8; JSON must."""
+    with World() as world:
+        world.state_folder = world.environment["BERTH_STATE"] = os.fsdecode(os.fsencode(world.folder) + b"/\xff")
+        world.berth("define", "-", text=domain("q35", ["<graphics type='vnc'><listen type='socket'/></graphics>"]))
+        world.berth("start", "guest", "--paused")
+        check(world.rows("domdisplay", "guest")[0]["uri"].startswith("vnc+unix://" + world.folder + "/\ufffd/"), "domdisplay")
+
+
 def hardly_started():
     """The supervisor is killed before its QEMU has a monitor: the next start waits for that one, and ends it."""
     with World() as world:
@@ -202,6 +211,7 @@ TESTS += [
     ("suspend halts, resume goes on, and both are recorded at once", halts_and_goes_on, ()),
     ("destroy --graceful does not kill", ends_gracefully, ()),
     ("dominfo, list, domiflist, domblklist, domid and the displays tell the truth", told, ()),
+    ("a state folder whose name is no UTF-8", folder_of_bytes, ()),
     ("a QEMU whose supervisor was killed at once is ended by the next start", hardly_started, ()),
     ("what needs a running guest says that it does not run", not_running, ()),
 ]

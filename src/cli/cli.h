@@ -8,6 +8,7 @@
 typedef struct {
   BerthEnv *env;
   char *state, *qemu; /* --state, --qemu; NULL: not given */
+  gboolean helped;    /* a verb has shown its help, and done nothing else */
 } Cli;
 
 typedef struct {

@@ -217,7 +217,7 @@ int main(int argc, char **argv) {
   Cli cli = {.env = env};
   g_auto(GStrv) words = g_strdupv(argv);
   g_autoptr(GError) error = NULL;
-  gboolean done = dispatch(&cli, &words, &error) && cli_flush(&error);
+  gboolean done = (dispatch(&cli, &words, &error) || cli.helped) && cli_flush(&error);
   if (!done) {
     fflush(stdout);
     print_error(error);

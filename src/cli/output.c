@@ -61,17 +61,23 @@ void cli_table_add(CliTable *table, const char *const *cells) {
   g_ptr_array_add(table->lines, g_strdupv((char **)cells));
 }
 
+/* JSON is UTF-8; what a file's name or a guest's document is not is replaced. */
+static json_object *text_value(const char *text) {
+  g_autofree char *valid = g_utf8_make_valid(text, -1);
+  return json_object_new_string(valid);
+}
+
 static json_object *list_value(const char *cell) {
   json_object *list = json_object_new_array();
   g_auto(GStrv) lines = g_strsplit(cell, "\n", -1);
   for (char **line = lines; *line != NULL; line++)
-    json_object_array_add(list, json_object_new_string(*line));
+    json_object_array_add(list, text_value(*line));
   return list;
 }
 
 static json_object *cell_value(const CliColumn *column, const char *cell) {
   if (column->type == CLI_COLUMN_TEXT)
-    return json_object_new_string(cell);
+    return text_value(cell);
   if (column->type == CLI_COLUMN_LIST)
     return list_value(cell);
   if (column->type == CLI_COLUMN_FLAG)

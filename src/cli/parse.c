@@ -57,7 +57,6 @@ gboolean cli_bad_option(GStrv words, const GOptionEntry *entries, const GOptionE
   g_autoptr(GPtrArray) names = g_ptr_array_new();
   add_names(names, entries);
   add_names(names, more);
-  g_ptr_array_add(names, (gpointer) "help");
   g_ptr_array_add(names, NULL);
   const char *const *known = (const char *const *)names->pdata;
   gboolean unknown = g_error_matches(failure, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION);
@@ -96,6 +95,7 @@ static void apply(Cli *cli, char **state, char **qemu) {
 
 static GOptionContext *context_of(const CliVerb *verb) {
   GOptionContext *context = g_option_context_new(verb->synopsis);
+  g_option_context_set_help_enabled(context, FALSE); /* GLib would end the process without a look at standard output */
   g_autofree char *summary = g_strdup_printf("%s.", verb->help);
   g_option_context_set_summary(context, summary);
   return context;
@@ -108,6 +108,7 @@ GStrv cli_parse(Cli *cli, GStrv words, const GOptionEntry *entries, guint min, g
   const GOptionEntry world[] = {
       {"state", 0, 0, G_OPTION_ARG_FILENAME, &state, "Keep state in DIR", "DIR"},
       {"qemu", 0, 0, G_OPTION_ARG_FILENAME, &qemu, "Use the QEMU binary BIN", "BIN"},
+      {"help", 'h', 0, G_OPTION_ARG_NONE, &cli->helped, "Show this help", NULL},
       {0},
   };
   g_autoptr(GOptionContext) context = context_of(verb);
@@ -120,6 +121,12 @@ GStrv cli_parse(Cli *cli, GStrv words, const GOptionEntry *entries, guint min, g
   g_autoptr(GError) failure = NULL;
   if (!g_option_context_parse_strv(context, &left, &failure)) {
     cli_bad_option(words, entries, world, verb->name, failure, error);
+    g_strfreev(left);
+    return NULL;
+  }
+  if (cli->helped) {
+    g_autofree char *text = g_option_context_get_help(context, TRUE, NULL);
+    cli_print("%s", text);
     g_strfreev(left);
     return NULL;
   }
