@@ -128,6 +128,26 @@ def reasons_while_it_runs(world):
     check(why(world, "52:54:00:00:01:02")[0] == "the domain says so", "%s" % (why(world, "52:54:00:00:01:02"),))
 
 
+# ---- devices that look alike ----
+
+def by_target(world):
+    """Cards without a MAC of the user's are told apart by the host's device, as disks are by their target."""
+    tap = "<interface type='ethernet'><target dev='%s' managed='no'/></interface>"
+    written(world, w.nic(0), tap % "tapb0", tap % "tapb1")
+    w.detach(world, tap % "tapb0", "--config")
+    check("tapb1" in world.berth("dumpxml", "guest") and "tapb0" not in world.berth("dumpxml", "guest"), "the other one went")
+
+
+def console(world):
+    """It gets no port by itself, so that it can be plugged only with one that is written."""
+    written(world, w.nic(0))
+    world.berth("start", "guest", "--paused")
+    plain = "<console type='pty'><target type='virtio'/>%s</console>"
+    world.fails(BAD_INPUT, "<address type='virtio-serial'/>", "attach-device", "guest", "-", "--live", text=plain % "")
+    w.attach(world, plain % "<address type='virtio-serial' controller='0' bus='0' port='3'/>", "--live")
+    check([r["actual"] for r in w.verified(world) if r["device"] == "console"] == ["virtio-serial 0:0:3"], "its place")
+
+
 # ---- two cards with one MAC ----
 
 def one_mac(world):
@@ -327,6 +347,8 @@ TESTS = [
     ("dominfo has virsh's lines", virsh_lines),
     ("options that users of virsh type", flags),
     ("an option that is not there: the nearest is named", slips),
+    ("cards are told apart by the host's device", by_target),
+    ("a console is plugged at the place that is written", console),
     ("undefine asks what becomes of a managed save", undefined),
     ("define --validate refuses what start would", validated),
     ("history tells what came, went and changed while a guest ran", lived),

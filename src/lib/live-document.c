@@ -164,7 +164,7 @@ static gboolean by_key(const BerthDevice *device, const BerthDevice *wanted) {
 
 static gboolean by_target(const BerthDevice *device, const BerthDevice *wanted) {
   const char *dev = berth_model_device_get(wanted, "target/@dev");
-  return wanted->element->id == BERTH_DISK && dev != NULL && berth_model_device_is(device, "target/@dev", dev);
+  return dev != NULL && berth_model_device_is(device, "target/@dev", dev);
 }
 
 static gboolean by_address(const BerthDevice *device, const BerthDevice *wanted) {
