@@ -518,6 +518,32 @@ def other_state():
         check(kept(world) == [], "the state is still there")
 
 
+def consoles():
+    """A console's port is left to QEMU at start; whatever comes and goes then, it keeps that one while the guest runs, saved or not."""
+    console = "<console type='pty'><target type='virtio'/></console>"
+    places = lambda rows: {r["identity"]: r["actual"] for r in rows if r["device"] in ("channel", "console")}
+    with World() as world:
+        devices = [nic(0), channel(0), console, channel(1), console]
+        start(world, "q35", devices)
+        first = places(verified(world))
+        check(sorted(first.values()) == ["virtio-serial 0:0:%d" % n for n in range(4)], "places: %s", first)
+        detach(world, channel(0))
+        attach(world, channel(2))
+        attach(world, console)
+        before = places(verified(world))
+        check(len(before) == 5 and len(set(before.values())) == 5, "places: %s", before)
+        check(all(before[i] == first[i] for i in before if i in first), "moved: %s, %s", first, before)
+        definition = world.berth("dumpxml", "guest")
+        check("virtio-serial" not in "".join(re.findall("<console.*?</console>", definition, re.S)), "the definition has a place")
+        world.berth("restore", saved(world))
+        check(places(verified(world)) == before, "moved: %s", places(verified(world)))
+        detach(world, channel(2))
+        detach(world, console.replace("/></c", "/><alias name='console2'/></c"))
+        attach(world, channel(0))
+        world.berth("restore", saved(world), "--xml", world.file("guest.xml", definition))
+        check(places(verified(world)) == first, "moved: %s", places(verified(world)))
+
+
 # Migration
 
 class Incoming:
@@ -829,6 +855,7 @@ def tests():
     yield "other hardware is refused by name", refused, ()
     yield "a saved guest that is not defined any more", undefined, ()
     yield "a device on its way out", bound, ()
+    yield "consoles keep the ports that QEMU gave them", consoles, ()
     yield "a managed state is used once", managed, ()
     yield "a managed state that is damaged", damaged, ()
     for how in ("saved", "used", "saved again"):

@@ -138,16 +138,6 @@ def by_target(world):
     check("tapb1" in world.berth("dumpxml", "guest") and "tapb0" not in world.berth("dumpxml", "guest"), "the other one went")
 
 
-def console(world):
-    """It gets no port by itself, so that it can be plugged only with one that is written."""
-    written(world, w.nic(0))
-    world.berth("start", "guest", "--paused")
-    plain = "<console type='pty'><target type='virtio'/>%s</console>"
-    world.fails(BAD_INPUT, "<address type='virtio-serial'/>", "attach-device", "guest", "-", "--live", text=plain % "")
-    w.attach(world, plain % "<address type='virtio-serial' controller='0' bus='0' port='3'/>", "--live")
-    check([r["actual"] for r in w.verified(world) if r["device"] == "console"] == ["virtio-serial 0:0:3"], "its place")
-
-
 # ---- two cards with one MAC ----
 
 def one_mac(world):
@@ -348,7 +338,6 @@ TESTS = [
     ("options that users of virsh type", flags),
     ("an option that is not there: the nearest is named", slips),
     ("cards are told apart by the host's device", by_target),
-    ("a console is plugged at the place that is written", console),
     ("undefine asks what becomes of a managed save", undefined),
     ("define --validate refuses what start would", validated),
     ("history tells what came, went and changed while a guest ran", lived),

@@ -161,9 +161,9 @@ static gboolean place(Ports *ports, BerthDevice *channel, GError **error) {
 }
 
 /*
- * A console that names no controller gets no address: QEMU gives it a port at start. libvirt 12.8 still looks for one, and unless
- * that is port 0 nobody else gets it (asked of it: a console with controller='0', one without address, a channel: ports 0, none, 2;
- * without the first one: none, 1).
+ * A console that names no controller gets no address: QEMU gives it a port at start, with which it goes on while the guest runs.
+ * libvirt 12.8 still looks for one, and unless that is port 0 nobody else gets it (asked of it: a console with controller='0', one
+ * without address, a channel: ports 0, none, 2; without the first one: none, 1).
  */
 static gboolean pass_by(Ports *ports, BerthDevice *console, GError **error) {
   BerthAddress address = find_port(ports, first_port(console));
@@ -194,7 +194,8 @@ gboolean berth_families_vserial_assign(BerthAssignment *assignment, GError **err
   for (gsize e = 0; e < G_N_ELEMENTS(elements); e++) {
     for (guint i = 0; (device = berth_model_inventory_walk(assignment->inventory, elements[e], &i)) != NULL;) {
       gboolean chosen = device->address.type == BERTH_ADDRESS_VIRTIO_SERIAL; /* the controller at least */
-      if (is_unplaced(device) && !(chosen ? place_on : elements[e] == BERTH_CONSOLE ? pass_by : place)(&ports, device, error))
+      gboolean left = elements[e] == BERTH_CONSOLE && !assignment->running;
+      if (is_unplaced(device) && !(chosen ? place_on : left ? pass_by : place)(&ports, device, error))
         return FALSE;
     }
   }

@@ -245,11 +245,15 @@ static gboolean take_answers(const Reading *reading, const GArray *questions, GE
   return FALSE;
 }
 
+/* A device without address has the place that QEMU has chosen in its kind's family. */
 static const BerthFamily *readable_family(const Reading *reading, const BerthDevice *device) {
-  if (device->address.type == BERTH_ADDRESS_NONE)
+  BerthAddressType type = device->address.type;
+  if (type == BERTH_ADDRESS_NONE && device->kind != NULL)
+    type = device->kind->address;
+  if (type == BERTH_ADDRESS_NONE)
     return NULL;
   const BerthFamily *family = reading->families;
-  while (family->type != BERTH_ADDRESS_NONE && family->type != device->address.type)
+  while (family->type != BERTH_ADDRESS_NONE && family->type != type)
     family++;
   return family->type != BERTH_ADDRESS_NONE && family->read_back != NULL && family->locate != NULL ? family : NULL;
 }
@@ -359,6 +363,11 @@ static BerthAddress locate(const Reading *reading, const BerthDevice *device, co
   return actual;
 }
 
+static gboolean is_right(const BerthDevice *device, const BerthAddress *actual) {
+  return berth_model_address_equal(actual, &device->address) ||
+         (device->address.type == BERTH_ADDRESS_NONE && actual->type != BERTH_ADDRESS_NONE);
+}
+
 static BerthPlace *place_new(int device, const char *id, BerthPlaceState state) {
   BerthPlace *place = g_new0(BerthPlace, 1);
   place->device = device;
@@ -430,7 +439,7 @@ static void compare(const Reading *reading) {
     if (found == NULL || found->claimed)
       continue;
     BerthAddress actual = locate(reading, device, found);
-    if (berth_model_address_equal(&actual, &device->address))
+    if (is_right(device, &actual))
       claim(place, found, &actual, BERTH_PLACE_OK);
   }
   for (guint i = 0; i < reading->places->len; i++) {
@@ -560,6 +569,6 @@ BerthPlace *berth_guest_read_back_one(BerthQmp *qmp, const BerthInventory *inven
   if (found->gone)
     return place;
   BerthAddress actual = locate(&reading, device, found);
-  claim(place, found, &actual, berth_model_address_equal(&actual, &device->address) ? BERTH_PLACE_OK : BERTH_PLACE_MOVED);
+  claim(place, found, &actual, is_right(device, &actual) ? BERTH_PLACE_OK : BERTH_PLACE_MOVED);
   return place;
 }

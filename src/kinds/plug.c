@@ -10,8 +10,6 @@ typedef struct {
 } Plug;
 
 #define NO_BUS "it has no address on a bus that takes devices while the guest runs"
-/* Which no console gets by itself (addressing §5.1). */
-#define NO_PORT "it has no port of a virtio-serial controller, which its <address type='virtio-serial'/> could name"
 
 static const Plug plugs[] = {
     {BERTH_DISK, "virtio", NULL},
@@ -56,7 +54,7 @@ static const char *bus_reason(const BerthDevice *device) {
   for (guint i = 0; i < G_N_ELEMENTS(movable); i++)
     if (movable[i] == device->address.type)
       return NULL;
-  return device->element->id == BERTH_CONSOLE ? NO_PORT : NO_BUS;
+  return NO_BUS;
 }
 
 static gboolean is_9p(const BerthDevice *device) {

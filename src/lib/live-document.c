@@ -6,18 +6,28 @@
 
 #include "assign/identity.h"
 #include "document/document.h"
+#include "kinds/abi.h"
 #include "kinds/kinds.h"
 #include "xml/splice.h"
 
 GBytes *berth_lib_live_document(const BerthPlan *plan) {
-  const BerthInventory *inventory = plan->inventory;
-  g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(inventory->document);
-  for (guint i = 0; i < inventory->devices->len; i++) {
-    const BerthDevice *device = g_ptr_array_index(inventory->devices, i);
+  for (guint i = 0; i < plan->inventory->devices->len; i++) {
+    BerthDevice *device = g_ptr_array_index(plan->inventory->devices, i);
     if (device->id != NULL && device->node != NULL)
-      berth_xml_edits_set(edits, device->node, "alias/@name", device->id);
+      berth_model_device_set(device, "alias/@name", device->id);
   }
-  return berth_xml_edits_apply(edits);
+  return berth_plan_document(plan);
+}
+
+void berth_lib_live_keep_ports(const BerthPlan *was, const BerthPlan *now) {
+  g_autoptr(GPtrArray) partners = berth_kinds_abi_partners(was->inventory, now->inventory);
+  for (guint i = 0; i < partners->len; i++) {
+    const BerthDevice *device = g_ptr_array_index(was->inventory->devices, i);
+    BerthDevice *partner = g_ptr_array_index(partners, i);
+    if (partner != NULL && partner->address.type == BERTH_ADDRESS_NONE && partner->kind != NULL &&
+        partner->kind->address == device->address.type)
+      partner->address = device->address;
+  }
 }
 
 BerthPlan *berth_lib_live_plan(BerthXmlDocument *document, const BerthRecord *record, const BerthFacts *facts, const char *now,

@@ -134,7 +134,6 @@ static gboolean launch(Berth *berth, Rise *rise, GError **error) {
   run->supervisor = getpid();
   run->supervisor_start_time = berth_host_process_start_time(run->supervisor);
   run->revision = rise->revision->number;
-  run->document = berth_lib_live_document(rise->plan);
   run->record = g_strdup(rise->revision->record);
   return TRUE;
 }
@@ -156,6 +155,16 @@ static void describe(GString *text, const BerthPlan *plan, const BerthPlace *pla
     g_string_append_printf(text, "QEMU has it at %s", actual != NULL ? actual : place->bus != NULL ? place->bus : "no known place");
 }
 
+/* What was left to QEMU is where QEMU has put it: while the guest runs, that is its place. */
+static void take_chosen(const BerthPlan *plan, const GPtrArray *places) {
+  for (guint i = 0; i < places->len; i++) {
+    const BerthPlace *place = g_ptr_array_index(places, i);
+    BerthDevice *device = place->device >= 0 ? g_ptr_array_index(plan->inventory->devices, place->device) : NULL;
+    if (device != NULL && device->address.type == BERTH_ADDRESS_NONE)
+      device->address = place->actual;
+  }
+}
+
 static gboolean verify(Rise *rise, GError **error) {
   g_autoptr(GPtrArray) places =
       berth_guest_read_back(rise->events, rise->plan->inventory, berth_families, rise->qemu, READ_BACK_MS, error);
@@ -163,8 +172,10 @@ static gboolean verify(Rise *rise, GError **error) {
     g_prefix_error(error, "guest '%s': places cannot be read back: ", rise->guest->name);
     return FALSE;
   }
-  if (!berth_guest_places_drift(places))
+  if (!berth_guest_places_drift(places)) {
+    take_chosen(rise->plan, places);
     return TRUE;
+  }
   g_autoptr(GString) text = g_string_new(NULL);
   for (guint i = 0; i < places->len; i++) {
     const BerthPlace *place = g_ptr_array_index(places, i);
@@ -176,6 +187,7 @@ static gboolean verify(Rise *rise, GError **error) {
 }
 
 static gboolean record_run(Berth *berth, Rise *rise, gboolean paused, GError **error) {
+  rise->run.document = berth_lib_live_document(rise->plan);
   rise->run.state = g_strdup(paused ? "paused" : "running");
   rise->run.reason = g_strdup(rise->arrival != NULL ? rise->arrival->reason : paused ? "user" : "booted");
   rise->run.since = berth_base_env_timestamp(berth->env);
