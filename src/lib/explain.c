@@ -57,21 +57,38 @@ static GStrv names_of(const BerthDevice *device) {
   return (GStrv)g_ptr_array_free(names, FALSE);
 }
 
-static const BerthRecordEntry *entry_of(const BerthRecord *record, const BerthRow *row) {
+/* The entries of the devices that are there, by what they are and where: "interface pci 0000:00:03.0" → GPtrArray. (transfer full)
+ */
+static GHashTable *index_of(const BerthRecord *record) {
+  GHashTable *index = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
   for (guint i = 0; i < record->entries->len; i++) {
-    const BerthRecordEntry *entry = g_ptr_array_index(record->entries, i);
-    g_autofree char *place =
-        entry->address.type != BERTH_ADDRESS_NONE ? berth_model_address_to_string(&entry->address) : g_strdup("");
-    if (entry->gone == NULL && g_str_equal(entry->element, row->device) && g_str_equal(place, row->address) &&
-        (*row->identity == '\0' || berth_model_record_entry_has_key(entry, row->identity)))
-      return entry;
+    BerthRecordEntry *entry = g_ptr_array_index(record->entries, i);
+    if (entry->gone != NULL || entry->address.type == BERTH_ADDRESS_NONE)
+      continue;
+    g_autofree char *place = berth_model_address_to_string(&entry->address);
+    g_autofree char *what = g_strconcat(entry->element, " ", place, NULL);
+    GPtrArray *entries = g_hash_table_lookup(index, what);
+    if (entries == NULL) {
+      entries = g_ptr_array_new();
+      g_hash_table_insert(index, g_steal_pointer(&what), entries);
+    }
+    g_ptr_array_add(entries, entry);
   }
+  return index;
+}
+
+static const BerthRecordEntry *entry_of(GHashTable *index, const char *device, const char *address, const char *identity) {
+  g_autofree char *what = g_strconcat(device, " ", address, NULL);
+  const GPtrArray *entries = g_hash_table_lookup(index, what);
+  for (guint i = 0; entries != NULL && i < entries->len; i++)
+    if (*identity == '\0' || berth_model_record_entry_has_key(g_ptr_array_index(entries, i), identity))
+      return g_ptr_array_index(entries, i);
   return NULL;
 }
 
-static BerthReason *reason_new(const BerthPlan *plan, const BerthDevice *device) {
+static BerthReason *reason_new(const BerthPlan *plan, const BerthDevice *device, GHashTable *index) {
   BerthRow *row = berth_lib_row_new(plan, device);
-  const BerthRecordEntry *entry = entry_of(berth_assign_record(plan), row);
+  const BerthRecordEntry *entry = entry_of(index, row->device, row->address, row->identity);
   BerthReason *reason = g_new0(BerthReason, 1);
   reason->device = g_strdup(row->device);
   reason->identity = g_strdup(row->identity);
@@ -89,27 +106,27 @@ static BerthReason *reason_new(const BerthPlan *plan, const BerthDevice *device)
 
 GPtrArray *berth_plan_explain(const BerthPlan *plan) {
   GPtrArray *reasons = g_ptr_array_new_with_free_func((GDestroyNotify)berth_reason_free);
+  g_autoptr(GHashTable) index = index_of(berth_assign_record(plan));
   for (guint i = 0; i < plan->inventory->devices->len; i++) {
     const BerthDevice *device = g_ptr_array_index(plan->inventory->devices, i);
     if (device->address.type != BERTH_ADDRESS_NONE)
-      g_ptr_array_add(reasons, reason_new(plan, device));
+      g_ptr_array_add(reasons, reason_new(plan, device, index));
   }
   return reasons;
 }
 
-static gboolean had_it(const BerthReason *reason, const BerthRecord *record) {
-  const BerthRow row = {.device = reason->device, .identity = reason->identity, .address = reason->address};
-  return entry_of(record, &row) != NULL;
+static gboolean had_it(const BerthReason *reason, GHashTable *index) {
+  return entry_of(index, reason->device, reason->address, reason->identity) != NULL;
 }
 
 /* Since which revision it has been there without a break, and whether it had been there before that. */
-static void trace(BerthReason *reason, const GPtrArray *revisions, const GPtrArray *records) {
+static void trace(BerthReason *reason, const GPtrArray *revisions, const GPtrArray *indexes) {
   guint first = revisions->len, before = 0;
-  while (first > 0 && had_it(reason, g_ptr_array_index(records, first - 1)))
+  while (first > 0 && had_it(reason, g_ptr_array_index(indexes, first - 1)))
     first--;
   if (first == revisions->len)
     return;
-  while (before < first && !had_it(reason, g_ptr_array_index(records, before)))
+  while (before < first && !had_it(reason, g_ptr_array_index(indexes, before)))
     before++;
   if (before < first) {
     g_autofree char *why = reason->why;
@@ -133,15 +150,17 @@ GPtrArray *berth_explain(Berth *berth, const char *guest, GError **error) {
   if (revisions == NULL)
     return NULL;
   g_autoptr(GPtrArray) records = g_ptr_array_new_with_free_func((GDestroyNotify)berth_record_free);
+  g_autoptr(GPtrArray) indexes = g_ptr_array_new_with_free_func((GDestroyNotify)g_hash_table_unref);
   for (guint i = 0; i < revisions->len; i++) {
     const BerthStoreRevision *one = g_ptr_array_index(revisions, i);
     BerthRecord *record = berth_record_parse(one->record, -1, found->name, error);
     if (record == NULL)
       return NULL;
     g_ptr_array_add(records, record);
+    g_ptr_array_add(indexes, index_of(record));
   }
   GPtrArray *reasons = berth_plan_explain(plan);
   for (guint i = 0; i < reasons->len; i++)
-    trace(g_ptr_array_index(reasons, i), revisions, records);
+    trace(g_ptr_array_index(reasons, i), revisions, indexes);
   return reasons;
 }
