@@ -5,6 +5,7 @@
 
 #include "assign/remember.h"
 #include "lib/lib.h"
+#include "model/record-index.h"
 
 /* What the rules mean to people. */
 static const char *const meanings[] = {
@@ -57,38 +58,22 @@ static GStrv names_of(const BerthDevice *device) {
   return (GStrv)g_ptr_array_free(names, FALSE);
 }
 
-/* The entries of the devices that are there, by what they are and where: "interface pci 0000:00:03.0" → GPtrArray. (transfer full)
- */
-static GHashTable *index_of(const BerthRecord *record) {
-  GHashTable *index = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
-  for (guint i = 0; i < record->entries->len; i++) {
-    BerthRecordEntry *entry = g_ptr_array_index(record->entries, i);
-    if (entry->gone != NULL || entry->address.type == BERTH_ADDRESS_NONE)
-      continue;
-    g_autofree char *place = berth_model_address_to_string(&entry->address);
-    g_autofree char *what = g_strconcat(entry->element, " ", place, NULL);
-    GPtrArray *entries = g_hash_table_lookup(index, what);
-    if (entries == NULL) {
-      entries = g_ptr_array_new();
-      g_hash_table_insert(index, g_steal_pointer(&what), entries);
-    }
-    g_ptr_array_add(entries, entry);
-  }
-  return index;
+static gboolean is_it(const BerthRecordEntry *one, const BerthRecordEntry *wanted) {
+  return one->gone == NULL && g_str_equal(one->element, wanted->element) &&
+         berth_model_address_equal(&one->address, &wanted->address);
 }
 
-static const BerthRecordEntry *entry_of(GHashTable *index, const char *device, const char *address, const char *identity) {
-  g_autofree char *what = g_strconcat(device, " ", address, NULL);
-  const GPtrArray *entries = g_hash_table_lookup(index, what);
-  for (guint i = 0; entries != NULL && i < entries->len; i++)
-    if (*identity == '\0' || berth_model_record_entry_has_key(g_ptr_array_index(entries, i), identity))
-      return g_ptr_array_index(entries, i);
-  return NULL;
+/* What a record has for a device that is where it is now. */
+static const BerthRecordEntry *entry_of(const BerthRecordIndex *index, const BerthDevice *device) {
+  g_autoptr(GPtrArray) keys = g_ptr_array_new();
+  const BerthRecordEntry wanted = {.element = (char *)device->element->name, .address = device->address, .keys = keys};
+  g_ptr_array_add(keys, (gpointer)berth_lib_identity(device));
+  return berth_model_record_index_keys(index, &wanted, is_it);
 }
 
-static BerthReason *reason_new(const BerthPlan *plan, const BerthDevice *device, GHashTable *index) {
+static BerthReason *reason_new(const BerthPlan *plan, const BerthDevice *device, const BerthRecordIndex *index) {
   BerthRow *row = berth_lib_row_new(plan, device);
-  const BerthRecordEntry *entry = entry_of(index, row->device, row->address, row->identity);
+  const BerthRecordEntry *entry = entry_of(index, device);
   BerthReason *reason = g_new0(BerthReason, 1);
   reason->device = g_strdup(row->device);
   reason->identity = g_strdup(row->identity);
@@ -104,29 +89,29 @@ static BerthReason *reason_new(const BerthPlan *plan, const BerthDevice *device,
   return reason;
 }
 
+static gboolean is_explained(const BerthDevice *device) {
+  return device->address.type != BERTH_ADDRESS_NONE;
+}
+
 GPtrArray *berth_plan_explain(const BerthPlan *plan) {
   GPtrArray *reasons = g_ptr_array_new_with_free_func((GDestroyNotify)berth_reason_free);
-  g_autoptr(GHashTable) index = index_of(berth_assign_record(plan));
+  g_autoptr(BerthRecordIndex) index = berth_model_record_index_new(berth_assign_record(plan));
   for (guint i = 0; i < plan->inventory->devices->len; i++) {
     const BerthDevice *device = g_ptr_array_index(plan->inventory->devices, i);
-    if (device->address.type != BERTH_ADDRESS_NONE)
+    if (is_explained(device))
       g_ptr_array_add(reasons, reason_new(plan, device, index));
   }
   return reasons;
 }
 
-static gboolean had_it(const BerthReason *reason, GHashTable *index) {
-  return entry_of(index, reason->device, reason->address, reason->identity) != NULL;
-}
-
 /* Since which revision it has been there without a break, and whether it had been there before that. */
-static void trace(BerthReason *reason, const GPtrArray *revisions, const GPtrArray *indexes) {
+static void trace(BerthReason *reason, const BerthDevice *device, const GPtrArray *revisions, const GPtrArray *indexes) {
   guint first = revisions->len, before = 0;
-  while (first > 0 && had_it(reason, g_ptr_array_index(indexes, first - 1)))
+  while (first > 0 && entry_of(g_ptr_array_index(indexes, first - 1), device) != NULL)
     first--;
   if (first == revisions->len)
     return;
-  while (before < first && !had_it(reason, g_ptr_array_index(indexes, before)))
+  while (before < first && entry_of(g_ptr_array_index(indexes, before), device) == NULL)
     before++;
   if (before < first) {
     g_autofree char *why = reason->why;
@@ -150,17 +135,20 @@ GPtrArray *berth_explain(Berth *berth, const char *guest, GError **error) {
   if (revisions == NULL)
     return NULL;
   g_autoptr(GPtrArray) records = g_ptr_array_new_with_free_func((GDestroyNotify)berth_record_free);
-  g_autoptr(GPtrArray) indexes = g_ptr_array_new_with_free_func((GDestroyNotify)g_hash_table_unref);
+  g_autoptr(GPtrArray) indexes = g_ptr_array_new_with_free_func((GDestroyNotify)berth_model_record_index_free);
   for (guint i = 0; i < revisions->len; i++) {
     const BerthStoreRevision *one = g_ptr_array_index(revisions, i);
     BerthRecord *record = berth_record_parse(one->record, -1, found->name, error);
     if (record == NULL)
       return NULL;
     g_ptr_array_add(records, record);
-    g_ptr_array_add(indexes, index_of(record));
+    g_ptr_array_add(indexes, berth_model_record_index_new(record));
   }
   GPtrArray *reasons = berth_plan_explain(plan);
-  for (guint i = 0; i < reasons->len; i++)
-    trace(g_ptr_array_index(reasons, i), revisions, indexes);
+  for (guint i = 0, n = 0; i < plan->inventory->devices->len; i++) {
+    const BerthDevice *device = g_ptr_array_index(plan->inventory->devices, i);
+    if (is_explained(device))
+      trace(g_ptr_array_index(reasons, n++), device, revisions, indexes);
+  }
   return reasons;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "model/identity.h"
+#include "model/record-index.h"
 
 char *berth_lib_entry_text(const BerthRecordEntry *entry) {
   GString *text = g_string_new(entry->element);
@@ -37,28 +38,20 @@ static gboolean same_first_key(const BerthRecordEntry *a, const BerthRecordEntry
 }
 
 /* One device in two records: it kept its place, or it has the same strongest key. A common ordinal alone means little. */
-static gboolean same_device(const BerthRecordEntry *a, const BerthRecordEntry *b) {
-  if (!g_str_equal(a->element, b->element))
+static gboolean is_same(const BerthRecordEntry *b, const BerthRecordEntry *a) {
+  if (b->gone != NULL || !g_str_equal(a->element, b->element))
     return FALSE;
   if (a->address.type != BERTH_ADDRESS_NONE && berth_model_address_equal(&a->address, &b->address))
     return share_key(a, b);
   return same_first_key(a, b);
 }
 
-static gboolean has_device(const BerthRecord *record, const BerthRecordEntry *entry) {
-  for (guint i = 0; record != NULL && i < record->entries->len; i++) {
-    const BerthRecordEntry *other = g_ptr_array_index(record->entries, i);
-    if (other->gone == NULL && same_device(entry, other))
-      return TRUE;
-  }
-  return FALSE;
-}
-
 GStrv berth_lib_record_only_in(const BerthRecord *record, const BerthRecord *other) {
   GPtrArray *texts = g_ptr_array_new();
+  g_autoptr(BerthRecordIndex) index = other != NULL ? berth_model_record_index_new(other) : NULL;
   for (guint i = 0; record != NULL && i < record->entries->len; i++) {
     const BerthRecordEntry *entry = g_ptr_array_index(record->entries, i);
-    if (entry->gone == NULL && !has_device(other, entry))
+    if (entry->gone == NULL && (index == NULL || berth_model_record_index_keys(index, entry, is_same) == NULL))
       g_ptr_array_add(texts, berth_lib_entry_text(entry));
   }
   g_ptr_array_add(texts, NULL);

@@ -151,7 +151,9 @@ gboolean berth_lib_watch_run(BerthLibWatch *watch, GError **error);
 
 /* history.c: whether a key says something to people: a hash of the content does not. */
 gboolean berth_lib_key_speaks(const char *key);
+/* plan.c: the key that people know a device by, "mac=52:54:00:00:00:01"; "" if it has none. */
+const char *berth_lib_identity(const BerthDevice *device);
 /* "interface mac=… pci 0000:00:03.0". (transfer full) */
+char *berth_lib_entry_text(const BerthRecordEntry *entry);
 /* The present devices of @record (NULL: none) that are not in @other, as texts. (transfer full) */
 GStrv berth_lib_record_only_in(const BerthRecord *record, const BerthRecord *other);
-char *berth_lib_entry_text(const BerthRecordEntry *entry);

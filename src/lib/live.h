@@ -59,7 +59,8 @@ void berth_lib_live_hold(BerthRecord *record, const BerthRecord *other);
  * @other says when. FALSE: it knew them all. */
 gboolean berth_lib_live_inherit(BerthRecord *record, const BerthRecord *other, const char *today);
 /* The first present device of @other whose place @record has for a present device that is not the same, *@holder. NULL: none. */
-const BerthRecordEntry *berth_lib_live_displaced(BerthRecord *record, const BerthRecord *other, const BerthRecordEntry **holder);
+const BerthRecordEntry *berth_lib_live_displaced(const BerthRecord *record, const BerthRecord *other,
+                                                 const BerthRecordEntry **holder);
 /* reserve for what only the running guest @run has. Errors: as berth_record_parse(). */
 gboolean berth_lib_live_reserve_run(BerthRecord *record, const BerthStoreRun *run, GError **error);
 

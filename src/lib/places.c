@@ -4,47 +4,10 @@
 
 #include "assign/identity.h"
 #include "kinds/kinds.h"
+#include "model/record-index.h"
 
 /* Stands where a reservation says since when; never written to the disk. */
 #define WHILE_IT_RUNS "while it runs"
-
-/* A record's entries by their place and by each of their keys. */
-typedef struct {
-  BerthRecord *record;
-  GHashTable *places; /* char * → GPtrArray of BerthRecordEntry */
-  GHashTable *keys;
-} Index;
-
-static void put(GHashTable *table, const char *text, BerthRecordEntry *entry) {
-  GPtrArray *entries = g_hash_table_lookup(table, text);
-  if (entries == NULL) {
-    entries = g_ptr_array_new();
-    g_hash_table_insert(table, g_strdup(text), entries);
-  }
-  g_ptr_array_add(entries, entry);
-}
-
-static void index_entry(Index *index, BerthRecordEntry *entry) {
-  g_autofree char *place = berth_model_record_place(&entry->address, entry->kind);
-  if (place != NULL)
-    put(index->places, place, entry);
-  for (guint i = 0; i < entry->keys->len; i++)
-    put(index->keys, g_ptr_array_index(entry->keys, i), entry);
-}
-
-static void index_init(Index *index, BerthRecord *record) {
-  *index = (Index){.record = record};
-  index->places = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
-  index->keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
-  for (guint i = 0; i < record->entries->len; i++)
-    index_entry(index, g_ptr_array_index(record->entries, i));
-}
-
-static void index_clear(Index *index) {
-  g_hash_table_unref(index->places);
-  g_hash_table_unref(index->keys);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Index, index_clear)
 
 static const char *key_of(const BerthRecordEntry *entry, guint class) {
   for (guint i = 0; i < entry->keys->len; i++)
@@ -63,16 +26,6 @@ static gboolean shares(const BerthRecordEntry *a, const BerthRecordEntry *b) {
       return g_str_equal(one, other);
   }
   return FALSE;
-}
-
-/* The first of the entries that @text leads to of which @entry is told to be one by @is; NULL: none. */
-static BerthRecordEntry *find(GHashTable *table, const char *text, const BerthRecordEntry *entry,
-                              gboolean (*is)(const BerthRecordEntry *one, const BerthRecordEntry *entry)) {
-  const GPtrArray *entries = text != NULL ? g_hash_table_lookup(table, text) : NULL;
-  for (guint i = 0; entries != NULL && i < entries->len; i++)
-    if (is(g_ptr_array_index(entries, i), entry))
-      return g_ptr_array_index(entries, i);
-  return NULL;
 }
 
 static gboolean is_any(const BerthRecordEntry *one, const BerthRecordEntry *entry) {
@@ -96,45 +49,37 @@ static gboolean is_there_and_another(const BerthRecordEntry *one, const BerthRec
 }
 
 /* @kept: whether a place that is only kept for a device that is gone counts as taken by it, whoever has it in the other record. */
-static gboolean knows(const Index *index, const BerthRecordEntry *entry, gboolean kept) {
-  g_autofree char *place = berth_model_record_place(&entry->address, entry->kind);
-  if (find(index->places, place, entry, kept ? is_any : is_there_or_same) != NULL)
-    return TRUE;
-  for (guint i = 0; i < entry->keys->len; i++)
-    if (find(index->keys, g_ptr_array_index(entry->keys, i), entry, is_there_and_same) != NULL)
-      return TRUE;
-  return FALSE;
+static gboolean knows(const BerthRecordIndex *index, const BerthRecordEntry *entry, gboolean kept) {
+  return berth_model_record_index_place(index, entry, kept ? is_any : is_there_or_same) != NULL ||
+         berth_model_record_index_keys(index, entry, is_there_and_same) != NULL;
 }
 
-/* The record keeps the place of @entry of another one, since @gone. Returns: what is kept, (transfer none). */
-static BerthRecordEntry *keep(Index *index, const BerthRecordEntry *entry, const char *gone) {
+/* @record keeps the place of @entry of another one, since @gone. Returns: what is kept, (transfer none). */
+static BerthRecordEntry *keep(BerthRecord *record, const BerthRecordEntry *entry, const char *gone) {
   BerthRecordEntry *copy = berth_model_record_entry_copy(entry);
   if (copy->gone == NULL)
     copy->gone = g_strdup(gone);
-  g_ptr_array_add(index->record->entries, copy);
-  index_entry(index, copy);
+  g_ptr_array_add(record->entries, copy);
   return copy;
 }
 
 void berth_lib_live_reserve(BerthRecord *record, const BerthRecord *other) {
-  g_auto(Index) index = {0};
-  index_init(&index, record);
+  g_autoptr(BerthRecordIndex) index = berth_model_record_index_new(record);
   for (guint i = 0; i < other->entries->len; i++) {
     const BerthRecordEntry *entry = g_ptr_array_index(other->entries, i);
-    if (entry->gone == NULL && entry->address.type != BERTH_ADDRESS_NONE && !knows(&index, entry, FALSE))
-      keep(&index, entry, WHILE_IT_RUNS);
+    if (entry->gone == NULL && entry->address.type != BERTH_ADDRESS_NONE && !knows(index, entry, FALSE))
+      berth_model_record_index_add(index, keep(record, entry, WHILE_IT_RUNS));
   }
 }
 
 void berth_lib_live_hold(BerthRecord *record, const BerthRecord *other) {
-  g_auto(Index) index = {0};
-  index_init(&index, record);
+  g_autoptr(BerthRecordIndex) index = berth_model_record_index_new(record);
   for (guint i = 0; i < other->entries->len; i++) {
     const BerthRecordEntry *entry = g_ptr_array_index(other->entries, i);
     g_autofree char *place = entry->gone == NULL ? berth_model_record_place(&entry->address, entry->kind) : NULL;
-    if (place == NULL || find(index.places, place, entry, is_there) != NULL)
+    if (place == NULL || berth_model_record_index_place(index, entry, is_there) != NULL)
       continue;
-    BerthRecordEntry *held = keep(&index, entry, WHILE_IT_RUNS);
+    BerthRecordEntry *held = keep(record, entry, WHILE_IT_RUNS);
     held->held = TRUE;
     if (!g_str_equal(entry->element, berth_kinds_elements[BERTH_CONTROLLER].name))
       g_ptr_array_set_size(held->keys, 0);
@@ -142,24 +87,22 @@ void berth_lib_live_hold(BerthRecord *record, const BerthRecord *other) {
 }
 
 gboolean berth_lib_live_inherit(BerthRecord *record, const BerthRecord *other, const char *today) {
-  g_auto(Index) index = {0};
-  index_init(&index, record);
+  g_autoptr(BerthRecordIndex) index = berth_model_record_index_new(record);
   guint before = record->entries->len;
   for (guint i = 0; i < other->entries->len; i++) {
     const BerthRecordEntry *entry = g_ptr_array_index(other->entries, i);
-    if (entry->address.type != BERTH_ADDRESS_NONE && !knows(&index, entry, TRUE))
-      keep(&index, entry, today);
+    if (entry->address.type != BERTH_ADDRESS_NONE && !knows(index, entry, TRUE))
+      berth_model_record_index_add(index, keep(record, entry, today));
   }
   return record->entries->len > before;
 }
 
-const BerthRecordEntry *berth_lib_live_displaced(BerthRecord *record, const BerthRecord *other, const BerthRecordEntry **holder) {
-  g_auto(Index) index = {0};
-  index_init(&index, record);
+const BerthRecordEntry *berth_lib_live_displaced(const BerthRecord *record, const BerthRecord *other,
+                                                 const BerthRecordEntry **holder) {
+  g_autoptr(BerthRecordIndex) index = berth_model_record_index_new(record);
   for (guint i = 0; i < other->entries->len; i++) {
     const BerthRecordEntry *entry = g_ptr_array_index(other->entries, i);
-    g_autofree char *place = entry->gone == NULL ? berth_model_record_place(&entry->address, entry->kind) : NULL;
-    *holder = find(index.places, place, entry, is_there_and_another);
+    *holder = entry->gone == NULL ? berth_model_record_index_place(index, entry, is_there_and_another) : NULL;
     if (*holder != NULL)
       return entry;
   }

@@ -59,7 +59,7 @@ static char *place(const BerthAddress *address) {
   return address->type != BERTH_ADDRESS_NONE ? berth_model_address_to_string(address) : g_strdup("");
 }
 
-static const char *identity(const BerthDevice *device) {
+const char *berth_lib_identity(const BerthDevice *device) {
   for (guint i = 0; device->keys != NULL && i < device->keys->len; i++) {
     const char *key = g_array_index(device->keys, BerthKey, i).text;
     if (berth_lib_key_speaks(key))
@@ -83,7 +83,7 @@ BerthRow *berth_lib_row_new(const BerthPlan *plan, const BerthDevice *device) {
   berth_assign_record(plan); /* the device's keys */
   row->device = text(device->element->name);
   row->kind = device->element->variant != NULL ? device->element->variant(device) : text("");
-  row->identity = text(identity(device));
+  row->identity = text(berth_lib_identity(device));
   row->id = text(device->id);
   row->address = place(&device->address);
   row->was = place(&device->written);
