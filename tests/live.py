@@ -166,6 +166,28 @@ def refusing_guest(seconds):
         verified(world)
 
 
+def added_controllers(machine):
+    """A controller that berth added goes as one that its user wrote: it neither comes back by itself nor is missed."""
+    with World() as world:
+        start(world, machine, [nic(0), disk(world, "sda"), channel(0)])
+        controllers = lambda: {r["id"] for r in verified(world) if r["device"] == "controller"}
+        added = ["scsi0", "virtio-serial0"] + ["usb"] * (machine == "q35")
+        check(controllers() >= set(added), "there are %s", controllers())
+        detach(world, disk(world, "sda"))
+        detach(world, channel(0))
+        for alias in added:
+            world.fails(FAILED, "has not let go", "detach-device-alias", "guest", alias, "--live", "--timeout", "0")
+        world.berth("reset", "guest")
+        left = lambda: [alias for alias in added if "name='%s'" % alias in world.berth("dumpxml", "guest", "--live")]
+        wait_for(lambda: not left(), 10, "the end of the controllers")
+        verified(world)
+        attach(world, channel(1))
+        check(controllers() & set(added) == {"virtio-serial0"}, "there are %s", controllers())
+        world.berth("destroy", "guest")
+        world.berth("start", "guest", "--paused")
+        check(controllers() >= set(added), "the definition has lost one: %s", controllers())
+
+
 def reset_meanwhile():
     """A reset ends the requests of before it, not those that come after, and whoever waits for one of those is told."""
     with World() as world:
@@ -494,6 +516,7 @@ def tests():
     for machine in ("pc", "q35"):
         yield "%s: a device of every kind is plugged" % machine, every_kind, (machine,)
         yield "%s: what cannot be plugged is refused" % machine, refused, (machine,)
+        yield "%s: controllers that berth added are unplugged" % machine, added_controllers, (machine,)
         for model, controllers in SCSI[machine].items():
             yield ("%s: SCSI disks plugged one by one are where a definition has them (%s)" % (machine, model), scsi_one_by_one,
                    (machine, controllers))

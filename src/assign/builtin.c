@@ -38,10 +38,11 @@ static gboolean has_driver_of(const BerthAssignment *assignment, const BerthDevi
   return kind == NULL || kind->driver == NULL || berth_facts_has_device(assignment->facts, kind->driver);
 }
 
+/* A running guest has what it has: its controller may have been unplugged. */
 static void add_usb(BerthAssignment *assignment) {
   static const char *const companions[][2] = {{"ich9-uhci1", "0"}, {"ich9-uhci2", "2"}, {"ich9-uhci3", "4"}};
   const BerthMachineFamily *family = assignment->inventory->family;
-  if (berth_model_inventory_controller(assignment->inventory, "usb", 0) != NULL)
+  if (assignment->running || berth_model_inventory_controller(assignment->inventory, "usb", 0) != NULL)
     return;
   for (gsize i = 0; i < G_N_ELEMENTS(family->default_usb) && family->default_usb[i] != NULL; i++) {
     g_autoptr(BerthDevice) sample =

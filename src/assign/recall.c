@@ -192,8 +192,11 @@ static void bring_back(BerthRecall *recall, BerthRecordEntry *entry) {
     g_hash_table_insert(recall->controllers, g_strdup(key), device);
 }
 
-/* Those that berth had added, all that share a key together (USB companions); the document's word for a key is law. */
+/* Those that berth had added, all that share a key together (USB companions); the document's word for a key is law. A running guest
+ * has what it has: those that it lacks have been unplugged. */
 static void bring_back_added(BerthRecall *recall) {
+  if (recall->assignment->running)
+    return;
   g_autoptr(GHashTable) written = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   GHashTableIter iter;
   gpointer key;
