@@ -544,6 +544,145 @@ def consoles():
         check(places(verified(world)) == first, "moved: %s", places(verified(world)))
 
 
+def not_used_up(resumed):
+    """A start that is killed once its guest is recorded, before it has used up the state, leaves both: only one of them goes on."""
+    with World() as world:
+        start(world, "pc", [nic(0)])
+        world.berth("managedsave", "guest")
+        path = kept(world)[0]
+        shutil.copy(path, os.path.join(world.folder, "copy"))
+        world.berth("start", "guest", "--paused")
+        kill(*supervisors(world))
+        os.rename(os.path.join(world.folder, "copy"), path)
+        if resumed:
+            world.berth("resume", "guest")
+            check(kept(world) == [], "the guest runs, and its state is kept: %s" % kept(world))
+            return
+        kill(*qemus(world))
+        check(world.state("guest") != "paused" and kept(world) == [path], "the guest has not run, and its state is lost")
+        world.berth("start", "guest", "--paused")
+        check(reason(world) == "paused (restored)" and kept(world) == [], "%s, %s" % (reason(world), kept(world)))
+
+
+def durable(words):
+    """That a state is not there any more is on disk before anybody relies on it: a loss of power must not bring it back."""
+    if shutil.which("strace") is None:
+        raise Skip("no strace")
+    with World() as world:
+        start(world, "pc", [nic(0)])
+        world.berth("managedsave", "guest")
+        path, log = kept(world)[0], world.file("calls", "")
+        trace = subprocess.Popen(["strace", "-f", "-y", "-o", log, "-e", "trace=rename,unlink,fsync", BERTH] + words, env=world.environment,
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for(lambda: world.state("guest") == "paused" if words[0] == "start" else trace.poll() is not None, 60, "%s" % words)
+        trace.kill()  # what it has followed goes on without it
+        trace.wait()
+        with open(log) as lines:
+            calls = lines.read()
+        at = calls.find('("%s"' % path)
+        check(at >= 0 and kept(world) == [], "it is still there: %s" % calls)
+        check(re.search(r"fsync\(\d+<%s>" % re.escape(os.path.dirname(path)), calls[at:]), "its folder is not synced: %s" % calls)
+
+
+def undefine_killed():
+    """undefine killed with -9 does not leave a managed state without its guest: the next guest of that uuid would go on with it."""
+    if shutil.which("strace") is None:
+        raise Skip("no strace")
+    with World() as world:
+        start(world, "pc", [nic(0)])
+        world.berth("managedsave", "guest")
+        path, log = kept(world)[0], world.file("calls", "")
+        trace = subprocess.Popen(["strace", "-o", log, "-P", path, "-e", "trace=unlink", "-e", "inject=unlink:delay_enter=60000000", BERTH,
+                                  "undefine", "guest", "--managed-save"], env=world.environment, stderr=subprocess.DEVNULL)
+
+        def removing():
+            with open(log) as lines, open("/proc/%d/task/%d/children" % (trace.pid, trace.pid)) as children:
+                return [int(n) for n in children.read().split()] if "unlink(" in lines.read() else None
+
+        kill(*wait_for(removing, 30, "the removal of the state"), trace.pid)
+        trace.wait()
+        check(kept(world) == [] or world.guests() != [], "there is a state, and no guest")
+        world.berth("undefine", "guest", "--managed-save")
+        check(kept(world) == [] and world.guests() == [], "something is left: %s" % kept(world))
+
+
+# A QEMU that, if it is to take in a state, says so in a file and waits for another; takes both and QEMU twice.
+LATE = """#!/usr/bin/env python3
+import os, sys, time
+if "-incoming" in sys.argv:
+    open(%r, "w").close()
+    while not os.path.exists(%r):
+        time.sleep(0.05)
+os.execv(%r, [%r] + sys.argv[1:])
+"""
+
+
+class Late:
+    """The QEMU of @world from now on, until it may go on."""
+
+    def __init__(self, world):
+        self.begun, self.go = (os.path.join(world.folder, name) for name in ("late-begun", "late-go"))
+        qemu = world.environment["BERTH_QEMU"]
+        world.environment["BERTH_QEMU"] = world.file("late-qemu", LATE % (self.begun, self.go, qemu, qemu), 0o755)
+
+    def wait(self):
+        wait_for(lambda: os.path.exists(self.begun), 60, "QEMU is started")
+
+    def let_go(self):
+        open(self.go, "w").close()
+
+
+def defined_meanwhile():
+    """A definition that was made while a guest came that the store did not know outlives that guest, if it does not come."""
+    with World() as world:
+        start(world, "pc", [nic(0)])
+        definition = world.berth("dumpxml", "guest")
+        path = saved(world)
+        world.berth("undefine", "guest")
+        with open(path, "r+b") as file:
+            file.seek(-1, os.SEEK_END)
+            last = file.read(1)[0]
+            file.seek(-1, os.SEEK_END)
+            file.write(bytes([last ^ 1]))
+        late = Late(world)
+        for again in (False, True):
+            job = world.begin("restore", path)
+            late.wait()
+            if again:
+                world.berth("define", "-", text=definition.replace("</devices>", nic(1) + "</devices>"))
+            late.let_go()
+            _, said = job.communicate(timeout=60)
+            check(job.returncode == 4 and "checksum" in said, "%d: %s" % (job.returncode, said))
+            check(len(world.guests()) == again, "there is %s" % world.guests())
+            for name in (late.begun, late.go):
+                os.unlink(name)
+        check(nic(1)[20:50] in world.berth("dumpxml", "guest"), "it is defined otherwise")
+
+
+def redefined_there():
+    """A guest learns at the destination where things were; a definition that was made there meanwhile stays, and learns it, too."""
+    with World() as world, World() as other:
+        world.berth("define", "-", text=domain("pc", [nic(0), nic(1)]))
+        place = places(world.rows("devices", "guest"))["mac=52:54:00:00:01:01"]
+        world.berth("define", "-", text=domain("pc", [nic(0)]))
+        world.berth("start", "guest", "--paused")
+        definition = world.berth("dumpxml", "guest")
+        other.berth("define", "-", text=definition)
+        late = Late(other)
+        incoming = Incoming(other)
+        job = world.begin("migrate", "guest", "--to", incoming.uri)
+        late.wait()
+        other.berth("define", "-", text=definition.replace("</domain>", "<description>new</description></domain>"))
+        late.let_go()
+        _, said = job.communicate(timeout=60)
+        check(job.returncode == 0, said)
+        check("<description>new<" in other.berth("dumpxml", "guest"), "the definition is lost: %s" % other.berth("history", "guest"))
+        verified(other)
+        end(other, incoming)
+        other.berth("define", "-", text=domain("pc", [nic(2), nic(1), nic(0)]))
+        check(places(other.rows("devices", "guest"))["mac=52:54:00:00:01:01"] == place, "it is not where it was")
+
+
 # Migration
 
 class Incoming:
@@ -861,6 +1000,13 @@ def tests():
     for how in ("saved", "used", "saved again"):
         yield "a start waits, and the guest's state is %s meanwhile" % how, changed_meanwhile, (how,)
     yield "nothing else is started beside a managed state", other_state, ()
+    for resumed in (True, False):
+        yield "a start killed before it has used up the state; its guest %s" % ("is resumed" if resumed else "ends"), not_used_up, (resumed,)
+    for words in (["start", "guest"], ["start", "guest", "--force-boot", "--paused"], ["managedsave-remove", "guest"]):
+        yield "%s: the state does not come back" % " ".join(words), durable, (words,)
+    yield "undefine killed: no state stays without its guest", undefine_killed, ()
+    yield "defined while it comes and does not arrive", defined_meanwhile, ()
+    yield "defined anew there while it comes", redefined_there, ()
     yield "pc: a migrated guest has every device where it was", migrated, ("pc", False)
     yield "q35: a guest that was migrated live over tcp has, too", migrated, ("q35", True)
     for machine in ("pc", "q35") if SLOW else ("q35",):

@@ -204,6 +204,14 @@ gboolean berth_base_file_sync(const char *path, GError **error) {
   return ok || fail(error, path, "cannot be synced", number);
 }
 
+gboolean berth_base_file_remove(const char *path, GError **error) {
+  g_autofree char *dir = g_path_get_dirname(path);
+
+  if (g_unlink(path) != 0)
+    return errno == ENOENT || fail(error, path, "cannot be removed", errno);
+  return sync_dir(dir) || fail(error, path, "its folder cannot be synced", errno);
+}
+
 /* Its own name is on disk only once the folder above is synced. */
 static gboolean make_dir(const char *path) {
   if (g_file_test(path, G_FILE_TEST_IS_DIR))

@@ -34,6 +34,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthFileDraft, berth_base_file_draft_free)
 /* Makes a file that somebody else has written, and its name, durable. Errors: FAILED. */
 gboolean berth_base_file_sync(const char *path, GError **error);
 
+/* Removes the file @path, durably; that it is not there is fine. Errors: FAILED. */
+gboolean berth_base_file_remove(const char *path, GError **error);
+
 /* The number of the line of @text, from 1, that the byte at @offset is in. */
 guint berth_base_file_line(const char *text, gsize offset);
 

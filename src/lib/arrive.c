@@ -15,6 +15,7 @@ void berth_lib_arrival_clear(BerthLibArrival *arrival) {
   g_clear_pointer(&arrival->name, g_free);
   g_clear_pointer(&arrival->document, g_bytes_unref);
   g_clear_pointer(&arrival->record, g_free);
+  g_clear_pointer(&arrival->theirs, berth_record_free);
   g_clear_pointer(&arrival->definition, berth_store_revision_free);
 }
 
@@ -121,8 +122,7 @@ static BerthStoreRevision *revision_new(Berth *berth, GBytes *document, const ch
 
 /* Another domain for the same guest: what it leaves out is as it was. */
 static gboolean take_xml(BerthLibArrival *arrival, Berth *berth, const BerthPlan *was, const BerthRecord *memory,
-                         const BerthXmlDocument *xml, const BerthFacts *facts, const char *command, const char *what,
-                         GError **error) {
+                         const BerthXmlDocument *xml, const BerthFacts *facts, const char *what, GError **error) {
   const BerthPlanOptions options = {.record = memory, .facts = facts, .uuid = arrival->uuid};
   g_autoptr(BerthPlan) first = berth_lib_plan(xml, &options, error);
   if (first == NULL)
@@ -134,7 +134,7 @@ static gboolean take_xml(BerthLibArrival *arrival, Berth *berth, const BerthPlan
   if (now == NULL || !take_hardware(arrival, was, now, record, what, xml->file, error))
     return FALSE;
   if (arrival->fresh)
-    arrival->definition = revision_new(berth, document, record, now->inventory->machine, command);
+    arrival->definition = revision_new(berth, document, record, now->inventory->machine, arrival->command);
   return TRUE;
 }
 
@@ -146,24 +146,23 @@ static gboolean take_own(BerthLibArrival *arrival, const BerthPlan *was, const B
   return now != NULL && take_hardware(arrival, was, now, newest->record, what, "the definition here", error);
 }
 
-/* A definition that stays here learns where things were that it does not know. */
-static gboolean learn(BerthLibArrival *arrival, Berth *berth, const BerthManifest *manifest, const BerthStoreRevision *newest,
-                      const char *command, const char *what, GError **error) {
-  g_autoptr(BerthRecord) record = berth_record_parse(newest->record, -1, arrival->name, error);
-  g_autoptr(BerthRecord) theirs = record != NULL ? berth_record_parse(manifest->defined_record, -1, what, error) : NULL;
-  if (theirs == NULL)
+/* A definition that stays here, which may have been made while the state came, learns where things were that it does not know. */
+static gboolean learn(BerthLibArrival *arrival, Berth *berth, GError **error) {
+  g_autoptr(BerthStoreRevision) newest = berth_store_revision(berth->store, arrival->uuid, 0, error);
+  g_autoptr(BerthRecord) record = newest != NULL ? berth_record_parse(newest->record, -1, arrival->name, error) : NULL;
+  if (record == NULL)
     return FALSE;
   g_autofree char *today = berth_base_env_timestamp(berth->env);
-  if (!berth_lib_live_inherit(record, theirs, today))
+  if (!berth_lib_live_inherit(record, arrival->theirs, today))
     return TRUE;
   g_autofree char *json = berth_record_to_json(record);
-  arrival->definition = revision_new(berth, newest->document, json, newest->machine, command);
+  arrival->definition = revision_new(berth, newest->document, json, newest->machine, arrival->command);
   return TRUE;
 }
 
 /* As it was. */
-static gboolean take_theirs(BerthLibArrival *arrival, Berth *berth, const BerthManifest *manifest, const char *command,
-                            const char *what, GError **error) {
+static gboolean take_theirs(BerthLibArrival *arrival, Berth *berth, const BerthManifest *manifest, const char *what,
+                            GError **error) {
   arrival->document = g_bytes_new(manifest->document, strlen(manifest->document));
   arrival->record = g_strdup(manifest->record);
   if (!arrival->fresh)
@@ -172,7 +171,7 @@ static gboolean take_theirs(BerthLibArrival *arrival, Berth *berth, const BerthM
   g_autoptr(BerthPlan) plan = berth_lib_plan_stored(what, document, manifest->defined_record, NULL, error);
   if (plan == NULL)
     return FALSE;
-  arrival->definition = revision_new(berth, document, manifest->defined_record, plan->inventory->machine, command);
+  arrival->definition = revision_new(berth, document, manifest->defined_record, plan->inventory->machine, arrival->command);
   return TRUE;
 }
 
@@ -183,6 +182,7 @@ gboolean berth_lib_arrival_init(BerthLibArrival *arrival, Berth *berth, const Be
     return FALSE;
   arrival->uuid = g_ascii_strdown(manifest->uuid, -1);
   arrival->name = g_strdup(manifest->name);
+  arrival->command = command;
   arrival->fresh = guest == NULL;
   arrival->revision = guest != NULL ? guest->revision : 0;
   g_autoptr(GBytes) document = g_bytes_new(manifest->document, strlen(manifest->document));
@@ -196,16 +196,19 @@ gboolean berth_lib_arrival_init(BerthLibArrival *arrival, Berth *berth, const Be
   if (facts == NULL)
     return FALSE;
   g_autoptr(BerthStoreRevision) newest = guest != NULL && own ? berth_store_revision(berth->store, guest->uuid, 0, error) : NULL;
-  if (guest != NULL && own && (newest == NULL || !learn(arrival, berth, manifest, newest, command, what, error)))
+  if (guest != NULL && own &&
+      (newest == NULL || !(arrival->theirs = berth_record_parse(manifest->defined_record, -1, what, error))))
     return FALSE;
   if (xml != NULL)
-    return take_xml(arrival, berth, was, record, xml, facts, command, what, error);
+    return take_xml(arrival, berth, was, record, xml, facts, what, error);
   if (newest != NULL)
     return take_own(arrival, was, newest, facts, what, error);
-  return take_theirs(arrival, berth, manifest, command, what, error);
+  return take_theirs(arrival, berth, manifest, what, error);
 }
 
-gboolean berth_lib_arrival_write(const BerthLibArrival *arrival, BerthStoreWrite *write, GError **error) {
+gboolean berth_lib_arrival_write(BerthLibArrival *arrival, Berth *berth, BerthStoreWrite *write, GError **error) {
+  if (arrival->theirs != NULL && !learn(arrival, berth, error))
+    return FALSE;
   return (!arrival->fresh || berth_store_write_guest(write, arrival->uuid, arrival->name, error)) &&
          (arrival->definition == NULL || berth_store_write_revision(write, arrival->uuid, arrival->definition, error));
 }

@@ -127,12 +127,13 @@ gboolean berth_undefine(Berth *berth, const char *guest, guint flags, GError **e
   if (!berth_lib_settle(berth, found, NULL, NULL, error) || !berth_lib_autostart_set(berth->env, found->uuid, FALSE, error))
     return FALSE;
   g_autoptr(BerthStoreWrite) write = berth_store_write_begin(berth->store, error);
+  /* A state that outlived its guest would be taken for that of the next one with its uuid. */
   if (write == NULL || !berth_store_write_remove(write, found->uuid, error) ||
-      !berth_store_write_commit(g_steal_pointer(&write), error))
+      (managed != NULL && !berth_base_file_remove(managed, error)) || !berth_store_write_commit(g_steal_pointer(&write), error))
     return FALSE;
-  if (managed != NULL && !berth_lib_managed_remove(managed, error))
-    return FALSE;
-  berth_host_lock_remove(lock);
   berth_lib_managed_forget(berth->env, found->uuid);
-  return berth_lib_nvram_remove(nvram, flags, error);
+  gboolean removed = berth_lib_nvram_remove(nvram, flags, error);
+  /* At last: from then on the next guest with this uuid may start. */
+  berth_host_lock_remove(lock);
+  return removed;
 }

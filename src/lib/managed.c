@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* States that berth keeps itself, one a guest, for its next start. */
-#include <errno.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -21,11 +20,10 @@ void berth_lib_managed_forget(const BerthEnv *env, const char *uuid) {
   unlink(used);
 }
 
-gboolean berth_lib_managed_remove(const char *path, GError **error) {
-  if (unlink(path) == 0 || errno == ENOENT)
-    return TRUE;
-  g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: %s", path, g_strerror(errno));
-  return FALSE;
+gboolean berth_lib_managed_settle(Berth *berth, const BerthStoreGuest *guest, GError **error) {
+  g_autoptr(BerthProcess) qemu = berth_lib_unfinished_there(guest->run.run_dir) ? NULL : berth_lib_run_process(&guest->run);
+  g_autofree char *file = berth_lib_managed_path(berth->env, guest->uuid);
+  return qemu == NULL || access(file, F_OK) != 0 || berth_base_file_remove(file, error);
 }
 
 gboolean berth_lib_managed_find(Berth *berth, const char *guest, char **path, GError **error) {
@@ -54,5 +52,5 @@ gboolean berth_managed_save_remove(Berth *berth, const char *guest, gboolean *re
     return FALSE;
   if (removed != NULL)
     *removed = path != NULL;
-  return path == NULL || berth_lib_managed_remove(path, error);
+  return path == NULL || berth_base_file_remove(path, error);
 }

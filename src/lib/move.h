@@ -85,6 +85,8 @@ struct BerthLibArrival {
   guint revision;   /* the newest that it knows; 0: none */
   GBytes *document; /* the hardware that it runs with, with ids, */
   char *record;
+  BerthRecord *theirs;            /* what the definition here learns places from; NULL: nothing */
+  const char *command;            /* as history calls it */
   BerthStoreRevision *definition; /* what is stored with its run; NULL: nothing */
   gboolean paused;
   gboolean managed;      /* its state is the one that is kept for its next start */
@@ -106,7 +108,7 @@ gboolean berth_lib_arrival_init(BerthLibArrival *arrival, Berth *berth, const Be
 void berth_lib_arrival_clear(BerthLibArrival *arrival);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthLibArrival, berth_lib_arrival_clear)
 /* Stores what the store does not know yet, as a part of the write that records the run. */
-gboolean berth_lib_arrival_write(const BerthLibArrival *arrival, BerthStoreWrite *write, GError **error);
+gboolean berth_lib_arrival_write(BerthLibArrival *arrival, Berth *berth, BerthStoreWrite *write, GError **error);
 /* BERTH_MOVE_RUNNING and _PAUSED beat what the guest did before. Errors: USAGE (both). */
 gboolean berth_lib_move_paused(guint flags, const char *before, gboolean *paused, GError **error);
 /* Writes the whole state to the descriptor @to. */
@@ -124,8 +126,9 @@ gboolean berth_lib_run_arrival(Berth *berth, BerthLibArrival *arrival, int ready
 char *berth_lib_managed_path(const BerthEnv *env, const char *uuid);
 /* Where a state is while a guest begins to go on with it; it stays there if nobody knows whether the guest has. (transfer full) */
 char *berth_lib_managed_used(const char *file);
-/* Removes the file; that it is not there is fine. */
-gboolean berth_lib_managed_remove(const char *path, GError **error);
+/* Under the lock: a guest that runs goes on with the state that is there, or without: whoever was about to use that up was killed,
+ * so it is used up now, before anybody lets the guest run. Unless that is on its way out: then it may be its own. */
+gboolean berth_lib_managed_settle(Berth *berth, const BerthStoreGuest *guest, GError **error);
 /* The guest has been undefined: removes that. */
 void berth_lib_managed_forget(const BerthEnv *env, const char *uuid);
 /* *@path: the file, if there is one (transfer full). Errors: NOT_FOUND (no such guest). */

@@ -135,7 +135,7 @@ static gboolean use_up(const BerthLibArrival *arrival, GError **error) {
   if (!is_kept(restored))
     return changed_meanwhile(restored->file, error);
   if (rename(restored->file, used) == 0)
-    return TRUE;
+    return berth_base_file_sync(used, error);
   g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: %s", restored->file, g_strerror(errno));
   return FALSE;
 }

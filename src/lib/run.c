@@ -193,7 +193,8 @@ static gboolean record_run(Berth *berth, Rise *rise, gboolean paused, GError **e
   rise->run.since = berth_base_env_timestamp(berth->env);
   g_autoptr(BerthStoreWrite) write = rise->arrival == NULL && !paused ? berth_store_write_begin_brief(berth->store, error)
                                                                       : berth_store_write_begin(berth->store, error);
-  if (write == NULL || (rise->arrival != NULL && !rise->arrival->fresh && !berth_lib_arrival_write(rise->arrival, write, error)))
+  if (write == NULL ||
+      (rise->arrival != NULL && !rise->arrival->fresh && !berth_lib_arrival_write(rise->arrival, berth, write, error)))
     return FALSE;
   if (rise->arrival != NULL && rise->arrival->definition != NULL)
     rise->run.revision = rise->arrival->definition->number;
@@ -221,18 +222,20 @@ static BerthStoreGuest *lock_guest(Berth *berth, const Rise *rise, const char *g
   BerthStoreGuest fresh = {.uuid = rise->arrival->uuid, .name = rise->arrival->name};
   g_autoptr(BerthLock) held = berth_lib_lock(berth, &fresh, error);
   g_autoptr(BerthStoreWrite) write = held != NULL ? berth_store_write_begin(berth->store, error) : NULL;
-  if (write == NULL || !berth_lib_arrival_write(rise->arrival, write, error) ||
+  if (write == NULL || !berth_lib_arrival_write(rise->arrival, berth, write, error) ||
       !berth_store_write_commit(g_steal_pointer(&write), error))
     return NULL;
   *lock = g_steal_pointer(&held);
   return berth_store_guest(berth->store, rise->arrival->uuid, error);
 }
 
-/* It has not come, so that it is not known any more. */
+/* It has not come, so that it is not known any more; unless somebody has defined it since. */
 static void forget_guest(Berth *berth, const Rise *rise) {
   g_autoptr(BerthStoreWrite) write =
       rise->arrival != NULL && rise->arrival->fresh ? berth_store_write_begin(berth->store, NULL) : NULL;
-  if (write != NULL && berth_store_write_remove(write, rise->arrival->uuid, NULL))
+  g_autoptr(BerthStoreGuest) guest = write != NULL ? berth_store_guest(berth->store, rise->arrival->uuid, NULL) : NULL;
+  if (guest != NULL && guest->revision == rise->arrival->definition->number &&
+      berth_store_write_remove(write, rise->arrival->uuid, NULL))
     berth_store_write_commit(g_steal_pointer(&write), NULL);
 }
 
@@ -290,15 +293,19 @@ static gboolean check_free(Berth *berth, const Rise *rise, guint flags, GError *
 
 static gboolean discard_managed(Berth *berth, const Rise *rise, guint flags, GError **error) {
   g_autofree char *managed = berth_lib_managed_path(berth->env, rise->guest->uuid);
-  return rise->arrival != NULL || (flags & BERTH_RUN_FORCE_BOOT) == 0 || berth_lib_managed_remove(managed, error);
+  return rise->arrival != NULL || (flags & BERTH_RUN_FORCE_BOOT) == 0 || berth_base_file_remove(managed, error);
 }
 
 /* *@lock: the guest's, until what has become of it is known to all who must. */
 static gboolean rise_up(Berth *berth, Rise *rise, const char *guest, guint flags, gboolean detached, BerthLock **lock,
                         GError **error) {
   rise->guest = lock_guest(berth, rise, guest, lock, error);
-  if (rise->guest == NULL || !check_free(berth, rise, flags, error) || !berth_lib_settle(berth, rise->guest, NULL, NULL, error))
+  if (rise->guest == NULL)
     return FALSE;
+  if (!check_free(berth, rise, flags, error) || !berth_lib_settle(berth, rise->guest, NULL, NULL, error)) {
+    forget_guest(berth, rise);
+    return FALSE;
+  }
   gboolean paused = (flags & BERTH_RUN_PAUSED) != 0;
   if (prepare(berth, rise, detached, error) && renew(rise, flags, error) && launch(berth, rise, error) && verify(rise, error) &&
       berth_guest_tell(rise->events, rise->qemu, error) &&

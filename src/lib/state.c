@@ -52,12 +52,14 @@ BerthStoreGuest *berth_lib_guest_locked(Berth *berth, const char *guest, BerthLo
   if (held == NULL)
     return NULL;
   /* It may have been started, or undefined, while this command waited. */
-  BerthStoreGuest *fresh = berth_store_guest(berth->store, found->uuid, error);
+  g_autoptr(BerthStoreGuest) fresh = berth_store_guest(berth->store, found->uuid, error);
   if (fresh == NULL)
     return NULL;
   berth_lib_unfinished_settle(berth, &fresh);
+  if (!berth_lib_managed_settle(berth, fresh, error))
+    return NULL;
   *lock = g_steal_pointer(&held);
-  return fresh;
+  return g_steal_pointer(&fresh);
 }
 
 BerthProcess *berth_lib_run_process(const BerthStoreRun *run) {
