@@ -6,9 +6,12 @@
 
 GUEST: folder with vmlinuz and initramfs.gz (tools/guest-image.py) for what needs a guest that obeys.
 """
+import fcntl
+import glob
 import json
 import os
 import sys
+import time
 
 from world import (GUEST, MOVER, QEMU, Skip, World, ask, attach, back_ends, check, detach, disk, machine_domain, nic, places, rng, scsi,
                    start, tap, usb, usb_disk, verified, wait_for)
@@ -129,6 +132,25 @@ def links():
         refuses(world, 2, "up or down", "domif-setlink", "guest", mac % 1, "sideways")
         attach(world, nic(4, "virtio").replace("</interface>", "<link state='down'/></interface>"))
         check(get(4) == "down", "after attach-device")
+        verified(world)
+
+
+def link_meanwhile():
+    """What somebody else changes of the same device's definition while a change waits for its turn stays."""
+    with World() as world:
+        start(world, "q35", [nic(0, "virtio")])
+        with open(glob.glob(world.state_folder + "/run/*.lock")[0]) as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            job = world.begin("domif-setlink", "guest", "52:54:00:00:01:00", "down", "--live", "--config")
+            time.sleep(1)
+            check(job.poll() is None, "it has not waited")
+            more = nic(0, "virtio").replace("</interface>", "<driver queues='2'/></interface>")
+            world.berth("update-device", "guest", "-", "--config", text=more)
+        _, said = job.communicate(timeout=60)
+        check(job.returncode == 0, said)
+        defined = world.berth("dumpxml", "guest")
+        defined = defined[defined.index("<interface"):defined.index("</interface>")]
+        check("queues='2'" in defined and "<link state='down'/>" in defined, "it is defined so: %s" % defined)
         verified(world)
 
 
@@ -406,6 +428,7 @@ def tests():
     yield "a guest's own eject is recorded", tray, ()
     yield "update-device", updates, ()
     yield "links go up and down", links, ()
+    yield "a link changes after somebody else has changed its device", link_meanwhile, ()
     yield "pc: drift is seen", drift, ("pc",)
     yield "q35: drift is seen", drift, ("q35",)
     for machine in ("pc", "q35"):

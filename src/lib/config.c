@@ -21,20 +21,21 @@ static void let_go(BerthRecord *record, const BerthDevice *controller) {
 static BerthXmlDocument *without(const BerthLibConfig *config, const BerthStoreGuest *guest, const BerthStoreRevision *newest,
                                  BerthRecord *record, GError **error) {
   g_autoptr(BerthPlan) plan = berth_lib_plan_defined(guest->name, newest->document, newest->record, NULL, error);
-  if (plan == NULL)
+  g_autoptr(BerthXmlDocument) changed = plan != NULL && config->changed != NULL ? config->changed(plan, config->data, error) : NULL;
+  if (plan == NULL || (config->changed != NULL && changed == NULL))
     return NULL;
+  const BerthXmlDocument *add = changed != NULL ? changed : config->add, *remove = changed != NULL ? changed : config->remove;
   const BerthDevice *device =
-      config->remove != NULL ? berth_lib_live_find(plan, config->remove, error) : berth_lib_live_device(plan, config->alias);
+      remove != NULL ? berth_lib_live_find(plan, remove, error) : berth_lib_live_device(plan, config->alias);
   if (device == NULL || device->node == NULL) {
-    if (config->remove == NULL)
+    if (remove == NULL)
       g_set_error(error, BERTH_ERROR, BERTH_ERROR_NOT_FOUND, "alias '%s': the definition has no such device", config->alias);
     return NULL;
   }
-  if (config->add == NULL)
+  if (add == NULL)
     let_go(record, device);
   g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(plan->inventory->document);
-  berth_xml_edits_replace(edits, device->node,
-                          config->add != NULL ? berth_lib_update_draft(edits, config->add->root, device->node) : NULL);
+  berth_xml_edits_replace(edits, device->node, add != NULL ? berth_lib_update_draft(edits, add->root, device->node) : NULL);
   return berth_xml_edits_document(edits, error);
 }
 
@@ -45,8 +46,9 @@ static BerthXmlDocument *edited(const BerthLibConfig *config, const BerthStoreGu
     g_autoptr(GBytes) bytes = config->edit(newest->document, guest->name, config->data, error);
     return bytes != NULL ? berth_xml_document_parse(bytes, file, error) : NULL;
   }
-  return config->remove != NULL || config->alias != NULL ? without(config, guest, newest, record, error)
-                                                         : berth_lib_live_add(newest->document, file, config->add->root, error);
+  return config->remove != NULL || config->alias != NULL || config->changed != NULL
+             ? without(config, guest, newest, record, error)
+             : berth_lib_live_add(newest->document, file, config->add->root, error);
 }
 
 /* A place that was chosen while the guest runs is written in what comes: that is not its user's doing. */
@@ -152,11 +154,12 @@ gboolean berth_lib_config_alone(BerthLibConfig *config, gboolean dry, GPtrArray 
       berth_lib_facts(config->berth->env, berth_xml_node_get(before->inventory->document->root, "devices/emulator"), NULL);
   config->run = &guest->run;
   config->facts = facts;
+  gboolean comes = config->add != NULL || config->changed != NULL;
   g_autoptr(BerthPlan) plan = plan_change(config, guest, newest, NULL, error);
-  if (plan == NULL || (config->add != NULL && !berth_lib_check_models(plan, facts, error)))
+  if (plan == NULL || (comes && !berth_lib_check_models(plan, facts, error)))
     return FALSE;
-  *rows = config->add != NULL ? more(plan, before) : more(before, plan);
-  if (config->add == NULL && config->edit == NULL && (*rows)->len == 0) {
+  *rows = comes ? more(plan, before) : more(before, plan);
+  if (!comes && config->edit == NULL && (*rows)->len == 0) {
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE,
                 "guest '%s': it would come back: other devices need it, or every guest of this machine has one", guest->name);
     return FALSE;

@@ -184,6 +184,8 @@ typedef struct {
   const BerthXmlDocument *add;    /* the device that comes; NULL: none */
   const BerthXmlDocument *remove; /* the device that goes (with @add: whose place that takes), as the user describes it; NULL: … */
   const char *alias;              /* … by its id; NULL: none */
+  /* What one of its devices becomes, from what that is when it is stored: both add and remove; NULL: … (transfer full) */
+  BerthXmlDocument *(*changed)(const BerthPlan *plan, gconstpointer data, GError **error);
   GBytes *(*edit)(GBytes *document, const char *what, gconstpointer data, GError **error); /* instead of these; NULL: none */
   gconstpointer data;
   BerthRule rule;           /* that chose the place which @add has; NONE: its user did, if it has one */

@@ -176,35 +176,23 @@ static BerthXmlDocument *alone(const BerthDevice *device, const char *file, GErr
   return berth_xml_node_document(device->node, file, error);
 }
 
-/* What the device of @plan is to become. *@id: (transfer full) */
-static BerthXmlDocument *changed(const BerthPlan *plan, const BerthLibEdit *edit, char **id, GError **error) {
+/* What the device of @plan is to become. */
+static BerthXmlDocument *changed(const BerthPlan *plan, gconstpointer data, GError **error) {
+  const BerthLibEdit *edit = data;
   const BerthDevice *device = edit->find(plan, edit->data, error);
   g_autoptr(BerthXmlDocument) element = device != NULL ? alone(device, edit->file, error) : NULL;
-  if (element == NULL)
-    return NULL;
-  *id = g_strdup(device->id);
-  return edit->edited(device, element, edit->data, error);
-}
-
-/* The definition's version of the change; *@document has what the config borrows. */
-static gboolean config_of(BerthLibConfig *config, const BerthLibEdit *edit, BerthXmlDocument **document, GError **error) {
-  g_autoptr(BerthPlan) plan = berth_plan_of_guest(config->berth, config->uuid, error);
-  g_autofree char *id = NULL;
-  *document = plan != NULL ? changed(plan, edit, &id, error) : NULL;
-  config->add = *document;
-  config->remove = *document;
-  return *document != NULL;
+  return element != NULL ? edit->edited(device, element, edit->data, error) : NULL;
 }
 
 static gboolean update_live(Berth *berth, const char *uuid, const BerthLibEdit *edit, guint flags, BerthLibConfig *config,
                             GPtrArray **rows, GError **error) {
   g_auto(BerthLibLive) live = {0};
-  g_autofree char *id = NULL;
   if (!berth_lib_live_open(&live, berth, uuid, error))
     return FALSE;
-  g_autoptr(BerthXmlDocument) element = changed(live.plan, edit, &id, error);
+  g_autoptr(BerthXmlDocument) element = changed(live.plan, edit, error);
   if (element == NULL)
     return FALSE;
+  g_autofree char *id = g_strdup(edit->find(live.plan, edit->data, NULL)->id);
   g_ptr_array_add(*rows, berth_lib_row_new(live.plan, berth_lib_live_device(live.plan, id)));
   return berth_lib_update_running(&live, id, element, edit->command, flags, config, error);
 }
@@ -213,13 +201,10 @@ gboolean berth_lib_update(Berth *berth, const char *guest, const BerthLibEdit *e
                           GError **error) {
   gboolean live = FALSE, config = FALSE;
   g_autofree char *uuid = NULL;
-  g_autoptr(BerthXmlDocument) defined = NULL;
   g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func((GDestroyNotify)berth_row_free);
   if (!berth_lib_scope(berth, guest, flags, &live, &config, &uuid, error))
     return FALSE;
-  BerthLibConfig change = {.berth = berth, .uuid = uuid, .command = edit->command};
-  if (config && !config_of(&change, edit, &defined, error))
-    return FALSE;
+  BerthLibConfig change = {.berth = berth, .uuid = uuid, .command = edit->command, .changed = changed, .data = edit};
   if (live ? !update_live(berth, uuid, edit, flags, config ? &change : NULL, &found, error)
            : !berth_lib_config_alone(&change, (flags & BERTH_CHANGE_DRY_RUN) != 0, &found, error))
     return FALSE;
