@@ -15,6 +15,7 @@ import resource
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -256,12 +257,12 @@ def no_space():
         saved(world)
 
 
-def settled(world):
-    """"running" or "gone"; None while it is neither: somebody sees to that, or whoever was killed has told it to quit."""
+def settled(world, wanted="running"):
+    """wanted or "gone"; None while it is neither: somebody sees to that, or whoever was killed has told it to quit."""
     if not qemus(world):
         return "gone"
     try:
-        return "running" if status(world) == "running" else None
+        return wanted if status(world) == wanted else None
     except (Failed, OSError, TypeError, ValueError):
         return None
 
@@ -683,6 +684,25 @@ def redefined_there():
         check(places(other.rows("devices", "guest"))["mac=52:54:00:00:01:01"] == place, "it is not where it was")
 
 
+def never_recorded(words):
+    """A supervisor that is killed once QEMU has the state, before that is recorded, leaves a QEMU that has not run: it is ended."""
+    with World() as world:
+        world.berth("define", "-", text=domain("pc", [nic(0)]))
+        world.berth("start", "guest")
+        path = saved(world)
+        store = sqlite3.connect(os.path.join(world.state_folder, "berth.db"), isolation_level=None)
+        store.execute("BEGIN IMMEDIATE")
+        job = world.begin("restore", path)
+        wait_for(lambda: settled(world, "paused") == "paused", 30, "QEMU has the state")
+        kill(*supervisors(world))
+        store.execute("ROLLBACK")
+        store.close()
+        job.communicate(timeout=60)
+        world.berth(*words, *([path] if words[0] == "restore" else []))
+        check(len(qemus(world)) == (words[0] == "restore"), "there is %s" % qemus(world))
+        check(world.state("guest") == ("running" if words[0] == "restore" else "shut off"), "it is %s" % world.state("guest"))
+
+
 # Migration
 
 class Incoming:
@@ -1005,6 +1025,8 @@ def tests():
     for words in (["start", "guest"], ["start", "guest", "--force-boot", "--paused"], ["managedsave-remove", "guest"]):
         yield "%s: the state does not come back" % " ".join(words), durable, (words,)
     yield "undefine killed: no state stays without its guest", undefine_killed, ()
+    for words in (["restore"], ["list"]):
+        yield "a QEMU that has taken a state in and was never recorded is ended by %s" % words[0], never_recorded, (words,)
     yield "defined while it comes and does not arrive", defined_meanwhile, ()
     yield "defined anew there while it comes", redefined_there, ()
     yield "pc: a migrated guest has every device where it was", migrated, ("pc", False)

@@ -40,6 +40,10 @@ char *berth_guest_leaving_path(const char *run_dir) {
   return g_build_filename(run_dir, "leaving", NULL);
 }
 
+char *berth_guest_arriving_path(const char *run_dir) {
+  return g_build_filename(run_dir, "arriving", NULL);
+}
+
 char *berth_guest_log_path(const char *run_dir) {
   return g_build_filename(run_dir, "qemu.log", NULL);
 }
@@ -130,11 +134,13 @@ static void remove_files(const char *run_dir) {
   g_autofree char *log = berth_guest_log_path(run_dir);
   g_autofree char *reboot = berth_guest_reboot_path(run_dir);
   g_autofree char *leaving = berth_guest_leaving_path(run_dir);
+  g_autofree char *arriving = berth_guest_arriving_path(run_dir);
   g_unlink(events);
   g_unlink(control);
   g_unlink(log);
   g_unlink(reboot);
   g_unlink(leaving);
+  g_unlink(arriving);
   remove_sockets(run_dir);
 }
 
@@ -362,14 +368,20 @@ BerthProcess *berth_guest_launch(const BerthQemu *qemu, const BerthLaunch *launc
 
 /* --- what a killed supervisor has left --------------------------------------------------------------------------------- */
 
+static gboolean is_new(const char *status, const char *run_dir) {
+  g_autofree char *arriving = berth_guest_arriving_path(run_dir);
+  return g_strcmp0(status, "prelaunch") == 0 || g_strcmp0(status, "inmigrate") == 0 ||
+         (status != NULL && !g_str_equal(status, "running") && g_file_test(arriving, G_FILE_TEST_EXISTS));
+}
+
 /* Ends the QEMU whose monitor is at @path, if it has never run. FALSE without error: it does not say. */
-static gboolean end_if_new(const char *path, gint64 pid, gint64 until, GError **error) {
+static gboolean end_if_new(const char *run_dir, const char *path, gint64 pid, gint64 until, GError **error) {
   g_autoptr(BerthProcess) qemu = berth_host_process_open(pid, berth_host_process_start_time(pid), NULL);
   if (qemu == NULL)
     return FALSE;
   g_autoptr(BerthQmp) control = berth_qmp_connect(path, (guint)(MAX(until - g_get_monotonic_time(), 0) / 1000), NULL);
   g_autofree char *status = control != NULL ? berth_guest_status(control, NULL) : NULL;
-  if (g_strcmp0(status, "prelaunch") == 0 || g_strcmp0(status, "inmigrate") == 0)
+  if (is_new(status, run_dir))
     return berth_host_process_end(qemu, error);
   if (status != NULL)
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_BUSY, "%s: a QEMU that is not recorded uses it: process %" G_GINT64_FORMAT, path,
@@ -384,7 +396,7 @@ gboolean berth_guest_end_unrecorded(const char *run_dir, GError **error) {
   gint64 pid = 0;
   while ((pid = berth_host_socket_peer(path)) != 0 || is_log_locked(run_dir)) {
     g_autoptr(GError) failure = NULL;
-    if (pid != 0 && end_if_new(path, pid, until, &failure))
+    if (pid != 0 && end_if_new(run_dir, path, pid, until, &failure))
       break;
     if (failure == NULL && g_get_monotonic_time() > until)
       g_set_error(&failure, BERTH_ERROR, BERTH_ERROR_BUSY,

@@ -22,6 +22,8 @@ char *berth_guest_log_path(const char *run_dir);
 char *berth_guest_reboot_path(const char *run_dir);
 /* There while the guest's state is on its way out, and its guest can still go on here. */
 char *berth_guest_leaving_path(const char *run_dir);
+/* There while QEMU takes a state in, until it is recorded: so it has not run yet, though it says "paused" then. */
+char *berth_guest_arriving_path(const char *run_dir);
 
 /*
  * The whole command line: the binary, what the runner adds (-S -nodefaults -no-user-config, the sandbox, the monitors below

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "assign/remember.h"
+#include "guest/launch.h"
 #include "guest/move.h"
 #include "kinds/abi.h"
 #include "lib/move.h"
@@ -215,12 +219,29 @@ gboolean berth_lib_arrival_write(BerthLibArrival *arrival, Berth *berth, BerthSt
 
 /* ---- its state ---- */
 
+/* Who finds a QEMU that nobody has recorded must know that it has not run. */
+static gboolean mark(const char *run_dir, GError **error) {
+  g_autofree char *path = berth_guest_arriving_path(run_dir);
+  int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: %s", path, g_strerror(errno));
+    return FALSE;
+  }
+  close(fd);
+  return TRUE;
+}
+
+void berth_lib_arrival_known(const char *run_dir) {
+  g_autofree char *path = berth_guest_arriving_path(run_dir);
+  g_unlink(path);
+}
+
 gboolean berth_lib_arrival_feed(const BerthLibArrival *arrival, BerthQmp *qmp, BerthProcess *qemu, const char *run_dir,
                                 BerthLibGive give, gpointer data, GError **error) {
   g_autoptr(GError) failure = NULL;
   g_autofree char *path = berth_guest_move_path(run_dir);
   g_autofree char *uri = g_strconcat("unix:", path, NULL);
-  if (!berth_guest_move_in(qmp, path, !arrival->paused, error))
+  if (!mark(run_dir, error) || !berth_guest_move_in(qmp, path, !arrival->paused, error))
     return FALSE;
   int to = berth_host_socket_connect(uri, &failure);
   if (to < 0) {

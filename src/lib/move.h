@@ -116,6 +116,8 @@ typedef gboolean (*BerthLibGive)(gpointer data, int to, GError **error);
 /* Has QEMU listen, and @give write to it; waits until QEMU has taken all of it in. Errors: QEMU's own words, where it has any. */
 gboolean berth_lib_arrival_feed(const BerthLibArrival *arrival, BerthQmp *qmp, BerthProcess *qemu, const char *run_dir,
                                 BerthLibGive give, gpointer data, GError **error);
+/* It is recorded: from now on whoever finds its QEMU asks the store. */
+void berth_lib_arrival_known(const char *run_dir);
 
 /* run.c: berth_run(), of a guest that arrives. */
 gboolean berth_lib_run_arrival(Berth *berth, BerthLibArrival *arrival, int ready, GError **error);

@@ -198,8 +198,12 @@ static gboolean record_run(Berth *berth, Rise *rise, gboolean paused, GError **e
     return FALSE;
   if (rise->arrival != NULL && rise->arrival->definition != NULL)
     rise->run.revision = rise->arrival->definition->number;
-  return berth_store_write_run(write, rise->guest->uuid, &rise->run, error) &&
-         berth_store_write_commit(g_steal_pointer(&write), error);
+  if (!berth_store_write_run(write, rise->guest->uuid, &rise->run, error) ||
+      !berth_store_write_commit(g_steal_pointer(&write), error))
+    return FALSE;
+  if (rise->arrival != NULL)
+    berth_lib_arrival_known(rise->run.run_dir);
+  return TRUE;
 }
 
 /* Nothing of a failed start stays: neither process nor files nor record. */
