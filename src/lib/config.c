@@ -46,9 +46,8 @@ static BerthXmlDocument *edited(const BerthLibConfig *config, const BerthStoreGu
     g_autoptr(GBytes) bytes = config->edit(newest->document, guest->name, config->data, error);
     return bytes != NULL ? berth_xml_document_parse(bytes, file, error) : NULL;
   }
-  return config->remove != NULL || config->alias != NULL || config->changed != NULL
-             ? without(config, guest, newest, record, error)
-             : berth_lib_live_add(newest->document, file, config->add->root, error);
+  return config->add != NULL && config->remove == NULL ? berth_lib_live_add(newest->document, file, config->add->root, error)
+                                                       : without(config, guest, newest, record, error);
 }
 
 /* A place that was chosen while the guest runs is written in what comes: that is not its user's doing. */

@@ -18,6 +18,7 @@ typedef struct {
   BerthXmlDocument *xml;
   BerthLibArrival arrival;
   const char *file;
+  gboolean aside; /* it has the other name: what has that else is an older one, which a killed start has left */
 } Restored;
 
 static void restored_clear(Restored *restored) {
@@ -130,11 +131,12 @@ static gboolean is_kept(const Restored *restored) {
 /* While the guest is about to run, its state has another name; if it does not come to that, it gets its own again. If nobody knows
  * whether it has come to that, it keeps the other: the next start boots. */
 static gboolean use_up(const BerthLibArrival *arrival, GError **error) {
-  const Restored *restored = arrival->data;
+  Restored *restored = arrival->data;
   g_autofree char *used = berth_lib_managed_used(restored->file);
   if (!is_kept(restored))
     return changed_meanwhile(restored->file, error);
-  if (rename(restored->file, used) == 0)
+  restored->aside = rename(restored->file, used) == 0;
+  if (restored->aside)
     return berth_base_file_sync(used, error);
   g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: %s", restored->file, g_strerror(errno));
   return FALSE;
@@ -145,7 +147,7 @@ static void used_up(const BerthLibArrival *arrival, const GError *failure) {
   g_autofree char *used = berth_lib_managed_used(restored->file);
   if (failure == NULL)
     unlink(used);
-  else if (!arrival->may_have_run && access(restored->file, F_OK) != 0)
+  else if (restored->aside && !arrival->may_have_run && access(restored->file, F_OK) != 0)
     rename(used, restored->file);
 }
 
