@@ -6,6 +6,8 @@
 
 BERTH_SANITIZED: the build is too large for the test of memory.
 """
+import fcntl
+import glob
 import os
 import shutil
 import signal
@@ -334,6 +336,28 @@ def reaction(element, action, expected):
         nothing_left(world)
 
 
+def in_turn(element, action):
+    """While a command is at work on the guest, its supervisor does not let it run again: its state may just be on its way elsewhere."""
+    with World() as world:
+        serial = define_doer(world, element, action)
+
+        def boots():
+            with open(serial, "rb") as log:
+                return log.read().count(b"B")
+
+        world.berth("start", "guest", "--paused")
+        with open(glob.glob(world.state_folder + "/run/*.lock")[0]) as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            ask(world, {"execute": "cont"})
+            status = lambda: ask(world, {"execute": "query-status"})["status"]
+            stands = {"on_poweroff": "shutdown", "on_crash": "guest-panicked"}[element]
+            wait_for(lambda: status() == stands, 60, "the deed")
+            time.sleep(1.5)
+            check(boots() == 1 and status() == stands, "it boots again, and is %s" % status())
+            check(reason(world) in ("paused (shutting down)", "crashed (panicked)"), "domstate: %s" % reason(world))
+        wait_for(lambda: boots() > 1, 60, "a second boot")
+
+
 def at_once(paused):
     """A guest whose firmware resets the machine with its first instructions: that is heard as a reset, however soon it comes."""
     with World() as world:
@@ -411,6 +435,8 @@ def tests():
     for happens, expected in ((panics, crashed), (is_destroyed, "shut off (destroyed)"), (is_given_up, "shut off (destroyed)"),
                               (is_told_to_end, "shut off (destroyed)")):
         yield "a guest whose supervisor begins anew %s" % happens.__name__.replace("_", " "), meanwhile, (happens, expected)
+    for element, action in (("on_poweroff", "restart"), ("on_crash", "restart"), ("on_crash", "coredump-restart")):
+        yield "%s %s waits for its turn" % (element, action), in_turn, (element, action)
     for paused in (False, True):
         yield "a guest that resets at once when it is %s" % ("resumed" if paused else "started"), at_once, (paused,)
     for whose in ("its own", "a new"):

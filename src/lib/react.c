@@ -95,30 +95,27 @@ static gboolean start_dump(BerthLibWatch *watch, const char *guest) {
   return berth_base_file_make_dir(folder, NULL) && berth_guest_dump(watch->events, path, NULL);
 }
 
-void berth_lib_on_dumped(BerthLibWatch *watch, const char *event, json_object *data) {
-  g_auto(Wanted) wanted = {0};
-  const BerthReaction *reaction = g_steal_pointer(&watch->after);
-  if (reaction != NULL && look_up(watch, BERTH_GUEST_CRASH, &wanted))
-    finish(watch, reaction, &wanted);
+gboolean berth_lib_reacts(const BerthLibWatch *watch, const char *status) {
+  return g_str_equal(status, "guest-panicked") || (g_str_equal(status, "shutdown") && causes[watch->cause].by_guest);
 }
 
 gboolean berth_lib_react(BerthLibWatch *watch, const char *status) {
-  BerthGuestEvent event = BERTH_GUEST_CRASH;
   g_auto(Wanted) wanted = {0};
-  if (g_str_equal(status, "guest-panicked"))
-    watch->panicked = TRUE;
-  else if (g_str_equal(status, "shutdown") && causes[watch->cause].by_guest)
-    event = causes[watch->cause].event;
-  else
+  gboolean panicked = g_str_equal(status, "guest-panicked"), dumped = watch->dumped;
+  watch->panicked |= panicked;
+  watch->dumped = FALSE;
+  if (dumped)
+    watch->after = NULL;
+  if (!berth_lib_reacts(watch, status))
     return FALSE;
   if (watch->after != NULL)
     return TRUE;
-  if (!look_up(watch, event, &wanted))
+  if (!look_up(watch, panicked ? BERTH_GUEST_CRASH : causes[watch->cause].event, &wanted))
     return FALSE;
   const BerthReaction *reaction = wanted.reaction;
   if (!reaction->end && !reaction->again && !wanted.wished)
     return FALSE;
-  if (reaction->dump && start_dump(watch, wanted.guest->name))
+  if (!dumped && reaction->dump && start_dump(watch, wanted.guest->name))
     watch->after = reaction;
   else
     finish(watch, reaction, &wanted);

@@ -17,6 +17,7 @@
 #define RESET_MS 1000
 #define LEAVE_MS 20
 #define LEFT_MS 500
+#define TURN_MS 100
 #define AGAIN_MS 1000
 #define CONNECT_MS 5000
 
@@ -194,15 +195,47 @@ static void record(BerthLibWatch *watch, const char *status) {
   watch->status = g_strdup(status);
 }
 
-/* QEMU is asked, whatever the event was: what came in between, or was missed, is in the answer. */
-static void on_state(BerthLibWatch *watch, const char *event, json_object *data) {
-  look_for_leave(watch);
+/* QEMU's. NULL: it does not say, or why it is so is still to be heard. (transfer full) */
+static char *ask(BerthLibWatch *watch) {
   g_autofree char *status = watch->events != NULL ? berth_guest_status(watch->events, NULL) : NULL;
   /* It tells why before it says so. */
   watch->unheard = g_strcmp0(status, "shutdown") == 0 && berth_qmp_has_event(watch->events);
-  if (status == NULL || watch->unheard || berth_lib_react(watch, status))
+  return watch->unheard ? NULL : g_steal_pointer(&status);
+}
+
+/* What lets the guest run, or ends it, is done under its lock: whoever has that may just be sending its state elsewhere. */
+static gboolean on_turn(gpointer user_data) {
+  BerthLibWatch *watch = user_data;
+  gboolean busy = FALSE;
+  g_autoptr(BerthLock) lock = lock_now(watch, &busy);
+  g_autofree char *status = ask(watch);
+  if (status != NULL && (lock == NULL || !berth_lib_react(watch, status)))
+    record(watch, status);
+  rest(watch);
+  watch->waits = busy && status != NULL;
+  return watch->waits ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
+}
+
+static void take_turn(BerthLibWatch *watch) {
+  if (!watch->waits && on_turn(watch))
+    attach(watch, g_timeout_source_new(TURN_MS), on_turn);
+}
+
+static void on_dumped(BerthLibWatch *watch, const char *event, json_object *data) {
+  watch->dumped = TRUE;
+  take_turn(watch);
+}
+
+/* QEMU is asked, whatever the event was: what came in between, or was missed, is in the answer. */
+static void on_state(BerthLibWatch *watch, const char *event, json_object *data) {
+  look_for_leave(watch);
+  g_autofree char *status = ask(watch);
+  if (status == NULL)
     return;
-  record(watch, status);
+  if (berth_lib_reacts(watch, status))
+    take_turn(watch);
+  else
+    record(watch, status);
 }
 
 static void on_reset(BerthLibWatch *watch, const char *event, json_object *data) {
@@ -223,7 +256,7 @@ static const struct {
     {"RESET", on_reset},
     {"SHUTDOWN", berth_lib_on_shutdown},
     {"GUEST_PANICKED", berth_lib_on_panicked},
-    {"DUMP_COMPLETED", berth_lib_on_dumped},
+    {"DUMP_COMPLETED", on_dumped},
     {"DEVICE_DELETED", on_deleted},
     {"DEVICE_TRAY_MOVED", on_tray},
     {"DEVICE_UNPLUG_GUEST_ERROR", on_refused},

@@ -15,6 +15,7 @@ struct BerthLibWatch {
   sigset_t before;
   gboolean asked;  /* this process was told to end */
   gboolean missed; /* nobody has listened for a while */
+  gboolean waits;  /* for its turn, to do what the document wants */
   gboolean leaves; /* its state is on its way out, by a command that may be killed */
   gboolean large;  /* it had much to do, and could begin anew */
   gboolean ended;  /* QEMU has */
@@ -32,14 +33,15 @@ struct BerthLibWatch {
   gboolean panicked;
   guint cause;                /* why QEMU ends or has stopped for good, as react.c counts; BERTH_LIB_NO_CAUSE: it has not said so */
   const BerthReaction *after; /* what is done once the dump is written; NULL: none is being written */
+  gboolean dumped;            /* it is */
 };
 #define BERTH_LIB_NO_CAUSE 0
 
-/* QEMU has got into @status (QMP reference: RunState): does what the document wants then. TRUE: something, so that the status will
- * change at once. */
+/* Whether the document may want something to be done, now that QEMU has got into @status (QMP reference: RunState). */
+gboolean berth_lib_reacts(const BerthLibWatch *watch, const char *status);
+/* Does that, under the guest's lock. TRUE: something, so that the status will change at once. */
 gboolean berth_lib_react(BerthLibWatch *watch, const char *status);
 void berth_lib_on_shutdown(BerthLibWatch *watch, const char *event, json_object *data);
 void berth_lib_on_panicked(BerthLibWatch *watch, const char *event, json_object *data);
-void berth_lib_on_dumped(BerthLibWatch *watch, const char *event, json_object *data);
 /* What QEMU said why it ends. *@reason: (transfer full). FALSE: nothing; then *@reason is "". */
 gboolean berth_lib_cause_of_end(const BerthLibWatch *watch, const char **state, char **reason);
