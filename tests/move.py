@@ -548,6 +548,25 @@ def consoles():
         check(places(verified(world)) == first, "moved: %s", places(verified(world)))
 
 
+def renamed_meanwhile():
+    """A guest that was undefined, and defined again by another name, while a restore waited for its turn is not the one that was saved."""
+    with World() as world:
+        start(world, "pc", [nic(0)])
+        definition, path = world.berth("dumpxml", "guest"), saved(world)
+        with open(glob.glob(world.state_folder + "/run/*.lock")[0]) as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            job = world.begin("restore", path)
+            time.sleep(1)
+            waiting = supervisors(world)[0]
+            os.kill(waiting, signal.SIGSTOP)
+        world.berth("undefine", "guest")
+        world.berth("define", "-", text=definition.replace("<name>guest<", "<name>other<"))
+        os.kill(waiting, signal.SIGCONT)
+        _, said = job.communicate(timeout=60)
+        check(job.returncode == CONFLICT and "other" in said, "%d: %s" % (job.returncode, said))
+        check(not qemus(world) and world.state("other") == "shut off", "it runs: %s" % world.guests())
+
+
 def not_used_up(resumed):
     """A start that is killed once its guest is recorded, before it has used up the state, leaves both: only one of them goes on."""
     with World() as world:
@@ -1022,6 +1041,7 @@ def tests():
     yield "a managed state that is damaged", damaged, ()
     for how in ("saved", "used", "used, and an older one is left", "saved again"):
         yield "a start waits, and the guest's state is %s meanwhile" % how, changed_meanwhile, (how,)
+    yield "a restore waits, and the guest gets another name meanwhile", renamed_meanwhile, ()
     yield "nothing else is started beside a managed state", other_state, ()
     for resumed in (True, False):
         yield "a start killed before it has used up the state; its guest %s" % ("is resumed" if resumed else "ends"), not_used_up, (resumed,)

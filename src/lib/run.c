@@ -219,10 +219,20 @@ static void fall(Berth *berth, Rise *rise) {
   berth_lib_owner_settle(berth, rise->guest->uuid, NULL);
 }
 
+/* What an arrival is was looked up before its lock was held: the guest may have been undefined since, and defined again by another
+ * name. */
+static BerthStoreGuest *lock_known(Berth *berth, const Rise *rise, const char *guest, BerthLock **lock, GError **error) {
+  g_autoptr(BerthStoreGuest) known = berth_lib_guest_locked(berth, guest, lock, error);
+  if (known == NULL || rise->arrival == NULL || g_str_equal(known->name, rise->arrival->name))
+    return g_steal_pointer(&known);
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_CONFLICT, "guest '%s': is called '%s' here", rise->arrival->name, known->name);
+  return NULL;
+}
+
 /* A guest that the store does not know yet has a lock all the same; with it, it becomes known. */
 static BerthStoreGuest *lock_guest(Berth *berth, const Rise *rise, const char *guest, BerthLock **lock, GError **error) {
   if (rise->arrival == NULL || !rise->arrival->fresh)
-    return berth_lib_guest_locked(berth, guest, lock, error);
+    return lock_known(berth, rise, guest, lock, error);
   BerthStoreGuest fresh = {.uuid = rise->arrival->uuid, .name = rise->arrival->name};
   g_autoptr(BerthLock) held = berth_lib_lock(berth, &fresh, error);
   g_autoptr(BerthStoreWrite) write = held != NULL ? berth_store_write_begin(berth->store, error) : NULL;
