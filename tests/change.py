@@ -154,6 +154,29 @@ def link_meanwhile():
         verified(world)
 
 
+def link_killed(differs):
+    """The next command ends what a killed one has begun; a device that is defined otherwise than what runs stays defined so."""
+    with World() as world:
+        lies = os.path.join(world.folder, "lies")
+        os.mkdir(lies)
+        world.environment.update(BERTH_LIE_QEMU=QEMU, BERTH_LIE_FOLDER=lies,
+                                 BERTH_QEMU=os.path.join(os.path.dirname(os.path.abspath(__file__)), "lying-qemu.py"))
+        start(world, "q35", [nic(0, "virtio")])
+        if differs:
+            world.berth("update-device", "guest", "-", "--config", text=nic(0, "virtio").replace("</interface>", "<driver queues='2'/></interface>"))
+        script = world.file("lies/script", json.dumps({"monitor": "control", "command": "set_link", "lie": "never"}))
+        job = world.begin("domif-setlink", "guest", "52:54:00:00:01:00", "down", "--live", "--config")
+        wait_for(lambda: "set_link" in open(lies + "/log").read(), 20, "QEMU is asked")
+        os.unlink(script)
+        job.kill()
+        job.communicate()
+        verified(world)
+        get = lambda *flags: world.berth("domif-getlink", "guest", "52:54:00:00:01:00", *flags).split()[1]
+        check(("queues='2'" in world.berth("dumpxml", "guest")) == differs, "its queues are lost: %s" % world.berth("history", "guest"))
+        check(get() == "down", "the running guest's is %s" % get())
+        check(get("--config") == ("up" if differs else "down"), "the definition's is %s" % get("--config"))
+
+
 def whole(machine):
     """update carries out what can be done now, and says what comes with the next start."""
     with World() as world:
@@ -428,6 +451,8 @@ def tests():
     yield "a guest's own eject is recorded", tray, ()
     yield "update-device", updates, ()
     yield "links go up and down", links, ()
+    for differs in (False, True):
+        yield "a link whose change is killed%s" % (", and whose device is defined otherwise" if differs else ""), link_killed, (differs,)
     yield "a link changes after somebody else has changed its device", link_meanwhile, ()
     yield "pc: drift is seen", drift, ("pc",)
     yield "q35: drift is seen", drift, ("q35",)

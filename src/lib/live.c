@@ -157,13 +157,30 @@ static void drop_back_ends(const Berth *berth, BerthQmp *qmp, const BerthStoreGu
 typedef struct {
   BerthLibConfig config;
   BerthXmlDocument *fragment;
+  BerthXmlDocument *was; /* what runs of it yet; NULL: nothing */
   gboolean wanted;
 } Half;
 
 static void half_clear(Half *half) {
   g_clear_pointer(&half->fragment, berth_xml_document_free);
+  g_clear_pointer(&half->was, berth_xml_document_free);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Half, half_clear)
+
+/* A device that is defined otherwise than it runs would lose what is only defined of it. */
+static BerthXmlDocument *as_it_becomes(const BerthPlan *plan, gconstpointer data, GError **error) {
+  const Half *half = data;
+  const BerthDevice *device = berth_lib_live_find(plan, half->fragment, error);
+  if (device == NULL)
+    return NULL;
+  g_autofree char *name = berth_model_device_name(device);
+  g_auto(GStrv) differences =
+      device->node != NULL && half->was != NULL ? berth_lib_event_changed(name, half->was->root, device->node) : NULL;
+  if (differences != NULL && differences[0] == NULL)
+    return berth_xml_document_parse(half->fragment->bytes, half->fragment->file, error);
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_CONFLICT, "%s: is defined otherwise than it runs", name);
+  return NULL;
+}
 
 static const struct {
   const char *state, *command;
@@ -178,14 +195,18 @@ static void half_init(Half *half, Berth *berth, const BerthStoreGuest *guest, co
   for (gsize i = 0; i < G_N_ELEMENTS(halves); i++) {
     if (!g_str_equal(halves[i].state, change->state))
       continue;
-    g_autoptr(GBytes) gone = change->xml == NULL ? berth_lib_live_element(guest->run.document, change->device) : NULL;
-    GBytes *xml = change->xml != NULL ? change->xml : gone;
+    gboolean both = halves[i].adds && halves[i].removes;
+    g_autoptr(GBytes) runs = halves[i].removes ? berth_lib_live_element(guest->run.document, change->device) : NULL;
+    GBytes *xml = change->xml != NULL ? change->xml : runs;
     half->fragment = xml != NULL ? berth_lib_config_fragment(xml, guest->name, NULL) : NULL;
+    half->was = runs != NULL ? berth_lib_config_fragment(runs, guest->name, NULL) : NULL;
     half->config = (BerthLibConfig){.berth = berth,
                                     .uuid = guest->uuid,
                                     .command = *change->command != '\0' ? change->command : halves[i].command,
-                                    .add = halves[i].adds ? half->fragment : NULL,
-                                    .remove = halves[i].removes ? half->fragment : NULL,
+                                    .add = halves[i].adds && !both ? half->fragment : NULL,
+                                    .remove = halves[i].removes && !both ? half->fragment : NULL,
+                                    .changed = both ? as_it_becomes : NULL,
+                                    .data = half,
                                     .run = &guest->run};
     half->wanted = half->fragment != NULL && berth_lib_config_change(NULL, &half->config, NULL);
   }
