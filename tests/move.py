@@ -518,6 +518,11 @@ def other_state():
         world.run("start", "guest", "--force-boot", "--paused")
         check(not qemus(world) and kept(world) == state, "there is %s" % kept(world))
         os.rename(image + ".away", image)
+        store = sqlite3.connect(os.path.join(world.state_folder, "berth.db"), isolation_level=None)
+        store.execute("BEGIN IMMEDIATE")
+        world.fails(CONFLICT, "try again", "start", "guest", "--force-boot", "--paused")
+        store.close()
+        check(not qemus(world) and kept(world) == state, "there is %s" % kept(world))
         world.berth("start", "guest", "--force-boot", "--paused")
         check(kept(world) == [], "the state is still there")
 

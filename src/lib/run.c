@@ -324,7 +324,7 @@ static gboolean rise_up(Berth *berth, Rise *rise, const char *guest, guint flags
   if (prepare(berth, rise, detached, error) && renew(rise, flags, error) && launch(berth, rise, error) && verify(rise, error) &&
       berth_guest_tell(rise->events, rise->qemu, error) &&
       (rise->arrival == NULL || rise->arrival->load(rise->arrival, rise->events, rise->process, rise->run.run_dir, error)) &&
-      discard_managed(berth, rise, flags, error) && record_run(berth, rise, paused, error) &&
+      record_run(berth, rise, paused, error) && discard_managed(berth, rise, flags, error) &&
       (rise->arrival == NULL || rise->arrival->recorded == NULL || rise->arrival->recorded(rise->arrival, error)) &&
       (paused || go(berth, rise, error)))
     return TRUE;
