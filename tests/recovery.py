@@ -11,6 +11,7 @@ import glob
 import os
 import shutil
 import signal
+import socket
 import sqlite3
 import struct
 import subprocess
@@ -22,6 +23,8 @@ from world import (BERTH, QEMU, Skip, World, alive, ask, check, disk, domain, go
 
 SERIAL_B = b"\xfa\xba" + struct.pack("<H", 0x3F8) + b"\xb0B\xee"  # cli; 'B' to the serial port
 FOR_EVER = b"\xeb\xfe"
+# Writes half a MiB of memory over and over, for some seconds.
+LONG = bytes.fromhex("fc bda00f bb0010 8ec3 31ff b90080 40 f3ab 81c30010 81fb0090 72ec 4d 75e6")
 # What the boot sectors do: ACPI's soft off (PM1a_CNT as SeaBIOS sets it up), the keyboard controller's reset, pvpanic's port.
 DEEDS = {"on_poweroff": b"\xba\x04\x06\xb8\x00\x20\xef", "on_reboot": b"\xb0\xfe\xe6\x64", "on_crash": b"\xba\x05\x05\xb0\x01\xee"}
 
@@ -239,11 +242,12 @@ def refused_reactions():
         check(world.state("guest") == "shut off", "it was started")
 
 
-def define_doer(world, element, action):
-    """A guest that does the deed as soon as it has booted, and writes B to a serial port each time; returns that one's file."""
+def define_doer(world, element, action, before=b""):
+    """A guest that does the deed as soon as it has booted (and done what is @before), and writes B to a serial port each time; returns
+    that one's file."""
     image, serial = os.path.join(world.folder, "boot.img"), os.path.join(world.folder, "serial")
     with open(image, "wb") as out:
-        out.write((SERIAL_B + DEEDS[element] + FOR_EVER).ljust(510, b"\0") + b"\x55\xaa" + b"\0" * 512 * 2047)
+        out.write((SERIAL_B + before + DEEDS[element] + FOR_EVER).ljust(510, b"\0") + b"\x55\xaa" + b"\0" * 512 * 2047)
     text = domain("pc", ["<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='%s'/>"
                          "<target dev='vda' bus='virtio'/><boot order='1'/></disk>" % image,
                          "<serial type='file'><source path='%s'/></serial>" % serial, "<panic model='isa'/>"])
@@ -358,6 +362,31 @@ def in_turn(element, action):
         wait_for(lambda: boots() > 1, 60, "a second boot")
 
 
+def on_its_way():
+    """A guest that powers off while it is sent elsewhere does not go there; then it is restarted."""
+    with World() as world:
+        serial = define_doer(world, "on_poweroff", "restart", LONG)
+        world.berth("start", "guest")
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(os.path.join(world.folder, "there"))
+            listener.listen(1)
+            listener.settimeout(30)
+            job = world.begin("migrate", "guest", "--to", "unix:%s/there" % world.folder, "--live", "--bandwidth", "1")
+            peer = listener.accept()[0]
+            peer.settimeout(30)
+            peer.sendall(b"A\0\0\0\0")
+            # What is not taken keeps the guest here until it powers off.
+            wait_for(lambda: reason(world) == "paused (shutting down)", 60, "it powers off")
+            time.sleep(1)
+            sent = b""
+            while piece := peer.recv(1 << 20):
+                sent += piece
+                check(len(sent) < 1 << 28, "it is sent all the same")
+        _, errors = job.communicate(timeout=60)
+        check(job.returncode == 1 and "cancelled" in errors, "%d: %s" % (job.returncode, errors))
+        wait_for(lambda: open(serial, "rb").read().count(b"B") > 1, 60, "a second boot")
+
+
 def at_once(paused):
     """A guest whose firmware resets the machine with its first instructions: that is heard as a reset, however soon it comes."""
     with World() as world:
@@ -437,6 +466,7 @@ def tests():
         yield "a guest whose supervisor begins anew %s" % happens.__name__.replace("_", " "), meanwhile, (happens, expected)
     for element, action in (("on_poweroff", "restart"), ("on_crash", "restart"), ("on_crash", "coredump-restart")):
         yield "%s %s waits for its turn" % (element, action), in_turn, (element, action)
+    yield "a guest that powers off on its way elsewhere", on_its_way, ()
     for paused in (False, True):
         yield "a guest that resets at once when it is %s" % ("resumed" if paused else "started"), at_once, (paused,)
     for whose in ("its own", "a new"):

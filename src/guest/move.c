@@ -101,9 +101,13 @@ static gboolean run_again(BerthQmp *qmp, GError **error) {
   return TRUE;
 }
 
+void berth_guest_move_cancel(BerthQmp *qmp) {
+  tell(qmp, "migrate_cancel", NULL, NULL);
+}
+
 gboolean berth_guest_move_undo(BerthQmp *qmp, gboolean ran, GError **error) {
   g_autofree char *why = NULL;
-  tell(qmp, "migrate_cancel", NULL, NULL);
+  berth_guest_move_cancel(qmp);
   g_autofree char *over = await_status(qmp, ended, &why, error);
   g_autofree char *status = over != NULL ? berth_guest_status(qmp, error) : NULL;
   if (status == NULL)

@@ -21,6 +21,8 @@ guint64 berth_guest_move_memory(BerthQmp *qmp);
 gboolean berth_guest_move_out(BerthQmp *qmp, const char *path, const BerthMoveHow *how, GError **error);
 /* Once the stream has ended: has all been sent? Errors: FAILED with QEMU's reason. */
 gboolean berth_guest_move_done(BerthQmp *qmp, GError **error);
+/* Has QEMU give up what is still under way; nothing if it has sent all. */
+void berth_guest_move_cancel(BerthQmp *qmp);
 /* Ends what is still under way, and sees to it that the guest runs again if it did (@ran). Its vCPUs never ran elsewhere. */
 gboolean berth_guest_move_undo(BerthQmp *qmp, gboolean ran, GError **error);
 

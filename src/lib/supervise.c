@@ -10,6 +10,7 @@
 
 #include "guest/control.h"
 #include "guest/launch.h"
+#include "guest/move.h"
 #include "lib/move.h"
 
 #define LOG_SECONDS 60
@@ -211,6 +212,9 @@ static gboolean on_turn(gpointer user_data) {
   g_autofree char *status = ask(watch);
   if (status != NULL && (lock == NULL || !berth_lib_react(watch, status)))
     record(watch, status);
+  /* One that has stopped for good cannot go on elsewhere. If all of it has been sent, its status is another one already. */
+  if (status != NULL && busy && berth_lib_unfinished_there(watch->run.run_dir) && berth_lib_reacts(watch, status))
+    berth_guest_move_cancel(watch->events);
   rest(watch);
   watch->waits = busy && status != NULL;
   return watch->waits ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
