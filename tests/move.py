@@ -20,7 +20,7 @@ import subprocess
 import sys
 import time
 
-from world import (BERTH, CONFLICT, GUEST, SLOW, Failed, Skip, World, ask, attach, channel, check, detach, disk, domain, kill, machine_domain, nic, peripherals,
+from world import (BAD_INPUT, BERTH, CONFLICT, GUEST, SLOW, USAGE, Failed, Skip, World, ask, attach, channel, check, detach, disk, domain, kill, machine_domain, nic, peripherals,
                    places, qemus, rng, scsi, start, supervisors, tap, usb, usb_disk, verified, wait_for)
 
 COUNT = 'b=/bin/busybox; i=0; while :; do echo COUNT $i; i=$((i+1)); $b sleep 0.2; done'
@@ -396,6 +396,20 @@ def refused():
         verified(world)
 
 
+def other_name(name):
+    """A file whose guest is called what no guest can be called."""
+    with World() as world:
+        start(world, "pc", [nic(0)])
+        path = saved(world)
+        with open(path, "rb") as file:
+            whole = form_1(file.read().replace(b"name 5\nguest\n", b"name 5\n%s\n" % name, 1))
+        with open(path, "wb") as file:
+            file.write(whole)
+        world.berth("undefine", "guest")
+        world.fails(BAD_INPUT, ["the name of its guest"], "restore", path)
+        check(world.guests() == [] and not qemus(world), "there is %s", world.guests())
+
+
 def undefined():
     """A saved guest that was undefined meanwhile comes back as it was; a name that another guest has is a conflict."""
     with World() as world:
@@ -513,6 +527,7 @@ def other_state():
         world.berth("managedsave", "guest")
         state = kept(world)
         world.fails(CONFLICT, ["managed state", "managedsave-remove"], "restore", path)
+        world.fails(USAGE, "--force-boot", "start", "guest", "--reset-nvram")
         image = os.path.join(world.folder, "vda.img")
         os.rename(image, image + ".away")
         world.run("start", "guest", "--force-boot", "--paused")
@@ -1040,6 +1055,8 @@ def tests():
             yield how + ": once its file is there, the guest ends", killed_after, (words, paused, alone)
     yield "other hardware is refused by name", refused, ()
     yield "a saved guest that is not defined any more", undefined, ()
+    for name in (b"a/b/c", b"a\nb\nc"):
+        yield "a saved guest that is called %r" % name, other_name, (name,)
     yield "a device on its way out", bound, ()
     yield "consoles keep the ports that QEMU gave them", consoles, ()
     yield "a managed state is used once", managed, ()

@@ -10,6 +10,7 @@
 #include "guest/move.h"
 #include "kinds/abi.h"
 #include "lib/move.h"
+#include "lib/names.h"
 
 /* How long a QEMU that has closed its end may take to be gone. */
 #define FAREWELL_MS 1000
@@ -54,6 +55,11 @@ static gboolean find_guest(Berth *berth, const BerthManifest *manifest, const ch
   g_autoptr(GError) failure = NULL;
   if (!g_uuid_string_is_valid(manifest->uuid)) {
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_BAD_INPUT, "%s: its uuid is malformed", what);
+    return FALSE;
+  }
+  const char *wrong = berth_lib_name_complaint(manifest->name);
+  if (wrong != NULL) {
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_BAD_INPUT, "%s: the name of its guest %s", what, wrong);
     return FALSE;
   }
   g_autoptr(BerthStoreGuest) by_uuid = look_for(berth, manifest->uuid, &failure);

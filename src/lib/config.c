@@ -63,7 +63,7 @@ static BerthPlan *plan_change(const BerthLibConfig *config, const BerthStoreGues
                               const char *now, GError **error) {
   g_autoptr(BerthRecord) record = berth_record_parse(newest->record, -1, guest->name, error);
   g_autoptr(BerthXmlDocument) document = record != NULL ? edited(config, guest, newest, record, error) : NULL;
-  if (document == NULL || (config->run != NULL && !berth_lib_live_reserve_run(record, config->run, error)))
+  if (document == NULL || !berth_lib_live_reserve_run(record, &guest->run, error))
     return NULL;
   const BerthPlanOptions options = {.record = record, .facts = config->facts, .now = now};
   BerthPlan *plan = berth_lib_plan(document, &options, error);
@@ -151,7 +151,6 @@ gboolean berth_lib_config_alone(BerthLibConfig *config, gboolean dry, GPtrArray 
     return FALSE;
   g_autoptr(BerthFacts) facts =
       berth_lib_facts(config->berth->env, berth_xml_node_get(before->inventory->document->root, "devices/emulator"), NULL);
-  config->run = &guest->run;
   config->facts = facts;
   gboolean comes = config->add != NULL || config->changed != NULL;
   g_autoptr(BerthPlan) plan = plan_change(config, guest, newest, NULL, error);
@@ -165,7 +164,6 @@ gboolean berth_lib_config_alone(BerthLibConfig *config, gboolean dry, GPtrArray 
   }
   gboolean done = dry || berth_lib_config_store(config, error);
   config->facts = NULL;
-  config->run = NULL;
   return done;
 }
 

@@ -206,8 +206,7 @@ static void half_init(Half *half, Berth *berth, const BerthStoreGuest *guest, co
                                     .add = halves[i].adds && !both ? half->fragment : NULL,
                                     .remove = halves[i].removes && !both ? half->fragment : NULL,
                                     .changed = both ? as_it_becomes : NULL,
-                                    .data = half,
-                                    .run = &guest->run};
+                                    .data = half};
     half->wanted = half->fragment != NULL && berth_lib_config_change(NULL, &half->config, NULL);
   }
 }

@@ -21,9 +21,11 @@ void berth_lib_managed_forget(const BerthEnv *env, const char *uuid) {
 }
 
 gboolean berth_lib_managed_settle(Berth *berth, const BerthStoreGuest *guest, GError **error) {
-  g_autoptr(BerthProcess) qemu = berth_lib_unfinished_there(guest->run.run_dir) ? NULL : berth_lib_run_process(&guest->run);
   g_autofree char *file = berth_lib_managed_path(berth->env, guest->uuid);
-  return qemu == NULL || access(file, F_OK) != 0 || berth_base_file_remove(file, error);
+  if (access(file, F_OK) != 0 || berth_lib_unfinished_there(guest->run.run_dir))
+    return TRUE;
+  g_autoptr(BerthProcess) qemu = berth_lib_run_process(&guest->run);
+  return qemu == NULL || berth_base_file_remove(file, error);
 }
 
 gboolean berth_lib_managed_find(Berth *berth, const char *guest, char **path, GError **error) {

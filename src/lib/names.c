@@ -9,8 +9,7 @@ static char *strip_copy(const char *text) {
   return g_strstrip(g_strdup(text));
 }
 
-/* What is wrong with @name, NULL if nothing. */
-static const char *complaint(const char *name) {
+const char *berth_lib_name_complaint(const char *name) {
   if (*name == '\0')
     return "is empty";
   if (strlen(name) > MAX_NAME)
@@ -36,7 +35,7 @@ const char *berth_lib_name_of(const BerthXmlDocument *document, GError **error) 
     return NULL;
   }
   const char *name = node->text != NULL ? node->text : "";
-  const char *wrong = complaint(name);
+  const char *wrong = berth_lib_name_complaint(name);
   if (wrong == NULL)
     return name;
   g_autofree char *start = g_utf8_substring(name, 0, MIN(g_utf8_strlen(name, -1), 40));

@@ -360,12 +360,25 @@ static gboolean runs(Berth *berth, const char *name) {
   return qemu != NULL;
 }
 
+/* The state that the guest is to go on with: *@managed (transfer full), NULL: it boots. */
+static gboolean choose(Berth *berth, const char *guest, guint flags, char **managed, GError **error) {
+  if ((flags & BERTH_RUN_FORCE_BOOT) != 0)
+    return TRUE;
+  if (!berth_lib_managed_find(berth, guest, managed, error))
+    return FALSE;
+  if (*managed == NULL || (flags & BERTH_RUN_RESET_NVRAM) == 0)
+    return TRUE;
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_USAGE,
+              "guest '%s': its managed state goes on with the UEFI variables that it has; --force-boot throws it away", guest);
+  return FALSE;
+}
+
 gboolean berth_run(Berth *berth, const char *guest, guint flags, int ready, GError **error) {
   if ((flags & BERTH_RUN_ADOPT) != 0 && runs(berth, guest))
     return berth_lib_adopt_from(berth, guest, ready, error);
   g_autofree char *managed = NULL;
   g_autoptr(GError) failure = NULL;
-  if ((flags & BERTH_RUN_FORCE_BOOT) == 0 && !berth_lib_managed_find(berth, guest, &managed, &failure)) {
+  if (!choose(berth, guest, flags, &managed, &failure)) {
     berth_lib_tell(ready, failure);
     g_propagate_error(error, g_steal_pointer(&failure));
     return FALSE;

@@ -143,7 +143,6 @@ gboolean berth_lib_update_running(BerthLibLive *live, const char *id, const Bert
     return FALSE;
   if (config != NULL) {
     config->facts = live->facts;
-    config->run = &guest->run;
     if (!berth_lib_config_change(NULL, config, error))
       return FALSE;
   }
