@@ -188,6 +188,22 @@ def added_controllers(machine):
         check(controllers() >= set(added), "the definition has lost one: %s", controllers())
 
 
+def lower_controller():
+    """A controller that only the number of another one asks for can go while the guest runs, and comes again when it is needed."""
+    with World() as world:
+        start(world, "pc", [nic(0), disk(world, "sdj")])
+        controllers = lambda: {r["id"] for r in verified(world) if r["device"] == "controller" and r["kind"].startswith("scsi")}
+        check(controllers() == {"scsi0", "scsi1"}, "there are %s", controllers())
+        world.fails(FAILED, "has not let go", "detach-device-alias", "guest", "scsi0", "--live", "--timeout", "0")
+        world.berth("reset", "guest")
+        wait_for(lambda: "name='scsi0'" not in world.berth("dumpxml", "guest", "--live"), 10, "the end of the controller")
+        check(controllers() == {"scsi1"}, "there are %s", controllers())
+        attach(world, disk(world, "sdk"))
+        check(controllers() == {"scsi1"}, "there are %s", controllers())
+        attach(world, disk(world, "sda"))
+        check(controllers() == {"scsi0", "scsi1"}, "there are %s", controllers())
+
+
 def reset_meanwhile():
     """A reset ends the requests of before it, not those that come after, and whoever waits for one of those is told."""
     with World() as world:
@@ -517,6 +533,8 @@ def tests():
         yield "%s: a device of every kind is plugged" % machine, every_kind, (machine,)
         yield "%s: what cannot be plugged is refused" % machine, refused, (machine,)
         yield "%s: controllers that berth added are unplugged" % machine, added_controllers, (machine,)
+    yield "a controller below the one that is used is unplugged", lower_controller, ()
+    for machine in ("pc", "q35"):
         for model, controllers in SCSI[machine].items():
             yield ("%s: SCSI disks plugged one by one are where a definition has them (%s)" % (machine, model), scsi_one_by_one,
                    (machine, controllers))

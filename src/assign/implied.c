@@ -113,9 +113,15 @@ static gboolean is_too_high(const BerthAssignment *assignment, const BerthDevice
   return TRUE;
 }
 
+/* Below a controller that a running guest has, others may have been unplugged. */
+static gboolean has_its_own(const BerthAssignment *assignment, const char *type, const BerthDevice *device) {
+  gint64 index = (gint64)device->address.value[BERTH_DRIVE_CONTROLLER];
+  return assignment->running && berth_model_inventory_controller(assignment->inventory, type, index) != NULL;
+}
+
 gboolean berth_assign_controllers_up_to(BerthAssignment *assignment, const char *type, const char *model, const BerthDevice *device,
                                         GError **error) {
-  if (device->address.type != BERTH_ADDRESS_DRIVE)
+  if (device->address.type != BERTH_ADDRESS_DRIVE || has_its_own(assignment, type, device))
     return TRUE;
   guint64 highest = device->address.value[BERTH_DRIVE_CONTROLLER];
   if (is_too_high(assignment, device, highest, error))
@@ -159,7 +165,8 @@ static gboolean add_disk_controllers(BerthAssignment *assignment, GError **error
   for (gsize i = 0; i < G_N_ELEMENTS(types); i++) {
     const BerthDevice *highest = NULL, *disk;
     for (guint j = 0; (disk = berth_model_inventory_walk(assignment->inventory, BERTH_DISK, &j)) != NULL;) {
-      if (!berth_model_device_is(disk, "target/@bus", types[i]) || disk->address.type != BERTH_ADDRESS_DRIVE)
+      if (!berth_model_device_is(disk, "target/@bus", types[i]) || disk->address.type != BERTH_ADDRESS_DRIVE ||
+          has_its_own(assignment, types[i], disk))
         continue;
       if (highest == NULL || disk->address.value[BERTH_DRIVE_CONTROLLER] > highest->address.value[BERTH_DRIVE_CONTROLLER])
         highest = disk;
