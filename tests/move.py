@@ -587,6 +587,29 @@ def renamed_meanwhile():
         check(not qemus(world) and world.state("other") == "shut off", "it runs: %s" % world.guests())
 
 
+def memory(machine):
+    """Modules that came while the guest ran are at its start again where QEMU had put them: what it has in them is nowhere else."""
+    more = "<maxMemory slots='4' unit='MiB'>1024</maxMemory><cpu><numa><cell id='0' cpus='0' memory='256' unit='MiB'/></numa></cpu>"
+    dimm = "<memory model='dimm'><target><size unit='MiB'>128</size><node>0</node></target></memory>"
+    virtio = ("<memory model='virtio-mem'><target><size unit='MiB'>128</size><node>0</node><block unit='MiB'>2</block>"
+              "<requested unit='MiB'>64</requested></target></memory>")
+    begins = lambda world: {m["data"]["id"]: m["data"].get("memaddr", m["data"].get("addr"))
+                            for m in ask(world, {"execute": "query-memory-devices"})}
+    with World() as world:
+        start(world, machine, [nic(0)], more)
+        for module in (dimm, virtio, dimm):
+            attach(world, module, "--live", "--config")
+        before = begins(world)
+        check(len(set(before.values())) == 3 and min(before.values()) >= 1 << 32, "they begin at %s", before)
+        definition = world.berth("dumpxml", "guest")
+        world.berth("restore", saved(world))
+        check(begins(world) == before, "before %s, after %s", before, begins(world))
+        verified(world)
+        world.berth("restore", saved(world), "--xml", world.file("guest.xml", definition))
+        check(begins(world) == before, "before %s, after %s", before, begins(world))
+        check("base=" not in world.berth("dumpxml", "guest"), "the definition says where they begin")
+
+
 def not_used_up(resumed):
     """A start that is killed once its guest is recorded, before it has used up the state, leaves both: only one of them goes on."""
     with World() as world:
@@ -1059,6 +1082,8 @@ def tests():
         yield "a saved guest that is called %r" % name, other_name, (name,)
     yield "a device on its way out", bound, ()
     yield "consoles keep the ports that QEMU gave them", consoles, ()
+    for machine in ("pc", "q35"):
+        yield "%s: memory is where it was" % machine, memory, (machine,)
     yield "a managed state is used once", managed, ()
     yield "a managed state that is damaged", damaged, ()
     for how in ("saved", "used", "used, and an older one is left", "saved again"):

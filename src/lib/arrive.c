@@ -109,7 +109,7 @@ static void keep_ids(const BerthPlan *was, const BerthPlan *now) {
 
 static gboolean take_hardware(BerthLibArrival *arrival, const BerthPlan *was, const BerthPlan *now, const char *record,
                               const char *what, const char *other, GError **error) {
-  berth_lib_live_keep_ports(was, now);
+  berth_lib_live_keep_chosen(was, now);
   g_autoptr(GPtrArray) differences = berth_plan_diff(was, now);
   if (differences->len > 0)
     return refuse(differences, what, other, error);

@@ -69,7 +69,7 @@ static gboolean say_definition(const BerthLibLive *live, GPtrArray *findings, GE
   g_autoptr(BerthPlan) plan = berth_plan_of_guest(live->berth, live->guest->uuid, error);
   if (plan == NULL)
     return FALSE;
-  berth_lib_live_keep_ports(live->plan, plan);
+  berth_lib_live_keep_chosen(live->plan, plan);
   g_autoptr(GPtrArray) differences = berth_plan_diff(live->plan, plan);
   for (guint i = 0; i < differences->len; i++) {
     const BerthDifference *one = g_ptr_array_index(differences, i);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "guest/control.h"
+#include "guest/inspect.h"
 #include "guest/move.h"
 #include "kinds/abi.h"
 #include "lib/move.h"
@@ -31,17 +32,35 @@ static gboolean check_devices(const BerthLibLive *live, GError **error) {
   return FALSE;
 }
 
+/* Where QEMU has put a module of memory, in the guest's eyes, it is to put it again: its state fits no other place. */
+static gboolean learn_memory(const BerthLibLive *live, GError **error) {
+  g_autoptr(GHashTable) memory = NULL;
+  BerthDevice *device;
+  for (guint i = 0; (device = berth_model_inventory_walk(live->plan->inventory, BERTH_MEMORY, &i)) != NULL;) {
+    if (memory == NULL && (memory = berth_guest_memory(live->control, error)) == NULL)
+      return FALSE;
+    const BerthMemoryView *view = device->id != NULL ? g_hash_table_lookup(memory, device->id) : NULL;
+    g_autofree char *base = view != NULL ? g_strdup_printf("0x%" G_GINT64_MODIFIER "x", view->address) : NULL;
+    if (base != NULL && device->address.type == BERTH_ADDRESS_DIMM)
+      berth_model_address_set(&device->address, BERTH_DIMM_BASE, view->address);
+    else if (base != NULL && device->address.type == BERTH_ADDRESS_PCI)
+      berth_model_device_set(device, "target/address/@base", base);
+  }
+  return TRUE;
+}
+
 static BerthManifest *manifest_of(const BerthLibLive *live, gboolean ran, GError **error) {
   g_autoptr(BerthStoreRevision) newest = berth_store_revision(live->berth->store, live->guest->uuid, 0, error);
-  if (newest == NULL)
+  if (newest == NULL || !learn_memory(live, error))
     return NULL;
+  g_autoptr(GBytes) document = berth_lib_live_document(live->plan);
   const BerthStoreRun *run = &live->guest->run;
   BerthManifest *manifest = g_new0(BerthManifest, 1);
   manifest->name = g_strdup(live->guest->name);
   manifest->uuid = g_strdup(live->guest->uuid);
   manifest->made = berth_base_env_timestamp(live->berth->env);
   manifest->state = g_strdup(ran ? "running" : "paused");
-  manifest->document = g_strndup(g_bytes_get_data(run->document, NULL), g_bytes_get_size(run->document));
+  manifest->document = g_strndup(g_bytes_get_data(document, NULL), g_bytes_get_size(document));
   manifest->record = g_strdup(run->record);
   manifest->defined_document = g_strndup(g_bytes_get_data(newest->document, NULL), g_bytes_get_size(newest->document));
   manifest->defined_record = g_strdup(newest->record);

@@ -19,15 +19,23 @@ GBytes *berth_lib_live_document(const BerthPlan *plan) {
   return berth_plan_document(plan);
 }
 
-void berth_lib_live_keep_ports(const BerthPlan *was, const BerthPlan *now) {
+static void keep_chosen(const BerthDevice *was, BerthDevice *now) {
+  static const char base[] = "target/address/@base";
+  const char *begins = was->element->id == BERTH_MEMORY ? berth_model_device_get(was, base) : NULL;
+  if (now->address.type == BERTH_ADDRESS_NONE && now->kind != NULL && now->kind->address == was->address.type)
+    now->address = was->address;
+  else if (was->address.type == BERTH_ADDRESS_DIMM && now->address.type == BERTH_ADDRESS_DIMM &&
+           now->address.value[BERTH_DIMM_BASE] == 0 && was->address.value[BERTH_DIMM_BASE] > 0)
+    berth_model_address_set(&now->address, BERTH_DIMM_BASE, was->address.value[BERTH_DIMM_BASE]);
+  if (begins != NULL && berth_model_device_get(now, base) == NULL)
+    berth_model_device_set(now, base, begins);
+}
+
+void berth_lib_live_keep_chosen(const BerthPlan *was, const BerthPlan *now) {
   g_autoptr(GPtrArray) partners = berth_kinds_abi_partners(was->inventory, now->inventory);
-  for (guint i = 0; i < partners->len; i++) {
-    const BerthDevice *device = g_ptr_array_index(was->inventory->devices, i);
-    BerthDevice *partner = g_ptr_array_index(partners, i);
-    if (partner != NULL && partner->address.type == BERTH_ADDRESS_NONE && partner->kind != NULL &&
-        partner->kind->address == device->address.type)
-      partner->address = device->address;
-  }
+  for (guint i = 0; i < partners->len; i++)
+    if (g_ptr_array_index(partners, i) != NULL)
+      keep_chosen(g_ptr_array_index(was->inventory->devices, i), g_ptr_array_index(partners, i));
 }
 
 BerthPlan *berth_lib_live_plan(BerthXmlDocument *document, const BerthRecord *record, const BerthFacts *facts, const char *now,

@@ -14,8 +14,8 @@
 
 /* The document that a guest runs with: @plan is of a stored definition, so that each device has a node. (transfer full) */
 GBytes *berth_lib_live_document(const BerthPlan *plan);
-/* What @now leaves to QEMU (a console's port) is where the running guest @was has it. */
-void berth_lib_live_keep_ports(const BerthPlan *was, const BerthPlan *now);
+/* What @now leaves to QEMU (a console's port, where memory begins) is where the running guest @was has it. */
+void berth_lib_live_keep_chosen(const BerthPlan *was, const BerthPlan *now);
 /* What messages call the document that @guest runs with: the command that shows it. (transfer full) */
 char *berth_lib_live_file(const char *guest);
 BerthXmlDocument *berth_lib_live_parse(const char *guest, GBytes *document, GError **error);

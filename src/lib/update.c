@@ -213,7 +213,7 @@ static gboolean plan_update(Update *update, const BerthPlan *plan, GError **erro
   update->was = update->running ? g_steal_pointer(&live.plan) : berth_plan_of_guest(update->berth, update->uuid, error);
   if (update->was == NULL)
     return FALSE;
-  berth_lib_live_keep_ports(update->was, update->now);
+  berth_lib_live_keep_chosen(update->was, update->now);
   find_steps(update, update->running ? &live : NULL);
   return TRUE;
 }
