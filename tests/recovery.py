@@ -9,6 +9,7 @@ BERTH_SANITIZED: the build is too large for the test of memory.
 import fcntl
 import glob
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -421,6 +422,23 @@ def found_at_its_end(whose):
         wait_for(lambda: reason(world) == "paused (shutting down)", 10, "its record")
 
 
+def not_saved():
+    """A guest that has powered off, is kept, and cannot be saved stands for the reason that it stood for."""
+    with World() as world:
+        define_doer(world, "on_poweroff", "preserve")
+        world.berth("start", "guest")
+        wait_for(lambda: reason(world) == "paused (shutting down)", 60, "its end")
+        limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (256 * 1024, limit[1]))
+        try:
+            answer = world.run("save", "guest", world.folder + "/saved")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        check(answer.returncode == 1 and "still paused" in answer.stderr, "%d: %s" % (answer.returncode, answer.stderr))
+        time.sleep(1)
+        check(reason(world) == "paused (shutting down)", reason(world))
+
+
 def memory(count):
     """Private dirty memory of each supervisor, also after it has recorded things."""
     if os.environ.get("BERTH_SANITIZED"):
@@ -471,6 +489,7 @@ def tests():
         yield "a guest that resets at once when it is %s" % ("resumed" if paused else "started"), at_once, (paused,)
     for whose in ("its own", "a new"):
         yield "a guest that shut down unheard: %s supervisor finds out" % whose, found_at_its_end, (whose,)
+    yield "a guest that is kept after its end and cannot be saved", not_saved, ()
     yield "what contradicts itself or is for crashes only is refused", refused_reactions, ()
     yield "a supervisor's memory", memory, (3,)
 

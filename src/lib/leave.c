@@ -135,8 +135,9 @@ void berth_lib_leave_progress(const BerthLibLeave *leave, guint64 bytes, gboolea
 }
 
 static gboolean record_again(const BerthLibLeave *leave, GError **error) {
-  return berth_lib_record_state(leave->live.berth, leave->live.guest->uuid, &leave->live.guest->run,
-                                leave->ran ? "running" : "paused", leave->ran ? "unpaused" : "user", error);
+  const BerthStoreRun *run = &leave->live.guest->run;
+  return berth_lib_record_state(leave->live.berth, leave->live.guest->uuid, run, leave->ran ? "running" : run->state,
+                                leave->ran ? "unpaused" : run->reason, error);
 }
 
 void berth_lib_leave_undo(BerthLibLeave *leave, GError **error) {
