@@ -245,11 +245,11 @@ static gboolean take_answers(const Reading *reading, const GArray *questions, GE
   return FALSE;
 }
 
-/* A device without address has the place that QEMU has chosen in its kind's family. */
+/* A port without number (a console's: addressing §5.1) is the one that QEMU has chosen. */
 static const BerthFamily *readable_family(const Reading *reading, const BerthDevice *device) {
   BerthAddressType type = device->address.type;
-  if (type == BERTH_ADDRESS_NONE && device->kind != NULL)
-    type = device->kind->address;
+  if (type == BERTH_ADDRESS_NONE && device->kind != NULL && device->kind->address == BERTH_ADDRESS_VIRTIO_SERIAL)
+    type = BERTH_ADDRESS_VIRTIO_SERIAL;
   if (type == BERTH_ADDRESS_NONE)
     return NULL;
   const BerthFamily *family = reading->families;

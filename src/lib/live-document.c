@@ -22,7 +22,7 @@ GBytes *berth_lib_live_document(const BerthPlan *plan) {
 static void keep_chosen(const BerthDevice *was, BerthDevice *now) {
   static const char base[] = "target/address/@base";
   const char *begins = was->element->id == BERTH_MEMORY ? berth_model_device_get(was, base) : NULL;
-  if (now->address.type == BERTH_ADDRESS_NONE && now->kind != NULL && now->kind->address == was->address.type)
+  if (now->address.type == BERTH_ADDRESS_NONE && was->address.type == BERTH_ADDRESS_VIRTIO_SERIAL && now->kind == was->kind)
     now->address = was->address;
   else if (was->address.type == BERTH_ADDRESS_DIMM && now->address.type == BERTH_ADDRESS_DIMM &&
            now->address.value[BERTH_DIMM_BASE] == 0 && was->address.value[BERTH_DIMM_BASE] > 0)
