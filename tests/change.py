@@ -117,6 +117,19 @@ def updates():
         check(places(verified(world)) == before, "after a start: %s\nbefore: %s" % (places(verified(world)), before))
 
 
+def one_after_another():
+    """What one step of an update brings, the next ones can use."""
+    with World() as world:
+        start(world, "q35", [nic(0, "virtio")])
+        hub = "<controller type='usb' index='1' model='qemu-xhci'/>"
+        mouse = "<input type='mouse' bus='usb'><address type='usb' bus='1' port='1'/></input>"
+        text = machine_domain("q35", [mouse, hub, nic(0, "virtio"), usb_disk(world, "sda")])
+        rows = world.rows("update", "guest", "-", text=text)
+        check([(row["change"], row["when"]) for row in rows] == [("attach", "now")] * 3, "%s" % rows)
+        check("usb 1:1" in [row["actual"] for row in verified(world)], "the mouse is elsewhere")
+        check(world.berth("update", "guest", "-", text=text) == "", "something is left")
+
+
 def links():
     with World() as world:
         start(world, "q35", [nic(0, "virtio").replace("</interface>", "<link state='down'/></interface>"), nic(1, "e1000e")])
@@ -450,6 +463,7 @@ def tests():
     yield "pc: media of a floppy", media, (floppy, "fdc0-0-0", "fda")
     yield "a guest's own eject is recorded", tray, ()
     yield "update-device", updates, ()
+    yield "update: a device on a controller that comes before it", one_after_another, ()
     yield "links go up and down", links, ()
     for differs in (False, True):
         yield "a link whose change is killed%s" % (", and whose device is defined otherwise" if differs else ""), link_killed, (differs,)

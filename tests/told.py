@@ -260,20 +260,21 @@ def validated(world):
 
 
 def updated(world):
-    """What update does has its name in history; what it cannot do now is told with the line of its FILE."""
+    """What update does has its name in history; what it cannot do as things are is told with the line of its FILE."""
     base = [w.usb(), w.scsi()]
     written(world, *w.PORTS, *base, w.usb_disk(world, "sdb"))
     world.berth("start", "guest", "--paused")
     taken = w.usb_disk(world, "sdc").replace("</disk>", "<address type='usb' bus='0' port='1'/></disk>")
     file = world.file("new.xml", w.domain("q35", w.PORTS + base + [taken, w.disk(world, "sdd")]))
     line = [n for n, text in enumerate(open(file), 1) if "'sdc'" in text][0]
-    world.berth("update", "guest", file, "--dry-run")
-    rows = {r["device"]: r for r in world.rows("update", "guest", file)}
+    rows = {r["device"]: r for r in world.rows("update", "guest", file, "--dry-run")}
     check(rows["disk 'sdc'"]["when"] == "next start" and rows["disk 'sdd'"]["when"] == "now", "%s" % rows)
     check(rows["disk 'sdc'"]["why"].startswith("%s:%d: disk 'sdc': usb 0:1 is already taken by disk 'sdb' (dumpxml --live guest, line "
                                                % (file, line)), "%s" % rows["disk 'sdc'"])
+    check({r["when"] for r in world.rows("update", "guest", file)} == {"now"}, "the place was free by then")
     told = [(r["revision"], r["command"], r["came"], r["went"]) for r in world.rows("history", "guest")][1:]
     check(told[0][:2] == (2, "define") and told[1:] == [(None, "update", [], ["disk target=usb:sdb usb 0:1"]),
+                                                        (None, "update", ["disk target=usb:sdc usb 0:1"], []),
                                                         (None, "update", ["disk target=scsi:sdd drive 0:0:0:3"], [])], "%s" % told)
 
 

@@ -231,13 +231,24 @@ static gboolean is_for_now(const Update *update, const Step *step) {
   return update->running && step->act != NULL && step->why == NULL;
 }
 
-/* Returns how many failed. */
+/* What could not be done may be possible once others have been: a controller has come, a place is free. */
+static gboolean is_worth_a_try(const Update *update, const Step *step, guint done) {
+  return is_for_now(update, step) ||
+         (update->running && step->act != NULL && done > 0 && !g_error_matches(step->why, BERTH_ERROR, BERTH_ERROR_UNSUPPORTED));
+}
+
+/* Returns how many failed that could have been done. */
 static guint carry_out(Update *update) {
-  guint failed = 0;
+  guint failed = 0, done = 0;
   for (guint i = 0; i < update->steps->len; i++) {
     Step *step = g_ptr_array_index(update->steps, i);
-    if (is_for_now(update, step))
-      failed += !step->act(update, step->id, step->element, update->flags | BERTH_CHANGE_LIVE, &step->why);
+    gboolean could = is_for_now(update, step);
+    if (!is_worth_a_try(update, step, done))
+      continue;
+    g_clear_error(&step->why);
+    gboolean ok = step->act(update, step->id, step->element, update->flags | BERTH_CHANGE_LIVE, &step->why);
+    done += ok;
+    failed += could && !ok;
   }
   return failed;
 }
