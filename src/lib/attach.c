@@ -315,6 +315,7 @@ static gboolean take_placed(const Coming *coming, BerthLibConfig *config, BerthX
   config->add = *placed;
   config->rule = coming->device->rule;
   config->facts = coming->live->facts;
+  config->run = &coming->live->guest->run;
   return berth_lib_config_change(NULL, config, error);
 }
 

@@ -63,7 +63,8 @@ static BerthPlan *plan_change(const BerthLibConfig *config, const BerthStoreGues
                               const char *now, GError **error) {
   g_autoptr(BerthRecord) record = berth_record_parse(newest->record, -1, guest->name, error);
   g_autoptr(BerthXmlDocument) document = record != NULL ? edited(config, guest, newest, record, error) : NULL;
-  if (document == NULL || !berth_lib_live_reserve_run(record, &guest->run, error))
+  const BerthStoreRun *run = config->run != NULL ? config->run : &guest->run;
+  if (document == NULL || !berth_lib_live_reserve_run(record, run, error))
     return NULL;
   const BerthPlanOptions options = {.record = record, .facts = config->facts, .now = now};
   BerthPlan *plan = berth_lib_plan(document, &options, error);

@@ -211,6 +211,7 @@ static gboolean detach_running(Berth *berth, const Wish *wish, BerthLibConfig *c
   if (config != NULL) {
     config->remove = defined;
     config->facts = live.facts;
+    config->run = &live.guest->run;
     if (defined == NULL || !berth_lib_config_change(NULL, config, error))
       return FALSE;
   }

@@ -206,7 +206,8 @@ static void half_init(Half *half, Berth *berth, const BerthStoreGuest *guest, co
                                     .add = halves[i].adds && !both ? half->fragment : NULL,
                                     .remove = halves[i].removes && !both ? half->fragment : NULL,
                                     .changed = both ? as_it_becomes : NULL,
-                                    .data = half};
+                                    .data = half,
+                                    .run = &guest->run};
     half->wanted = half->fragment != NULL && berth_lib_config_change(NULL, &half->config, NULL);
   }
 }

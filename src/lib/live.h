@@ -188,9 +188,10 @@ typedef struct {
   BerthXmlDocument *(*changed)(const BerthPlan *plan, gconstpointer data, GError **error);
   GBytes *(*edit)(GBytes *document, const char *what, gconstpointer data, GError **error); /* instead of these; NULL: none */
   gconstpointer data;
-  BerthRule rule;          /* that chose the place which @add has; NONE: its user did, if it has one */
-  const BerthFacts *facts; /* may be NULL */
-  guint made;              /* the revision that the change was stored as; 0: none */
+  BerthRule rule;           /* that chose the place which @add has; NONE: its user did, if it has one */
+  const BerthFacts *facts;  /* may be NULL */
+  const BerthStoreRun *run; /* what ran before the change that this is a part of; NULL: what runs when it is stored */
+  guint made;               /* the revision that the change was stored as; 0: none */
 } BerthLibConfig;
 /* Plans the change; with @write stores it as a new revision. Errors: as berth_define(), NOT_FOUND. */
 gboolean berth_lib_config_change(BerthStoreWrite *write, gpointer config, GError **error);

@@ -66,6 +66,8 @@ static gboolean describe(const Berth *berth, Versions *versions, gsize which, co
     return FALSE;
   }
   versions->device[which] = device;
+  if (which > 0)
+    berth_lib_live_keep_chosen(versions->plan[0], plan);
   versions->objects[which] = berth_lib_live_build(berth, guest, facts, plan, device, error);
   return versions->objects[which] != NULL;
 }
@@ -143,6 +145,7 @@ gboolean berth_lib_update_running(BerthLibLive *live, const char *id, const Bert
     return FALSE;
   if (config != NULL) {
     config->facts = live->facts;
+    config->run = &guest->run;
     if (!berth_lib_config_change(NULL, config, error))
       return FALSE;
   }

@@ -255,6 +255,7 @@ static gboolean change_live(Berth *berth, const char *uuid, guint wanted, guint 
     return FALSE;
   if (config != NULL) {
     config->facts = live.facts;
+    config->run = &live.guest->run;
     if (!berth_lib_config_change(NULL, config, error))
       return FALSE;
   }
