@@ -372,6 +372,8 @@ def on_its_way():
             listener.bind(os.path.join(world.folder, "there"))
             listener.listen(1)
             listener.settimeout(30)
+            # From here on it writes faster than it is sent, so that QEMU does not stop it for the rest.
+            wait_for(lambda: b"B" in open(serial, "rb").read(), 60, "its first boot")
             job = world.begin("migrate", "guest", "--to", "unix:%s/there" % world.folder, "--live", "--bandwidth", "1")
             peer = listener.accept()[0]
             peer.settimeout(30)
