@@ -16,18 +16,11 @@ static void group_free(gpointer data) {
   g_free(group);
 }
 
-static const char *entry_key(const BerthRecordEntry *entry, guint key_class) {
-  for (guint i = 0; i < entry->keys->len; i++)
-    if (berth_model_key_class_of(g_ptr_array_index(entry->keys, i)) == key_class)
-      return g_ptr_array_index(entry->keys, i);
-  return NULL;
-}
-
 /* A strong key that both have and that differs: another device, however alike. A MAC that berth had chosen itself says nothing. */
 static gboolean contradict(const BerthDevice *device, const BerthRecordEntry *entry) {
   gboolean derived = berth_model_record_entry_has_key(entry, "derived=mac");
   for (guint c = 0; !berth_model_key_class_weak(c); c++) {
-    const char *had = c == BERTH_KEY_MAC && derived ? NULL : entry_key(entry, c);
+    const char *had = c == BERTH_KEY_MAC && derived ? NULL : berth_model_record_entry_key(entry, c);
     if (had == NULL || berth_model_device_key(device, c) == NULL)
       continue;
     gboolean shared = FALSE;

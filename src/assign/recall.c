@@ -158,17 +158,10 @@ static const BerthElement *element_of(const BerthRecall *recall, const BerthReco
   return NULL;
 }
 
-static const char *controller_key(const BerthRecordEntry *entry) {
-  for (guint i = 0; i < entry->keys->len; i++)
-    if (berth_model_key_class_of(g_ptr_array_index(entry->keys, i)) == BERTH_KEY_CONTROLLER)
-      return g_ptr_array_index(entry->keys, i);
-  return NULL;
-}
-
 static void bring_back(BerthRecall *recall, BerthRecordEntry *entry) {
   BerthInventory *inventory = recall->assignment->inventory;
   const BerthElement *element = element_of(recall, entry);
-  const char *key = controller_key(entry);
+  const char *key = berth_model_record_entry_key(entry, BERTH_KEY_CONTROLLER);
   BerthDevice *device = berth_model_device_new(element, NULL);
   for (guint i = 0; i < entry->sets->len; i++) {
     const BerthSet *set = &g_array_index(entry->sets, BerthSet, i);
@@ -205,7 +198,7 @@ static void bring_back_added(BerthRecall *recall) {
     g_hash_table_add(written, g_strdup(key));
   for (guint i = 0; i < recall->record->entries->len; i++) {
     BerthRecordEntry *entry = g_ptr_array_index(recall->record->entries, i);
-    const char *text = controller_key(entry);
+    const char *text = berth_model_record_entry_key(entry, BERTH_KEY_CONTROLLER);
     if (element_of(recall, entry) != NULL && entry->gone == NULL && entry->origin != BERTH_ORIGIN_DOCUMENT &&
         !g_hash_table_contains(recall->device_of, entry) && (text == NULL || !g_hash_table_contains(written, text)))
       bring_back(recall, entry);
@@ -274,7 +267,7 @@ static GHashTable *recorded_hosts(const BerthRecall *recall) {
   for (guint i = 0; i < recall->record->entries->len; i++) {
     BerthRecordEntry *entry = g_ptr_array_index(recall->record->entries, i);
     const BerthElement *element = element_of(recall, entry);
-    const char *key = controller_key(entry);
+    const char *key = berth_model_record_entry_key(entry, BERTH_KEY_CONTROLLER);
     char *place =
         element != NULL && element->id != BERTH_CONTROLLER ? berth_model_record_place(&entry->address, entry->kind) : NULL;
     if (element != NULL && key != NULL)

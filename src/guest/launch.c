@@ -44,6 +44,16 @@ char *berth_guest_arriving_path(const char *run_dir) {
   return g_build_filename(run_dir, "arriving", NULL);
 }
 
+gboolean berth_guest_mark(const char *path, GError **error) {
+  int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd >= 0) {
+    close(fd);
+    return TRUE;
+  }
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: %s", path, g_strerror(errno));
+  return FALSE;
+}
+
 char *berth_guest_log_path(const char *run_dir) {
   return g_build_filename(run_dir, "qemu.log", NULL);
 }

@@ -24,6 +24,8 @@ char *berth_guest_reboot_path(const char *run_dir);
 char *berth_guest_leaving_path(const char *run_dir);
 /* There while QEMU takes a state in, until it is recorded: so it has not run yet, though it says "paused" then. */
 char *berth_guest_arriving_path(const char *run_dir);
+/* Makes such a file, empty; that it is there is fine. Errors: FAILED. */
+gboolean berth_guest_mark(const char *path, GError **error);
 
 /*
  * The whole command line: the binary, what the runner adds (-S -nodefaults -no-user-config, the sandbox, the monitors below

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <errno.h>
-#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -228,13 +226,7 @@ gboolean berth_lib_arrival_write(BerthLibArrival *arrival, Berth *berth, BerthSt
 /* Who finds a QEMU that nobody has recorded must know that it has not run. */
 static gboolean mark(const char *run_dir, GError **error) {
   g_autofree char *path = berth_guest_arriving_path(run_dir);
-  int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) {
-    g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "%s: %s", path, g_strerror(errno));
-    return FALSE;
-  }
-  close(fd);
-  return TRUE;
+  return berth_guest_mark(path, error);
 }
 
 void berth_lib_arrival_known(const char *run_dir) {

@@ -9,19 +9,12 @@
 /* Stands where a reservation says since when; never written to the disk. */
 #define WHILE_IT_RUNS "while it runs"
 
-static const char *key_of(const BerthRecordEntry *entry, guint class) {
-  for (guint i = 0; i < entry->keys->len; i++)
-    if (berth_model_key_class_of(g_ptr_array_index(entry->keys, i)) == class)
-      return g_ptr_array_index(entry->keys, i);
-  return NULL;
-}
-
 /* The strongest key that both have decides: two MACs are two devices, however alike these are. */
 static gboolean shares(const BerthRecordEntry *a, const BerthRecordEntry *b) {
   if (!g_str_equal(a->element, b->element))
     return FALSE;
   for (guint class = 0; class < BERTH_N_MATCHED_KEYS; class ++) {
-    const char *one = key_of(a, class), *other = key_of(b, class);
+    const char *one = berth_model_record_entry_key(a, class), *other = berth_model_record_entry_key(b, class);
     if (one != NULL && other != NULL && (class == BERTH_KEY_CONTENT || !berth_model_key_class_weak(class)))
       return g_str_equal(one, other);
   }

@@ -2,8 +2,6 @@
 /* What a user does to a running guest as a whole: the power button, the reset button, stop and go, the plug. */
 #include "lib/lib.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <unistd.h>
@@ -108,12 +106,9 @@ gboolean berth_reset(Berth *berth, const char *guest, GError **error) {
 /* A file of the run, so that it outlives a supervisor and ends with the run. */
 static gboolean wish(const BerthStoreGuest *guest, GError **error) {
   g_autofree char *path = berth_guest_reboot_path(guest->run.run_dir);
-  int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd >= 0) {
-    close(fd);
+  if (berth_guest_mark(path, error))
     return TRUE;
-  }
-  g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "guest '%s': %s: %s", guest->name, path, g_strerror(errno));
+  g_prefix_error(error, "guest '%s': ", guest->name);
   return FALSE;
 }
 

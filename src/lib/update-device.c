@@ -178,12 +178,16 @@ static BerthXmlDocument *alone(const BerthDevice *device, const char *file, GErr
   return berth_xml_node_document(device->node, file, error);
 }
 
-/* What the device of @plan is to become. */
-static BerthXmlDocument *changed(const BerthPlan *plan, gconstpointer data, GError **error) {
-  const BerthLibEdit *edit = data;
-  const BerthDevice *device = edit->find(plan, edit->data, error);
+/* What @device is to become; NULL: there is none. */
+static BerthXmlDocument *edited(const BerthDevice *device, const BerthLibEdit *edit, GError **error) {
   g_autoptr(BerthXmlDocument) element = device != NULL ? alone(device, edit->file, error) : NULL;
   return element != NULL ? edit->edited(device, element, edit->data, error) : NULL;
+}
+
+/* The same of the device of @plan. */
+static BerthXmlDocument *changed(const BerthPlan *plan, gconstpointer data, GError **error) {
+  const BerthLibEdit *edit = data;
+  return edited(edit->find(plan, edit->data, error), edit, error);
 }
 
 static gboolean update_live(Berth *berth, const char *uuid, const BerthLibEdit *edit, guint flags, BerthLibConfig *config,
@@ -191,11 +195,12 @@ static gboolean update_live(Berth *berth, const char *uuid, const BerthLibEdit *
   g_auto(BerthLibLive) live = {0};
   if (!berth_lib_live_open(&live, berth, uuid, error))
     return FALSE;
-  g_autoptr(BerthXmlDocument) element = changed(live.plan, edit, error);
+  const BerthDevice *device = edit->find(live.plan, edit->data, error);
+  g_autoptr(BerthXmlDocument) element = edited(device, edit, error);
   if (element == NULL)
     return FALSE;
-  g_autofree char *id = g_strdup(edit->find(live.plan, edit->data, NULL)->id);
-  g_ptr_array_add(*rows, berth_lib_row_new(live.plan, berth_lib_live_device(live.plan, id)));
+  g_autofree char *id = g_strdup(device->id);
+  g_ptr_array_add(*rows, berth_lib_row_new(live.plan, device));
   return berth_lib_update_running(&live, id, element, edit->command, flags, config, error);
 }
 

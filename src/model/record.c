@@ -2,6 +2,7 @@
 #include "model/record.h"
 
 #include "base/json.h"
+#include "model/identity.h"
 #include <string.h>
 
 #define MAX_BYTES (16u << 20)
@@ -79,6 +80,13 @@ BerthRecordEntry *berth_model_record_entry_copy(const BerthRecordEntry *entry) {
 
 gboolean berth_model_record_entry_has_key(const BerthRecordEntry *entry, const char *key) {
   return g_ptr_array_find_with_equal_func(entry->keys, key, g_str_equal, NULL);
+}
+
+const char *berth_model_record_entry_key(const BerthRecordEntry *entry, guint key_class) {
+  for (guint i = 0; i < entry->keys->len; i++)
+    if (berth_model_key_class_of(g_ptr_array_index(entry->keys, i)) == key_class)
+      return g_ptr_array_index(entry->keys, i);
+  return NULL;
 }
 
 const char *berth_model_record_entry_get(const BerthRecordEntry *entry, const char *path) {

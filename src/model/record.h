@@ -38,6 +38,8 @@ BerthRecordEntry *berth_model_record_entry_new(const char *element, const char *
 void berth_model_record_entry_free(BerthRecordEntry *entry);
 BerthRecordEntry *berth_model_record_entry_copy(const BerthRecordEntry *entry);
 gboolean berth_model_record_entry_has_key(const BerthRecordEntry *entry, const char *key);
+/* Its first key of @key_class (a BerthKeyClass); NULL if it has none. (transfer none) */
+const char *berth_model_record_entry_key(const BerthRecordEntry *entry, guint key_class);
 /* The value remembered at @path, NULL if none. (transfer none) */
 const char *berth_model_record_entry_get(const BerthRecordEntry *entry, const char *path);
 /* Adds a value; the caller sees to it that each path is there once. */
