@@ -177,7 +177,7 @@ def fsyncs(side, *words):
 
 def show(name, times, base, start, other, aim):
     mine, theirs = statistics.median(times), statistics.median(base) if base else None
-    line = "%-14s berth %6.1f ms (beyond process start %6.1f)" % (name, mine * 1e3, (mine - start) * 1e3)
+    line = "%-15s berth %6.1f ms (beyond process start %6.1f)" % (name, mine * 1e3, (mine - start) * 1e3)
     if base:
         ratio = statistics.median(a / b for a, b in zip(times, base))
         line += "  %-10s %6.1f ms  ratio %5.2f" % (other, theirs * 1e3, ratio) + ("  aim %s" % aim if aim else "")
@@ -226,6 +226,36 @@ def image(folder, name):
     return path
 
 
+def start_big(pairs, folder, state, berth, start, what, xml):
+    """Beside QEMU alone, a guest with many devices."""
+    path = os.path.join(folder, "big.xml")
+    with open(path, "w") as out:
+        out.write(xml)
+    berth.run("define", path)
+    berth.run("start", "big")
+    command, run_dir = command_of(state)
+    berth.run("destroy", "big")
+    mine, alone = [], []
+    for _ in pairs:
+        mine.append(berth.run("start", "big"))
+        berth.run("destroy", "big")
+        alone.append(bare_start(command, run_dir))
+        shutil.rmtree(run_dir, ignore_errors=True)
+    berth.run("undefine", "big")
+    show("start, " + what, mine, alone, start, "QEMU alone", "1.20")
+
+
+def big(machine, devices):
+    return domain("big", "").replace("machine='pc'", "machine='%s'" % machine).split("<controller")[0] + devices + "</devices></domain>"
+
+
+def compare_big(pairs, folder, state, berth, start):
+    disks = "".join(DISK % (image(folder, "big%d.img" % n), "sd" + chr(97 + n)) for n in range(24))
+    nics = "".join(NIC.replace("02:01", "03:%02x" % n) for n in range(24))
+    start_big(pairs, folder, state, berth, start, "24 disks", big("pc", "<controller type='scsi' index='0' model='virtio-scsi'/>" + disks))
+    start_big(pairs, folder, state, berth, start, "24 NICs", big("q35", nics))
+
+
 def compare(arguments, folder, state, berth, virsh):
     pairs = range(arguments.pairs)
     files = {}
@@ -241,11 +271,10 @@ def compare(arguments, folder, state, berth, virsh):
     times = [(berth.run("define", files["b", "domain"]), virsh.run("define", files["v", "domain"]) if virsh else None) for _ in pairs]
     show("define", [a for a, _ in times], [b for _, b in times] if virsh else None, start, "virsh", "0.50")
 
+    compare_big(pairs, folder, state, berth, start)
     berth.run("start", "g")
-    with open("/proc/%s/cmdline" % qemu_of(state)) as line:
-        command = line.read().rstrip("\0").split("\0")
+    command, run_dir = command_of(state)
     berth.run("destroy", "g")
-    run_dir = os.path.dirname([word for word in command if "control.qmp" in word][0].split("path=")[1].split(",")[0])
     mine, alone, theirs = [], [], []
     for _ in pairs:
         mine.append(berth.run("start", "g"))
@@ -300,6 +329,13 @@ def qemu_of(state):
         if state in words and "-nodefaults" in words:
             return entry
     sys.exit("bench: QEMU does not run")
+
+
+def command_of(state):
+    """The command line of the QEMU that runs, and its run folder."""
+    with open("/proc/%s/cmdline" % qemu_of(state)) as line:
+        command = line.read().rstrip("\0").split("\0")
+    return command, os.path.dirname([word for word in command if "control.qmp" in word][0].split("path=")[1].split(",")[0])
 
 
 def use_memory(arguments, folder, state, berth, daemon):

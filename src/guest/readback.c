@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+#include "guest/tree.h"
+
+/* From so many devices on they are looked for in QEMU's tree first: to tell it takes QEMU about as long as to be asked for one. */
+#define MANY 2
 #define PERIPHERAL "/machine/peripheral"
 #define ANONYMOUS "/machine/peripheral-anon"
 
@@ -10,7 +14,7 @@
 typedef struct {
   char *name; /* the id, or "device[N]" */
   char *path;
-  char *parent_bus; /* the whole path; NULL: it is on no bus, or gone */
+  char *parent_bus; /* the whole path, from the tree its end only; NULL: it is on no bus, or gone */
   json_object *values;
   gboolean on_root; /* on PCI's root bus */
   gboolean gone;    /* unplugged between being listed and being asked */
@@ -26,6 +30,7 @@ typedef struct {
   GPtrArray *anonymous; /* Found, owned: made by -device without id */
   GHashTable *own;      /* set of slot * 8 + function on the root bus: the machine's own */
   GHashTable *on_root;  /* id -> slot * 8 + function on the root bus */
+  GHashTable *tree;     /* id -> BerthTreeDevice; NULL: not known */
   GPtrArray *places;
 } Reading;
 
@@ -43,6 +48,7 @@ static void reading_clear(Reading *reading) {
   g_clear_pointer(&reading->anonymous, g_ptr_array_unref);
   g_clear_pointer(&reading->own, g_hash_table_unref);
   g_clear_pointer(&reading->on_root, g_hash_table_unref);
+  g_clear_pointer(&reading->tree, g_hash_table_unref);
   g_clear_pointer(&reading->places, g_ptr_array_unref);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Reading, reading_clear)
@@ -258,7 +264,7 @@ static const BerthFamily *readable_family(const Reading *reading, const BerthDev
   return family->type != BERTH_ADDRESS_NONE && family->read_back != NULL && family->locate != NULL ? family : NULL;
 }
 
-/* Properties by which any family tells places, each once. (transfer container) */
+/* Properties by which any family tells places, each once; ends with NULL. (transfer container) */
 static GPtrArray *all_properties(const Reading *reading) {
   GPtrArray *properties = g_ptr_array_new();
   for (const BerthFamily *family = reading->families; family->type != BERTH_ADDRESS_NONE; family++) {
@@ -267,6 +273,7 @@ static GPtrArray *all_properties(const Reading *reading) {
         g_ptr_array_add(properties, (gpointer)family->read_back[i]);
     }
   }
+  g_ptr_array_add(properties, NULL);
   return properties;
 }
 
@@ -278,7 +285,7 @@ static void ask_strangers(const Reading *reading, GArray *questions, GPtrArray *
     if (g_hash_table_contains(known, found->name))
       continue;
     ask(reading, questions, found, "parent_bus");
-    for (guint p = 0; p < properties->len; p++)
+    for (guint p = 0; properties->pdata[p] != NULL; p++)
       ask(reading, questions, found, properties->pdata[p]);
   }
 }
@@ -286,67 +293,6 @@ static void ask_strangers(const Reading *reading, GArray *questions, GPtrArray *
 static gboolean is_on_root_bus(const BerthAddress *address) {
   return address->type == BERTH_ADDRESS_PCI && address->value[BERTH_PCI_DOMAIN] == 0 && address->value[BERTH_PCI_BUS] == 0;
 }
-
-/* A device of @family whose place is in the list of the root bus is not asked for it again. */
-static gboolean is_told(const Reading *reading, const BerthFamily *family, Found *found) {
-  gpointer place = NULL;
-  if (family->type != BERTH_ADDRESS_PCI || !g_hash_table_lookup_extended(reading->on_root, found->name, NULL, &place))
-    return FALSE;
-  berth_json_set_int(found->values, "addr", GPOINTER_TO_INT(place));
-  found->on_root = TRUE;
-  return TRUE;
-}
-
-static void ask_family(const Reading *reading, GArray *questions, const BerthFamily *family, const BerthDevice *device,
-                       Found *found) {
-  const char *const *properties = family->read_back_of != NULL ? family->read_back_of(device) : family->read_back;
-  for (guint p = 0; properties[p] != NULL; p++)
-    ask(reading, questions, found, properties[p]);
-}
-
-/* Asks for those devices whose place is on PCI's root bus, or for the others. */
-static void ask_devices(const Reading *reading, GArray *questions, GHashTable *asked, gboolean on_root) {
-  for (guint i = 0; i < reading->inventory->devices->len; i++) {
-    const BerthDevice *device = reading->inventory->devices->pdata[i];
-    const BerthFamily *family = readable_family(reading, device);
-    Found *found = family != NULL && device->id != NULL ? g_hash_table_lookup(reading->by_id, device->id) : NULL;
-    if (found == NULL || is_on_root_bus(&device->address) != on_root || !g_hash_table_add(asked, found) ||
-        (on_root && is_told(reading, family, found)))
-      continue;
-    ask(reading, questions, found, "parent_bus");
-    ask_family(reading, questions, family, device, found);
-  }
-}
-
-/* Everything is asked at once and answered in order, however many devices there are. QEMU reads what it is asked byte by byte,
- * which is what takes the time: so nothing is asked that it has said or cannot know. */
-static gboolean ask_places(const Reading *reading, GPtrArray *with_id, guint64 pci, GError **error) {
-  g_autoptr(GArray) questions = g_array_new(FALSE, FALSE, sizeof(Question));
-  g_autoptr(GPtrArray) properties = all_properties(reading);
-  g_autoptr(GHashTable) asked = g_hash_table_new(NULL, NULL);
-  ask_strangers(reading, questions, with_id, properties);
-  for (guint i = 0; i < reading->anonymous->len; i++) {
-    ask(reading, questions, reading->anonymous->pdata[i], "parent_bus");
-    for (guint p = 0; p < properties->len; p++)
-      ask(reading, questions, reading->anonymous->pdata[i], properties->pdata[p]);
-  }
-  ask_devices(reading, questions, asked, FALSE);
-  gboolean told = take_root_bus(reading, pci, error);
-  if (told)
-    ask_devices(reading, questions, asked, TRUE);
-  return take_answers(reading, questions, told ? error : NULL) && told;
-}
-
-/* What -device added without an id is not the machine's own. QEMU tells slot and function as one number. */
-static void disown_anonymous(const Reading *reading) {
-  for (guint i = 0; i < reading->anonymous->len; i++) {
-    const Found *found = reading->anonymous->pdata[i];
-    if (found->parent_bus != NULL && !g_str_has_prefix(found->parent_bus, PERIPHERAL))
-      g_hash_table_remove(reading->own, GINT_TO_POINTER(berth_json_member_int(found->values, "addr", -1)));
-  }
-}
-
-/* --- comparing -------------------------------------------------------------------------------------------------------- */
 
 static const char *last_component(const char *path) {
   const char *slash = path != NULL ? strrchr(path, '/') : NULL;
@@ -367,6 +313,125 @@ static gboolean is_right(const BerthDevice *device, const BerthAddress *actual) 
   return berth_model_address_equal(actual, &device->address) ||
          (device->address.type == BERTH_ADDRESS_NONE && actual->type != BERTH_ADDRESS_NONE);
 }
+
+static gboolean is_on_root_list(const Reading *reading, const BerthFamily *family, Found *found) {
+  gpointer place = NULL;
+  if (family->type != BERTH_ADDRESS_PCI || !g_hash_table_lookup_extended(reading->on_root, found->name, NULL, &place))
+    return FALSE;
+  berth_json_set_int(found->values, "addr", GPOINTER_TO_INT(place));
+  found->on_root = TRUE;
+  return TRUE;
+}
+
+/* The tree is made for people: it is believed where it says what is recorded; else QOM is asked. */
+static gboolean is_in_tree(const Reading *reading, const BerthDevice *device, Found *found) {
+  const BerthTreeDevice *told = reading->tree != NULL ? g_hash_table_lookup(reading->tree, found->name) : NULL;
+  if (told == NULL)
+    return FALSE;
+  Found seen = {.name = found->name, .parent_bus = told->bus, .values = told->values};
+  BerthAddress actual = locate(reading, device, &seen);
+  if (!is_right(device, &actual))
+    return FALSE;
+  found->parent_bus = g_strdup(told->bus);
+  json_object_put(found->values);
+  found->values = json_object_get(told->values);
+  return TRUE;
+}
+
+/* Whether QEMU has told where @device is: then it is not asked again. */
+static gboolean is_told(const Reading *reading, const BerthFamily *family, const BerthDevice *device, Found *found) {
+  return is_on_root_list(reading, family, found) || is_in_tree(reading, device, found);
+}
+
+static void ask_family(const Reading *reading, GArray *questions, const BerthFamily *family, const BerthDevice *device,
+                       Found *found) {
+  const char *const *properties = family->read_back_of != NULL ? family->read_back_of(device) : family->read_back;
+  for (guint p = 0; properties[p] != NULL; p++)
+    ask(reading, questions, found, properties[p]);
+}
+
+/* The device of the inventory that can be asked for, NULL: there is none, or nothing can be asked. */
+static Found *askable(const Reading *reading, const BerthDevice *device) {
+  return readable_family(reading, device) != NULL && device->id != NULL ? g_hash_table_lookup(reading->by_id, device->id) : NULL;
+}
+
+/* Asks for those devices that QEMU has not told, or, before it was asked what is on PCI's root bus, for those that are not there.
+ */
+static void ask_devices(const Reading *reading, GArray *questions, GHashTable *asked, gboolean before) {
+  for (guint i = 0; i < reading->inventory->devices->len; i++) {
+    const BerthDevice *device = reading->inventory->devices->pdata[i];
+    const BerthFamily *family = readable_family(reading, device);
+    Found *found = askable(reading, device);
+    if (found == NULL || (before && is_on_root_bus(&device->address)) || !g_hash_table_add(asked, found) ||
+        (!before && is_told(reading, family, device, found)))
+      continue;
+    ask(reading, questions, found, "parent_bus");
+    ask_family(reading, questions, family, device, found);
+  }
+}
+
+/* Whether they are so many that the tree is worth its while. */
+static gboolean are_many(const Reading *reading) {
+  guint n = 0;
+  for (guint i = 0; i < reading->inventory->devices->len && n < MANY; i++) {
+    const BerthDevice *device = reading->inventory->devices->pdata[i];
+    n += !is_on_root_bus(&device->address) && askable(reading, device) != NULL;
+  }
+  return n == MANY;
+}
+
+/* A QEMU without it, or with one that says something else, is asked by QOM. */
+static gboolean take_tree(Reading *reading, guint64 id, GPtrArray *properties, GError **error) {
+  g_autoptr(GError) failure = NULL;
+  g_autoptr(json_object) answer = receive(reading, id, &failure);
+  if (failure != NULL) {
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
+  }
+  reading->tree = berth_guest_tree_parse(berth_json_string(answer), (const char *const *)properties->pdata);
+  return TRUE;
+}
+
+static guint64 send_tree(const Reading *reading) {
+  g_autoptr(json_object) args = json_object_new_object();
+  berth_json_set_string(args, "command-line", "info qtree");
+  return berth_qmp_queue(reading->qmp, "human-monitor-command", args);
+}
+
+/* Everything is asked at once and answered in order, however many devices there are. QEMU reads what it is asked byte by byte,
+ * which is what takes the time: so nothing is asked that it has said or cannot know. */
+static gboolean ask_places(Reading *reading, GPtrArray *with_id, guint64 pci, GError **error) {
+  g_autoptr(GArray) questions = g_array_new(FALSE, FALSE, sizeof(Question));
+  g_autoptr(GPtrArray) properties = all_properties(reading);
+  g_autoptr(GHashTable) asked = g_hash_table_new(NULL, NULL);
+  gboolean many = are_many(reading);
+  guint64 tree = many ? send_tree(reading) : 0;
+  ask_strangers(reading, questions, with_id, properties);
+  for (guint i = 0; i < reading->anonymous->len; i++) {
+    ask(reading, questions, reading->anonymous->pdata[i], "parent_bus");
+    for (guint p = 0; properties->pdata[p] != NULL; p++)
+      ask(reading, questions, reading->anonymous->pdata[i], properties->pdata[p]);
+  }
+  if (!many)
+    ask_devices(reading, questions, asked, TRUE);
+  gboolean told = take_root_bus(reading, pci, error);
+  if (many)
+    told = take_tree(reading, tree, properties, told ? error : NULL) && told;
+  if (told)
+    ask_devices(reading, questions, asked, FALSE);
+  return take_answers(reading, questions, told ? error : NULL) && told;
+}
+
+/* What -device added without an id is not the machine's own. QEMU tells slot and function as one number. */
+static void disown_anonymous(const Reading *reading) {
+  for (guint i = 0; i < reading->anonymous->len; i++) {
+    const Found *found = reading->anonymous->pdata[i];
+    if (found->parent_bus != NULL && !g_str_has_prefix(found->parent_bus, PERIPHERAL))
+      g_hash_table_remove(reading->own, GINT_TO_POINTER(berth_json_member_int(found->values, "addr", -1)));
+  }
+}
+
+/* --- comparing -------------------------------------------------------------------------------------------------------- */
 
 static BerthPlace *place_new(int device, const char *id, BerthPlaceState state) {
   BerthPlace *place = g_new0(BerthPlace, 1);
@@ -558,7 +623,7 @@ BerthPlace *berth_guest_read_back_one(BerthQmp *qmp, const BerthInventory *inven
   g_autoptr(GPtrArray) owner = g_ptr_array_new_with_free_func(found_free);
   Found *found = found_new(PERIPHERAL, device->id);
   g_ptr_array_add(owner, found);
-  if (!is_told(&reading, family, found)) {
+  if (!is_told(&reading, family, device, found)) {
     ask(&reading, questions, found, "parent_bus");
     ask_family(&reading, questions, family, device, found);
     leave(&reading, &meanwhile, data);
