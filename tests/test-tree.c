@@ -83,35 +83,52 @@ static void only_what_is_plain_is_taken(void) {
 
 /* --- what is made of it ----------------------------------------------------------------------------------------------- */
 
-/* A QEMU whose two disks are scsi0-0-0-1 and scsi0-0-0-2; what it says when it is asked for the second one's LUN. */
+/* What a QEMU answers to qom-get; @value is JSON. */
+typedef struct {
+  const char *id, *property, *value;
+} Property;
+
 typedef struct {
   int fd;
   const char *tree; /* NULL: refuses */
-  int second;
-  GString *asked; /* each disk, once per property */
+  const Property *properties;
+  GString *asked; /* the last letter of each id, once per property */
 } Peer;
 
+static json_object *children(const Peer *peer) {
+  json_object *list = json_object_new_array();
+  g_autoptr(GHashTable) ids = g_hash_table_new(g_str_hash, g_str_equal);
+  for (const Property *p = peer->properties; p->id != NULL; p++) {
+    if (!g_hash_table_add(ids, (gpointer)p->id))
+      continue;
+    json_object *child = json_object_new_object();
+    berth_json_set_string(child, "name", p->id);
+    berth_json_set_string(child, "type", "child<toy>");
+    json_object_array_add(list, child);
+  }
+  return list;
+}
+
+/* NULL: it has no such property. (transfer full) */
 static json_object *property_of(const Peer *peer, const char *path, const char *property) {
-  if (g_str_equal(property, "parent_bus"))
-    return json_object_new_string("/machine/peripheral/scsi0/virtio-backend/scsi0.0");
-  return json_object_new_int(!g_str_equal(property, "lun") ? 0 : g_str_has_suffix(path, "-1") ? 1 : peer->second);
+  const char *id = strrchr(path, '/') + 1;
+  g_string_append_c(peer->asked, id[strlen(id) - 1]);
+  for (const Property *p = peer->properties; p->id != NULL; p++)
+    if (g_str_equal(p->id, id) && g_str_equal(p->property, property))
+      return json_tokener_parse(p->value);
+  return NULL;
 }
 
 /* NULL: it refuses. (transfer full) */
-static json_object *answer_to(Peer *peer, const char *command, json_object *args) {
+static json_object *answer_to(const Peer *peer, const char *command, json_object *args) {
+  const char *path = berth_json_member_string_or(args, "path", "");
   if (g_str_equal(command, "human-monitor-command"))
     return peer->tree != NULL ? json_object_new_string(peer->tree) : NULL;
-  if (g_str_equal(command, "qom-list")) {
-    gboolean named = g_str_has_suffix(berth_json_member_string(args, "path"), "peripheral");
-    return json_tokener_parse(named ? "[{\"name\":\"scsi0-0-0-1\",\"type\":\"child<scsi-hd>\"},"
-                                      "{\"name\":\"scsi0-0-0-2\",\"type\":\"child<scsi-hd>\"}]"
-                                    : "[]");
-  }
-  if (!g_str_equal(command, "qom-get"))
-    return g_str_equal(command, "qmp_capabilities") ? json_object_new_object() : NULL;
-  const char *path = berth_json_member_string(args, "path");
-  g_string_append_c(peer->asked, path[strlen(path) - 1]);
-  return property_of(peer, path, berth_json_member_string(args, "property"));
+  if (g_str_equal(command, "qom-list"))
+    return g_str_has_suffix(path, "/peripheral") ? children(peer) : json_object_new_array();
+  if (g_str_equal(command, "qom-get"))
+    return property_of(peer, path, berth_json_member_string(args, "property"));
+  return g_str_equal(command, "qmp_capabilities") ? json_object_new_object() : NULL;
 }
 
 static gpointer serve(gpointer data) {
@@ -137,53 +154,88 @@ static gpointer serve(gpointer data) {
   return NULL;
 }
 
-/* @expected: the states of the two disks; @asked: who was asked for by QOM. */
-static void assert_read(const char *tree, int second, const char *expected, const char *asked) {
+/* @expected: the states of @guest's devices; @asked: who was asked for by QOM. */
+static void assert_read(const Guest *guest, const char *tree, const Property *properties, const char *expected, const char *asked) {
   int ends[2];
   g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), ==, 0);
-  g_autoptr(GString) heard = g_string_new(NULL);
-  Peer peer = {.fd = ends[1], .tree = tree, .second = second, .asked = heard};
+  g_autoptr(GString) heard = g_string_new(NULL), states = g_string_new(NULL);
+  Peer peer = {.fd = ends[1], .tree = tree, .properties = properties, .asked = heard};
   GThread *thread = g_thread_new("peer", serve, &peer);
   g_autoptr(GError) error = NULL;
   g_autoptr(BerthQmp) qmp = berth_qmp_new(ends[0], "QEMU", LONG_MS, &error);
   g_assert_no_error(error);
-  g_auto(Guest) guest;
-  guest_init(&guest);
-  controller(&guest, "scsi", "0", "virtio-scsi");
-  at(disk(&guest, "scsi", "sdb"), BERTH_ADDRESS_DRIVE, 0, 0, 0, 1)->id = g_strdup("scsi0-0-0-1");
-  at(disk(&guest, "scsi", "sdc"), BERTH_ADDRESS_DRIVE, 0, 0, 0, 2)->id = g_strdup("scsi0-0-0-2");
-  g_autoptr(GPtrArray) places = berth_guest_read_back(qmp, guest.inventory, berth_families, NULL, LONG_MS, &error);
+  g_autoptr(GPtrArray) places = berth_guest_read_back(qmp, guest->inventory, berth_families, NULL, LONG_MS, &error);
   g_assert_no_error(error);
-  g_assert_cmpuint(places->len, ==, 2);
-  const BerthPlace *first = places->pdata[0], *other = places->pdata[1];
-  g_autofree char *states =
-      g_strconcat(berth_guest_place_state_name(first->state), " ", berth_guest_place_state_name(other->state), NULL);
-  g_assert_cmpstr(states, ==, expected);
-  g_assert_cmpstr(first->bus, ==, "scsi0.0");
-  g_assert_cmpuint(other->actual.value[BERTH_DRIVE_UNIT], ==, second);
+  for (guint i = 0; i < places->len; i++) {
+    const BerthPlace *place = places->pdata[i];
+    g_autofree char *actual = place->actual.type != BERTH_ADDRESS_NONE ? berth_model_address_to_string(&place->actual) : NULL;
+    g_string_append_printf(states, "%s %s;", berth_guest_place_state_name(place->state), actual != NULL ? actual : place->bus);
+  }
+  g_assert_cmpstr(states->str, ==, expected);
   g_clear_pointer(&qmp, berth_qmp_free);
   g_thread_join(thread);
   g_assert_cmpstr(heard->str, ==, asked);
 }
 
-#define DISK(id, lun) "  dev: scsi-hd, id \"" id "\"\n    channel = 0 (0x0)\n    scsi-id = 0 (0x0)\n    lun = " lun "\n"
+#define SCSI_BUS "\"/machine/peripheral/scsi0/virtio-backend/scsi0.0\""
+#define SCSI_DISK(id, lun)                                                                                                         \
+  {id, "parent_bus", SCSI_BUS}, {id, "scsi-id", "0"}, {                                                                            \
+    id, "lun", lun                                                                                                                 \
+  }
+#define TREE_DISK(id, lun) "  dev: scsi-hd, id \"" id "\"\n    channel = 0 (0x0)\n    scsi-id = 0 (0x0)\n    lun = " lun "\n"
+#define FIRST TREE_DISK("scsi0-0-0-1", "1 (0x1)")
+
+static const Property in_place[] = {SCSI_DISK("scsi0-0-0-1", "1"), SCSI_DISK("scsi0-0-0-2", "2"), {NULL}};
+static const Property other_moved[] = {SCSI_DISK("scsi0-0-0-1", "1"), SCSI_DISK("scsi0-0-0-2", "3"), {NULL}};
+
+/* Two disks, the other one of which may be elsewhere. */
+static void assert_disks(const char *tree, gboolean moved, const char *asked) {
+  g_auto(Guest) guest;
+  guest_init(&guest);
+  controller(&guest, "scsi", "0", "virtio-scsi");
+  at(disk(&guest, "scsi", "sdb"), BERTH_ADDRESS_DRIVE, 0, 0, 0, 1)->id = g_strdup("scsi0-0-0-1");
+  at(disk(&guest, "scsi", "sdc"), BERTH_ADDRESS_DRIVE, 0, 0, 0, 2)->id = g_strdup("scsi0-0-0-2");
+  assert_read(&guest, tree, moved ? other_moved : in_place,
+              moved ? "ok drive 0:0:0:1;moved drive 0:0:0:3;" : "ok drive 0:0:0:1;ok drive 0:0:0:2;", asked);
+}
 
 static void a_tree_that_agrees_is_believed(void) {
-  assert_read("bus: scsi0.0\n" DISK("scsi0-0-0-1", "1 (0x1)") DISK("scsi0-0-0-2", "2 (0x2)"), 2, "ok ok", "");
+  assert_disks("bus: scsi0.0\n" FIRST TREE_DISK("scsi0-0-0-2", "2 (0x2)"), FALSE, "");
 }
 
 static void what_the_tree_tells_otherwise_is_asked_by_qom(void) {
-  const char *tree = "bus: scsi0.0\n" DISK("scsi0-0-0-1", "1 (0x1)") DISK("scsi0-0-0-2", "3 (0x3)");
-  assert_read(tree, 3, "ok moved", "222");
-  assert_read(tree, 2, "ok ok", "222");
-  assert_read("bus: scsi0.0\n" DISK("scsi0-0-0-1", "1 (0x1)"), 2, "ok ok", "222");
-  assert_read("bus: scsi0.0\n" DISK("scsi0-0-0-1", "1 (0x1)") DISK("scsi0-0-0-2", "2 (0x2)") DISK("scsi0-0-0-2", "3 (0x3)"), 3,
-              "ok moved", "222");
+  const char *otherwise = "bus: scsi0.0\n" FIRST TREE_DISK("scsi0-0-0-2", "3 (0x3)");
+  assert_disks(otherwise, TRUE, "222");
+  assert_disks(otherwise, FALSE, "222");
+  assert_disks("bus: scsi0.0\n" FIRST, FALSE, "222");
+  assert_disks("bus: scsi0.0\n" FIRST TREE_DISK("scsi0-0-0-2", "2 (0x2)") TREE_DISK("scsi0-0-0-2", "3 (0x3)"), TRUE, "222");
 }
 
 static void without_a_tree_all_is_asked_by_qom(void) {
-  assert_read(NULL, 2, "ok ok", "111222");
-  assert_read("nonsense", 3, "ok moved", "111222");
+  assert_disks(NULL, FALSE, "111222");
+  assert_disks("nonsense", TRUE, "111222");
+}
+
+/* As QEMU 10.0 has them: the bus is the subsystem's. */
+static void a_namespace_is_known_by_its_controllers_subsystem(void) {
+#define NAMESPACES(first, second)                                                                                                  \
+  {"nvme0", "subsys", "\"/machine/unattached/device[22]\""}, {"nvme1", "subsys", "\"/machine/unattached/device[2]\""},             \
+      {"nvme0-0-0", "parent_bus", first}, {"nvme0-0-0", "nsid", "1"}, {"nvme1-0-0", "parent_bus", second},                         \
+      {"nvme1-0-0", "nsid", "1"}, {                                                                                                \
+    NULL                                                                                                                           \
+  }
+#define BUS(n) "\"/machine/unattached/device[" n "]/nvme-bus.0\""
+  static const Property right[] = {NAMESPACES(BUS("22"), BUS("2"))}, wrong[] = {NAMESPACES(BUS("22"), BUS("22"))};
+  static const Property old[] = {NAMESPACES("\"/machine/peripheral/nvme0/nvme0\"", "\"/machine/peripheral/nvme1/nvme1\"")};
+  g_auto(Guest) guest;
+  guest_init(&guest);
+  controller(&guest, "nvme", "0", NULL)->id = g_strdup("nvme0");
+  controller(&guest, "nvme", "1", NULL)->id = g_strdup("nvme1");
+  at(disk(&guest, "nvme", "nvme0n1"), BERTH_ADDRESS_DRIVE, 0, 0, 0, 0)->id = g_strdup("nvme0-0-0");
+  at(disk(&guest, "nvme", "nvme1n1"), BERTH_ADDRESS_DRIVE, 1, 0, 0, 0)->id = g_strdup("nvme1-0-0");
+  assert_read(&guest, NULL, right, "ok drive 0:0:0:0;ok drive 1:0:0:0;", "000001");
+  assert_read(&guest, NULL, wrong, "ok drive 0:0:0:0;moved nvme-bus.0;", "000001");
+  assert_read(&guest, NULL, old, "ok drive 0:0:0:0;ok drive 1:0:0:0;", "000001");
 }
 
 #define TEST(name) g_test_add_func("/tree/" #name, name)
@@ -196,5 +248,6 @@ int main(int argc, char **argv) {
   TEST(a_tree_that_agrees_is_believed);
   TEST(what_the_tree_tells_otherwise_is_asked_by_qom);
   TEST(without_a_tree_all_is_asked_by_qom);
+  TEST(a_namespace_is_known_by_its_controllers_subsystem);
   return g_test_run();
 }

@@ -87,6 +87,14 @@ const char *const *berth_families_drive_read_back_of(const BerthDevice *device) 
   return bus >= 0 ? read_back_of[bus] : berth_families_drive_read_back;
 }
 
+/* From 10.0 on, QEMU has a namespace on the bus of its controller's subsystem, which every controller has there. */
+const char *berth_families_drive_bus_link(const BerthInventory *inventory, const BerthDevice *device, char **owner) {
+  if (bus_of(device) != NVME)
+    return NULL;
+  *owner = berth_families_bus_owner(inventory, "nvme", device->address.value[BERTH_DRIVE_CONTROLLER]);
+  return "subsys";
+}
+
 static gboolean is_mine(const BerthRecordEntry *entry, gconstpointer name) {
   return g_strcmp0(entry->kind, name) == 0;
 }

@@ -13,6 +13,7 @@ const BerthFamily berth_families[] = {
      .properties = berth_families_drive_properties,
      .read_back = berth_families_drive_read_back,
      .read_back_of = berth_families_drive_read_back_of,
+     .bus_link = berth_families_drive_bus_link,
      .locate = berth_families_drive_locate},
     {.type = BERTH_ADDRESS_CCID,
      .early = TRUE,

@@ -26,6 +26,7 @@ gboolean berth_families_drive_locate(const BerthInventory *inventory, const Bert
                                      BerthAddress *address);
 extern const char *const berth_families_drive_read_back[];
 const char *const *berth_families_drive_read_back_of(const BerthDevice *device);
+const char *berth_families_drive_bus_link(const BerthInventory *inventory, const BerthDevice *device, char **owner);
 
 /* ccid.c: smart cards (addressing §5.2). Called as drive's assign() is. */
 gboolean berth_families_ccid_assign(BerthAssignment *assignment, GError **error);

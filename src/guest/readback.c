@@ -355,6 +355,37 @@ static Found *askable(const Reading *reading, const BerthDevice *device) {
   return readable_family(reading, device) != NULL && device->id != NULL ? g_hash_table_lookup(reading->by_id, device->id) : NULL;
 }
 
+/* The owner of @device's bus, which tells by its property *@link whose bus that is; NULL: it is its own. */
+static Found *bus_owner(const Reading *reading, const BerthDevice *device, const char **link) {
+  const BerthFamily *family = readable_family(reading, device);
+  g_autofree char *owner = NULL;
+  *link = family != NULL && family->bus_link != NULL ? family->bus_link(reading->inventory, device, &owner) : NULL;
+  return owner != NULL ? g_hash_table_lookup(reading->by_id, owner) : NULL;
+}
+
+static void ask_link(const Reading *reading, GArray *questions, GHashTable *asked, const BerthDevice *device) {
+  const char *link = NULL;
+  Found *owner = bus_owner(reading, device, &link);
+  if (owner != NULL && g_hash_table_add(asked, owner->path))
+    ask(reading, questions, owner, link);
+}
+
+/* A device on the bus of what the owner of its bus links to is on its bus. */
+static void follow_links(const Reading *reading) {
+  for (guint i = 0; i < reading->inventory->devices->len; i++) {
+    const BerthDevice *device = reading->inventory->devices->pdata[i];
+    const char *link = NULL;
+    const Found *owner = bus_owner(reading, device, &link);
+    Found *found = owner != NULL && device->id != NULL ? g_hash_table_lookup(reading->by_id, device->id) : NULL;
+    const char *other = found != NULL ? berth_json_member_string_or(owner->values, link, "") : "";
+    gsize length = strlen(other);
+    if (length == 0 || found->parent_bus == NULL || !g_str_has_prefix(found->parent_bus, other) || found->parent_bus[length] != '/')
+      continue;
+    g_free(found->parent_bus);
+    found->parent_bus = g_strconcat(owner->path, "/", owner->name, NULL);
+  }
+}
+
 /* Asks for those devices that QEMU has not told, or, before it was asked what is on PCI's root bus, for those that are not there.
  */
 static void ask_devices(const Reading *reading, GArray *questions, GHashTable *asked, gboolean before) {
@@ -367,6 +398,7 @@ static void ask_devices(const Reading *reading, GArray *questions, GHashTable *a
       continue;
     ask(reading, questions, found, "parent_bus");
     ask_family(reading, questions, family, device, found);
+    ask_link(reading, questions, asked, device);
   }
 }
 
@@ -592,6 +624,7 @@ GPtrArray *berth_guest_read_back(BerthQmp *qmp, const BerthInventory *inventory,
   if (!ask_places(&reading, with_id, pci, error))
     return NULL;
   disown_anonymous(&reading);
+  follow_links(&reading);
   compare(&reading);
   find_extra(&reading, with_id);
   return g_steal_pointer(&reading.places);

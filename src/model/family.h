@@ -54,6 +54,9 @@ typedef struct BerthFamily {
   const char *const *read_back;
   /* Those of them that @device can have. NULL: all of them. */
   const char *const *(*read_back_of)(const BerthDevice *device);
+  /* The bus that @device was put on may be one of an object to which the bus's owner links: the QOM property with that link, and
+   * *@owner (transfer full), the owner's id. NULL: it is the owner's. The member NULL: always. */
+  const char *(*bus_link)(const BerthInventory *inventory, const BerthDevice *device, char **owner);
   /* Turns QEMU's answer into the address it means. FALSE: the answer makes no sense for @device. */
   gboolean (*locate)(const BerthInventory *inventory, const BerthDevice *device, const BerthReadBack *answer,
                      BerthAddress *address);
