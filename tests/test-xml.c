@@ -408,6 +408,42 @@ static void edited_documents_know_where_their_pieces_were_written(void) {
   g_assert_cmpuint(alone->root->first->line, ==, 5);
 }
 
+static gboolean says_the_same(const char *one, const char *other) {
+  g_autoptr(GBytes) first = g_bytes_new_static(one, strlen(one)), second = g_bytes_new_static(other, strlen(other));
+  g_autoptr(BerthXmlDocument) a = berth_xml_document_parse(first, "a.xml", NULL),
+                              b = berth_xml_document_parse(second, "b.xml", NULL);
+  g_assert_nonnull(a);
+  g_assert_nonnull(b);
+  gboolean same = berth_xml_node_equal(a->root, b->root);
+  g_assert_cmpint(berth_xml_node_equal(b->root, a->root), ==, same);
+  return same;
+}
+
+static void elements_that_say_the_same_are_equal(void) {
+  const char *disk = "<disk type='file' device='disk'><source file='/a'/><serial>x y</serial></disk>";
+  static const char *const equal[] = {
+      "<disk device=\"disk\"   type = 'file' >\n  <source file='/a'></source>\n  <serial>\n x y </serial>\n</disk>",
+      "<disk type='file' device='disk'><!-- why --><source file='&#47;a'/><serial>x&#32;y</serial></disk>",
+  };
+  static const char *const different[] = {
+      "<disk type='file'><source file='/a'/><serial>x y</serial></disk>",
+      "<disk type='file' device='disk' a=''><source file='/a'/><serial>x y</serial></disk>",
+      "<disk type='file' device='cdrom'><source file='/a'/><serial>x y</serial></disk>",
+      "<disk type='file' device='disk'><source file='/b'/><serial>x y</serial></disk>",
+      "<disk type='file' device='disk'><source file='/a'/><serial>xy</serial></disk>",
+      "<disk type='file' device='disk'><source file='/a'/><serial/></disk>",
+      "<disk type='file' device='disk'><serial>x y</serial><source file='/a'/></disk>",
+      "<disk type='file' device='disk'><source file='/a'/></disk>",
+      "<disk type='file' device='disk'><source file='/a'/><serial>x y</serial><serial>x y</serial></disk>",
+      "<disk type='file' device='disk' xmlns='urn:x'><source file='/a'/><serial>x y</serial></disk>",
+  };
+  g_assert_true(says_the_same(disk, disk));
+  for (gsize i = 0; i < G_N_ELEMENTS(equal); i++)
+    g_assert_true(says_the_same(disk, equal[i]));
+  for (gsize i = 0; i < G_N_ELEMENTS(different); i++)
+    g_assert_false(says_the_same(disk, different[i]));
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/xml/document/pieces-are-where-they-stand", pieces_are_where_they_stand);
@@ -430,5 +466,6 @@ int main(int argc, char **argv) {
   g_test_add_func("/xml/splice/values-survive-escaping", values_survive_escaping);
   g_test_add_func("/xml/splice/edited-documents-know-where-their-pieces-were-written",
                   edited_documents_know_where_their_pieces_were_written);
+  g_test_add_func("/xml/node/elements-that-say-the-same-are-equal", elements_that_say_the_same_are_equal);
   return g_test_run();
 }

@@ -18,12 +18,34 @@ static void keep_child(BerthXmlEdits *edits, BerthXmlDraft *draft, const BerthXm
     berth_xml_draft_add(draft, berth_xml_draft_of(edits, child, NULL));
 }
 
+/* What a new version need not say. */
+static const char *const kept[] = {"mac", "alias", "address", NULL};
+
 BerthXmlDraft *berth_lib_update_draft(BerthXmlEdits *edits, const BerthXmlNode *node, const BerthXmlNode *old) {
-  static const char *const kept[] = {"mac", "alias", "address"};
   BerthXmlDraft *draft = berth_xml_draft_of(edits, node, NULL);
-  for (gsize i = 0; i < G_N_ELEMENTS(kept); i++)
+  for (gsize i = 0; kept[i] != NULL; i++)
     keep_child(edits, draft, node, old, kept[i]);
   return draft;
+}
+
+static const BerthXmlNode *skip_kept(const BerthXmlNode *child) {
+  while (child != NULL && g_strv_contains(kept, child->name))
+    child = child->next;
+  return child;
+}
+
+gboolean berth_lib_update_is_same(const BerthXmlNode *node, const BerthXmlNode *old) {
+  for (gsize i = 0; kept[i] != NULL; i++) {
+    const BerthXmlNode *child = berth_xml_node_child(node, kept[i]), *before = berth_xml_node_child(old, kept[i]);
+    if (child != NULL && (before == NULL || !berth_xml_node_equal(child, before)))
+      return FALSE;
+  }
+  const BerthXmlNode *child = skip_kept(node->first), *before = skip_kept(old->first);
+  while (child != NULL && before != NULL && berth_xml_node_equal(child, before)) {
+    child = skip_kept(child->next);
+    before = skip_kept(before->next);
+  }
+  return child == NULL && before == NULL && berth_xml_node_attributes_equal(node, old);
 }
 
 /* @fragment as the new version of the element @old. */

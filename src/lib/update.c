@@ -110,7 +110,7 @@ static BerthXmlDocument *element_of(const BerthDevice *device, const BerthDevice
 
 /* A device that stays: is there anything about it to change? */
 static void consider(Update *update, const BerthLibLive *live, const BerthDevice *was, const BerthDevice *now) {
-  if (was->node == NULL || now->node == NULL || was->id == NULL)
+  if (was->node == NULL || now->node == NULL || was->id == NULL || berth_lib_update_is_same(now->node, was->node))
     return;
   g_autoptr(BerthXmlDocument) element = element_of(now, was);
   g_autoptr(GError) why = NULL;

@@ -16,6 +16,10 @@ typedef struct {
 /* Carries it out as @flags say. *@rows (may be NULL): BerthRow of the device. */
 gboolean berth_lib_update(Berth *berth, const char *guest, const BerthLibEdit *edit, guint flags, GPtrArray **rows, GError **error);
 
+/* Whether the new version that berth_lib_update_draft() makes of @node says just what @old does. FALSE where that takes more than a
+ * look at both. */
+gboolean berth_lib_update_is_same(const BerthXmlNode *node, const BerthXmlNode *old);
+
 /* The public functions of the same names, for a device that stands in @fragment, or in @written, with its own file and lines;
  * history calls them @command. */
 gboolean berth_lib_attach(Berth *berth, const char *guest, const BerthXmlDocument *fragment, const char *command, guint flags,

@@ -56,6 +56,34 @@ const char *berth_xml_node_get(const BerthXmlNode *node, const char *path) {
   return node != NULL ? node->text : NULL;
 }
 
+gboolean berth_xml_node_attributes_equal(const BerthXmlNode *a, const BerthXmlNode *b) {
+  if (a->n_attributes != b->n_attributes)
+    return FALSE;
+  for (guint i = 0; i < a->n_attributes; i++) {
+    const BerthXmlAttribute *other = berth_xml_node_attribute(b, a->attributes[i].name);
+    if (other == NULL || strcmp(other->value, a->attributes[i].value) != 0)
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean text_equal(const BerthXmlNode *a, const BerthXmlNode *b) {
+  g_autofree char *mine = g_strstrip(g_strdup(a->text != NULL ? a->text : ""));
+  g_autofree char *other = g_strstrip(g_strdup(b->text != NULL ? b->text : ""));
+  return strcmp(mine, other) == 0;
+}
+
+gboolean berth_xml_node_equal(const BerthXmlNode *a, const BerthXmlNode *b) {
+  if (strcmp(a->name, b->name) != 0 || g_strcmp0(a->ns, b->ns) != 0 || !berth_xml_node_attributes_equal(a, b) || !text_equal(a, b))
+    return FALSE;
+  const BerthXmlNode *mine = a->first, *other = b->first;
+  while (mine != NULL && other != NULL && berth_xml_node_equal(mine, other)) {
+    mine = mine->next;
+    other = other->next;
+  }
+  return mine == NULL && other == NULL;
+}
+
 char *berth_xml_node_where(const BerthXmlNode *node, const BerthXmlNode *beside) {
   if (beside == NULL || strcmp(node->file, beside->file) == 0)
     return g_strdup_printf("line %u", node->line);

@@ -79,6 +79,12 @@ const char *berth_xml_node_get(const BerthXmlNode *node, const char *path);
 /* The attribute itself, or NULL. */
 const BerthXmlAttribute *berth_xml_node_attribute(const BerthXmlNode *node, const char *name);
 
+/* Whether both say the same: name and name space, attributes in any order, children in their order, and text but for white space
+ * around it. Comments and what stands between attributes do not count. */
+gboolean berth_xml_node_equal(const BerthXmlNode *a, const BerthXmlNode *b);
+/* The same of the attributes alone. */
+gboolean berth_xml_node_attributes_equal(const BerthXmlNode *a, const BerthXmlNode *b);
+
 /* Where @node stands, for a message about @beside: "line 5", with the file in front if that is another ("FILE, line 5"). (transfer
  * full) */
 char *berth_xml_node_where(const BerthXmlNode *node, const BerthXmlNode *beside);
