@@ -59,13 +59,13 @@ static char *probe_text(guint sort, guint number) {
 #pragma GCC diagnostic pop
 }
 
-/* @document with @n probes, from number @first on. */
-static BerthXmlDocument *with_probes(GBytes *document, const char *what, guint sort, guint first, guint n) {
+/* @document with the probes of these numbers. */
+static BerthXmlDocument *with_probes(GBytes *document, const char *what, guint sort, const guint *numbers, guint n) {
   g_autoptr(BerthXmlDocument) parsed = berth_xml_document_parse(document, what, NULL);
   const BerthXmlNode *devices = parsed != NULL ? berth_xml_node_child(parsed->root, "devices") : NULL;
   g_autoptr(GString) text = g_string_new("<probes>");
   for (guint i = 0; i < n; i++) {
-    g_autofree char *probe = probe_text(sort, first + i);
+    g_autofree char *probe = probe_text(sort, numbers[i]);
     g_string_append(text, probe);
   }
   g_string_append(text, "</probes>");
@@ -89,17 +89,28 @@ static gboolean is_pluggable(const BerthPlan *plan, const BerthDevice *device) {
   return why == NULL;
 }
 
-/* Whether @n more find places that they can be plugged into, with the controllers that are there. */
-static gboolean fits(const BerthLibRoom *room, guint sort, guint first, guint n) {
+static GHashTable *ids_of(const BerthPlan *plan) {
+  GHashTable *ids = g_hash_table_new(g_str_hash, g_str_equal);
+  for (guint i = 0; i < plan->inventory->devices->len; i++) {
+    const BerthDevice *device = g_ptr_array_index(plan->inventory->devices, i);
+    if (device->id != NULL)
+      g_hash_table_add(ids, device->id);
+  }
+  return ids;
+}
+
+/* Whether the probes of these numbers all find places that they can be plugged into, with the controllers that are there. */
+static gboolean fits(const BerthLibRoom *room, guint sort, const guint *numbers, guint n) {
   g_autoptr(BerthRecord) record = berth_record_parse(room->record, -1, room->what, NULL);
-  BerthXmlDocument *document = record != NULL ? with_probes(room->document, room->what, sort, first, n) : NULL;
+  BerthXmlDocument *document = record != NULL ? with_probes(room->document, room->what, sort, numbers, n) : NULL;
   g_autoptr(BerthPlan) plan = berth_lib_live_plan(document, record, room->facts, NULL, NULL);
   guint before = room->plan->inventory->devices->len;
   if (plan == NULL || plan->inventory->devices->len != before + n)
     return FALSE;
+  g_autoptr(GHashTable) known = ids_of(room->plan);
   for (guint i = 0; i < plan->inventory->devices->len; i++) {
     const BerthDevice *device = g_ptr_array_index(plan->inventory->devices, i);
-    if (berth_lib_live_device(room->plan, device->id) != NULL)
+    if (device->id != NULL && g_hash_table_contains(known, device->id))
       continue;
     /* A SCSI disk that steps aside has found another's unit, which is counted by its own name. */
     if (!is_pluggable(plan, device) || (sort == SCSI && device->rule != BERTH_RULE_TARGET))
@@ -117,31 +128,57 @@ static gboolean has_sort(const BerthLibRoom *room, guint sort) {
   return sort != EXPRESS || express;
 }
 
+/* How many of these SCSI units are free: each that is asked for along with others must be got, or fewer are asked for at once. */
+static guint count_units(const BerthLibRoom *room, const guint *numbers, guint n) {
+  if (n == 0 || fits(room, SCSI, numbers, n))
+    return n;
+  return n > 1 ? count_units(room, numbers, n / 2) + count_units(room, numbers + n / 2, n - n / 2) : 0;
+}
+
+/* The numbers of the SCSI units that have a device. */
+static GHashTable *taken_units(const BerthPlan *plan) {
+  GHashTable *taken = g_hash_table_new(NULL, NULL);
+  for (guint i = 0; i < plan->inventory->devices->len; i++) {
+    const BerthDevice *device = g_ptr_array_index(plan->inventory->devices, i);
+    const guint64 *value = device->address.value;
+    if (device->address.type == BERTH_ADDRESS_DRIVE && berth_model_device_is(device, "target/@bus", "scsi") &&
+        value[BERTH_DRIVE_BUS] == 0 && value[BERTH_DRIVE_TARGET] == 0 && value[BERTH_DRIVE_UNIT] < SCSI_UNITS)
+      g_hash_table_add(taken, GUINT_TO_POINTER((guint)(value[BERTH_DRIVE_CONTROLLER] * SCSI_UNITS + value[BERTH_DRIVE_UNIT])));
+  }
+  return taken;
+}
+
 /* The target name of a SCSI disk says on which controller it is to be, so that each unit is asked for by its name. */
 static guint count_scsi(const BerthLibRoom *room) {
-  guint n = 0;
+  g_autoptr(GArray) numbers = g_array_new(FALSE, FALSE, sizeof(guint));
+  g_autoptr(GHashTable) taken = taken_units(room->plan);
   const BerthDevice *controller;
   for (guint i = 0; (controller = berth_model_inventory_walk(room->plan->inventory, BERTH_CONTROLLER, &i)) != NULL;) {
     if (controller->index < 0 || !berth_model_device_is(controller, "@type", "scsi"))
       continue;
-    for (guint unit = 0; unit < SCSI_UNITS && n < BERTH_LIB_ROOM_MOST; unit++)
-      n += fits(room, SCSI, (guint)controller->index * SCSI_UNITS + unit, 1) ? 1 : 0;
+    for (guint unit = 0; unit < SCSI_UNITS && numbers->len < BERTH_LIB_ROOM_MOST; unit++) {
+      guint number = (guint)controller->index * SCSI_UNITS + unit;
+      if (!g_hash_table_contains(taken, GUINT_TO_POINTER(number)))
+        g_array_append_val(numbers, number);
+    }
   }
-  return n;
+  return count_units(room, (const guint *)(gpointer)numbers->data, numbers->len);
 }
 
 static guint count(const BerthLibRoom *room, guint sort) {
   if (sort == SCSI)
     return count_scsi(room);
-  guint least = 0, most = 1;
-  while (most <= BERTH_LIB_ROOM_MOST && fits(room, sort, 0, most)) {
+  guint numbers[BERTH_LIB_ROOM_MOST + 1], least = 0, most = 1;
+  for (guint i = 0; i < G_N_ELEMENTS(numbers); i++)
+    numbers[i] = i;
+  while (most <= BERTH_LIB_ROOM_MOST && fits(room, sort, numbers, most)) {
     least = most;
     most *= 2;
   }
   most = MIN(most, BERTH_LIB_ROOM_MOST + 1);
   while (most - least > 1) {
     guint middle = least + (most - least) / 2;
-    if (fits(room, sort, 0, middle))
+    if (fits(room, sort, numbers, middle))
       least = middle;
     else
       most = middle;
