@@ -167,13 +167,39 @@ def link_meanwhile():
         verified(world)
 
 
+def lying(world):
+    """Its QEMU lies as "script" in the folder that is returned says."""
+    lies = os.path.join(world.folder, "lies")
+    os.mkdir(lies)
+    world.environment.update(BERTH_LIE_QEMU=QEMU, BERTH_LIE_FOLDER=lies,
+                             BERTH_QEMU=os.path.join(os.path.dirname(os.path.abspath(__file__)), "lying-qemu.py"))
+    return lies
+
+
+def place_taken_meanwhile():
+    """A device is in QEMU when its place in the definition has gone to another one: it says so, and what runs is recorded."""
+    with World() as world:
+        lies = lying(world)
+        start(world, "pc", [nic(0, "virtio")])
+        new = world.file("new.xml", nic(1, "virtio"))
+        place = world.rows("attach-device", "guest", new, "--live", "--config", "--dry-run")[0]["address"]
+        world.file("lies/script", json.dumps({"monitor": "control", "command": "device_add", "lie": "late"}))
+        job = world.begin("attach-device", "guest", new, "--live", "--config")
+        wait_for(lambda: "device_add" in open(lies + "/log").read(), 20, "QEMU is given it")
+        other = nic(2, "virtio").replace("</interface>", "<address type='pci' bus='0' slot='0x%s'/></interface>" % place.split(":")[2][:2])
+        world.berth("define", "-", text=machine_domain("pc", [nic(0, "virtio"), other]))
+        _, said = job.communicate(timeout=60)
+        check(job.returncode != 0 and "is attached while the guest runs, but its definition stays as it is: " in said, "%d: %s", job.returncode, said)
+        check("01:01" not in world.berth("dumpxml", "guest"), "it is defined, too")
+        os.unlink(lies + "/script")
+        check("mac=52:54:00:00:01:01" in places(verified(world)), "it is not recorded")
+        check(world.rows("history", "guest")[-1]["command"] == "attach-device", "%s", world.rows("history", "guest"))
+
+
 def link_killed(differs):
     """The next command ends what a killed one has begun; a device that is defined otherwise than what runs stays defined so."""
     with World() as world:
-        lies = os.path.join(world.folder, "lies")
-        os.mkdir(lies)
-        world.environment.update(BERTH_LIE_QEMU=QEMU, BERTH_LIE_FOLDER=lies,
-                                 BERTH_QEMU=os.path.join(os.path.dirname(os.path.abspath(__file__)), "lying-qemu.py"))
+        lies = lying(world)
         start(world, "q35", [nic(0, "virtio")])
         if differs:
             world.berth("update-device", "guest", "-", "--config", text=nic(0, "virtio").replace("</interface>", "<driver queues='2'/></interface>"))
@@ -467,6 +493,7 @@ def tests():
     yield "links go up and down", links, ()
     for differs in (False, True):
         yield "a link whose change is killed%s" % (", and whose device is defined otherwise" if differs else ""), link_killed, (differs,)
+    yield "a place that is taken while its device comes", place_taken_meanwhile, ()
     yield "a link changes after somebody else has changed its device", link_meanwhile, ()
     yield "pc: drift is seen", drift, ("pc",)
     yield "q35: drift is seen", drift, ("q35",)

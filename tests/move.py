@@ -873,10 +873,11 @@ def refused_there():
         world.berth("start", "guest")
         uuid = world.guests()[0]["uuid"]
         same = world.berth("dumpxml", "guest")
+        machine = re.search("machine='(.*?)'", same).group(1)
         for text, says in ((domain("pc", [nic(0, "virtio"), nic(1, "e1000")]), "uuid"),
                            (same.replace("e1000", "rtl8139"), "model 'e1000' there, 'rtl8139' here"),
                            (same.replace("slot='0x03'", "slot='0x0d'"), "moved: address"),
-                           (same.replace("pc-i440fx-7.2", "pc-i440fx-7.1"), "machine 'pc-i440fx-7.2' there"),
+                           (same.replace(machine, "pc-i440fx-7.1"), "machine '%s' there" % machine),
                            (same.replace("</devices>", rng() + "</devices>"), "rng 0 added"),
                            (same.replace("</devices>", "<controller type='usb' index='3' model='ich9-ehci1'/></devices>"), "usb 3 added")):
             other.berth("define", "-", text=text)

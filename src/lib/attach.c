@@ -189,6 +189,23 @@ static gboolean give(BerthLibLive *live, const BerthQemu *objects, const char *i
   return FALSE;
 }
 
+/* QEMU has it. If the definition does not take it any more, what runs is recorded all the same. */
+static gboolean commit(const Coming *coming, BerthLibLiveAlso also, gpointer data, GError **error) {
+  const BerthStoreGuest *guest = coming->live->guest;
+  const char *id = coming->device->id;
+  g_autoptr(GError) failure = NULL;
+  if (berth_lib_live_commit_next(coming->live->berth, guest->uuid, &guest->run, id, coming->xml, &coming->next, also, data,
+                                 &failure))
+    return TRUE;
+  if (also != NULL && berth_lib_live_commit(coming->live->berth, guest->uuid, &guest->run, id, coming->xml, NULL, NULL, NULL)) {
+    g_autofree char *name = berth_model_device_name(coming->device);
+    g_prefix_error(&failure, "guest '%s': %s is attached while the guest runs, but its definition stays as it is: ", guest->name,
+                   name);
+  }
+  g_propagate_error(error, g_steal_pointer(&failure));
+  return FALSE;
+}
+
 /* Recorded as coming, given to QEMU, read back, recorded as there. */
 static gboolean plug(Coming *coming, BerthLibLiveAlso also, gpointer data, GError **error) {
   BerthLibLive *live = coming->live;
@@ -212,7 +229,7 @@ static gboolean plug(Coming *coming, BerthLibLiveAlso also, gpointer data, GErro
     }
     return FALSE;
   }
-  return berth_lib_live_commit_next(live->berth, guest->uuid, &guest->run, id, coming->xml, &coming->next, also, data, error);
+  return commit(coming, also, data, error);
 }
 
 /* Whether QEMU takes what is behind the device: given, and taken back. */
