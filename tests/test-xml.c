@@ -422,7 +422,7 @@ static gboolean says_the_same(const char *one, const char *other) {
 static void elements_that_say_the_same_are_equal(void) {
   const char *disk = "<disk type='file' device='disk'><source file='/a'/><serial>x y</serial></disk>";
   static const char *const equal[] = {
-      "<disk device=\"disk\"   type = 'file' >\n  <source file='/a'></source>\n  <serial>\n x y </serial>\n</disk>",
+      "<disk device=\"disk\"   type = 'file' >\n  <source file='/a'></source>\n  <serial>x y</serial>\n</disk>",
       "<disk type='file' device='disk'><!-- why --><source file='&#47;a'/><serial>x&#32;y</serial></disk>",
   };
   static const char *const different[] = {
@@ -431,6 +431,8 @@ static void elements_that_say_the_same_are_equal(void) {
       "<disk type='file' device='cdrom'><source file='/a'/><serial>x y</serial></disk>",
       "<disk type='file' device='disk'><source file='/b'/><serial>x y</serial></disk>",
       "<disk type='file' device='disk'><source file='/a'/><serial>xy</serial></disk>",
+      "<disk type='file' device='disk'><source file='/a'/><serial>x y </serial></disk>",
+      "<disk type='file' device='disk'><source file='/a'/><serial>\n x y</serial></disk>",
       "<disk type='file' device='disk'><source file='/a'/><serial/></disk>",
       "<disk type='file' device='disk'><serial>x y</serial><source file='/a'/></disk>",
       "<disk type='file' device='disk'><source file='/a'/></disk>",

@@ -67,9 +67,13 @@ gboolean berth_xml_node_attributes_equal(const BerthXmlNode *a, const BerthXmlNo
   return TRUE;
 }
 
+/* White space around other elements is layout; elsewhere it may be a part of the value (a disk's serial number). */
 static gboolean text_equal(const BerthXmlNode *a, const BerthXmlNode *b) {
-  g_autofree char *mine = g_strstrip(g_strdup(a->text != NULL ? a->text : ""));
-  g_autofree char *other = g_strstrip(g_strdup(b->text != NULL ? b->text : ""));
+  const char *text = a->text != NULL ? a->text : "", *before = b->text != NULL ? b->text : "";
+  if (a->first == NULL || b->first == NULL)
+    return strcmp(text, before) == 0;
+  g_autofree char *mine = g_strstrip(g_strdup(text));
+  g_autofree char *other = g_strstrip(g_strdup(before));
   return strcmp(mine, other) == 0;
 }
 

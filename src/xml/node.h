@@ -79,8 +79,8 @@ const char *berth_xml_node_get(const BerthXmlNode *node, const char *path);
 /* The attribute itself, or NULL. */
 const BerthXmlAttribute *berth_xml_node_attribute(const BerthXmlNode *node, const char *name);
 
-/* Whether both say the same: name and name space, attributes in any order, children in their order, and text but for white space
- * around it. Comments and what stands between attributes do not count. */
+/* Whether both say the same: name and name space, attributes in any order, children in their order, and text, where there are
+ * children but for white space around it. Comments and what stands between attributes do not count. */
 gboolean berth_xml_node_equal(const BerthXmlNode *a, const BerthXmlNode *b);
 /* The same of the attributes alone. */
 gboolean berth_xml_node_attributes_equal(const BerthXmlNode *a, const BerthXmlNode *b);
