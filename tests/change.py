@@ -251,6 +251,25 @@ def whole(machine):
         refuses(world, 4, "", "update", "guest", "-", text="<domain")
 
 
+def what_stays():
+    """update does not tell of what stays, graphics and sound included, and tells of each letter that QEMU is given."""
+    with World() as world:
+        devices = [scsi(), disk(world, "sda").replace("</disk>", "<serial>AB</serial></disk>"), "<video><model type='vga'/></video>",
+                   "<graphics type='vnc' port='-1' autoport='yes'/>", "<graphics type='vnc' socket='%s/vnc'/>" % world.folder,
+                   "<sound model='ich6'/>", "<audio id='1' type='none'/>"]
+        start(world, "pc", devices)
+        text = machine_domain("pc", devices)
+        tells = lambda new: [(r["change"], r["id"]) for r in world.rows("update", "guest", "-", "--dry-run", text=new)]
+        for new, told in ((text, []),
+                          (text.replace("<video>", "<!-- as it was -->\n<video>"), []),
+                          (text.replace(">AB<", "> AB <"), [("update", "scsi0-0-0-0")]),
+                          (text.replace("autoport='yes'", "autoport='yes' passwd='x'"), [("update", "graphics0")]),
+                          (text.replace("/vnc'", "/other'"), [("update", "graphics1")]),
+                          (text.replace(devices[3], ""), [("detach", "graphics0")]),
+                          (text.replace("<video>", "<graphics type='egl-headless'/><video>"), [("attach", "graphics0")])):
+            check(tells(new) == told, "%s: %s", told, tells(new))
+
+
 VCPUS = "  <vcpu current='2'>4</vcpu>\n  <cpu><topology sockets='2' dies='1' cores='2' threads='1'/></cpu>\n"
 
 
@@ -505,6 +524,7 @@ def tests():
     for machine, models, free in (("pc", ["virtio-scsi"], 6), ("q35", ["virtio-scsi", "lsilogic"], 13), ("pc", ["lsisas1068"], 1)):
         yield "%s: doctor counts SCSI units (%s)" % (machine, ", ".join(models)), scsi_units, (machine, models, free)
     yield "vCPUs come", vcpus, ()
+    yield "a new definition that changes little", what_stays, ()
     yield "pc: a whole new definition", whole, ("pc",)
     yield "q35: a whole new definition", whole, ("q35",)
     yield "a real guest lets go of vCPUs", vcpus_of_a_real_guest, ()

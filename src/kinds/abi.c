@@ -229,14 +229,14 @@ static gboolean by_content(const BerthDevice *a, const BerthDevice *b) {
 static gboolean (*const ways[])(const BerthDevice *, const BerthDevice *) = {by_key_and_kind, same_key,  by_place_and_kind,
                                                                              by_content,      same_kind, same_place};
 
-/* For each device of @was its partner in @now, or NULL. (transfer container full) */
-static GPtrArray *pair(const GPtrArray *was, const GPtrArray *now, gboolean *taken) {
+/* For each device of @was, or only those that a guest sees, its partner in @now, or NULL. (transfer container full) */
+static GPtrArray *pair(const GPtrArray *was, const GPtrArray *now, gboolean unseen, gboolean *taken) {
   GPtrArray *partners = g_ptr_array_new();
   g_ptr_array_set_size(partners, (int)was->len);
   for (guint w = 0; w < G_N_ELEMENTS(ways); w++)
     for (guint i = 0; i < was->len; i++) {
       const BerthDevice *device = was->pdata[i];
-      for (guint j = 0; j < now->len && partners->pdata[i] == NULL && visible(device); j++) {
+      for (guint j = 0; j < now->len && partners->pdata[i] == NULL && (unseen || visible(device)); j++) {
         const BerthDevice *other = now->pdata[j];
         if (taken[j] || other->element != device->element || !ways[w](device, other))
           continue;
@@ -247,9 +247,9 @@ static GPtrArray *pair(const GPtrArray *was, const GPtrArray *now, gboolean *tak
   return partners;
 }
 
-GPtrArray *berth_kinds_abi_partners(const BerthInventory *was, const BerthInventory *now) {
+GPtrArray *berth_kinds_abi_partners(const BerthInventory *was, const BerthInventory *now, gboolean unseen) {
   g_autofree gboolean *taken = g_new0(gboolean, now->devices->len + 1);
-  return pair(was->devices, now->devices, taken);
+  return pair(was->devices, now->devices, unseen, taken);
 }
 
 GPtrArray *berth_kinds_abi_diff(const BerthInventory *was, const BerthInventory *now) {
@@ -260,7 +260,7 @@ GPtrArray *berth_kinds_abi_diff(const BerthInventory *was, const BerthInventory 
     add(differences, "domain", "changed", "machine", was->machine, now->machine);
   compare_aspects(differences, "domain", berth_kinds_abi_domain, was->domain, now->domain);
   g_autofree gboolean *taken = g_new0(gboolean, now->devices->len + 1);
-  g_autoptr(GPtrArray) partners = pair(was->devices, now->devices, taken);
+  g_autoptr(GPtrArray) partners = pair(was->devices, now->devices, FALSE, taken);
   for (guint i = 0; i < was->devices->len; i++) {
     const BerthDevice *device = was->devices->pdata[i];
     g_autofree char *name = berth_model_device_name(device);

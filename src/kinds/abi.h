@@ -35,8 +35,9 @@ const BerthAbiAspect *berth_kinds_abi_of(BerthElementId element);
 /* As berth_plan_diff(), of two inventories that assignment is through with. */
 GPtrArray *berth_kinds_abi_diff(const BerthInventory *was, const BerthInventory *now);
 
-/* For each device of @was the one in @now that it is, or NULL. (transfer container full), devices not */
-GPtrArray *berth_kinds_abi_partners(const BerthInventory *was, const BerthInventory *now);
+/* For each device of @was the one in @now that it is, or NULL; also for what a guest does not see (graphics, audio) if @unseen.
+ * (transfer container full), devices not */
+GPtrArray *berth_kinds_abi_partners(const BerthInventory *was, const BerthInventory *now, gboolean unseen);
 
 /* The first device whose state is in the host's hardware, where QEMU cannot read it: none of such a guest's moves. NULL: none. */
 const BerthDevice *berth_kinds_abi_bound(const BerthInventory *inventory);

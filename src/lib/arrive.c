@@ -94,7 +94,7 @@ static gboolean refuse(const GPtrArray *differences, const char *what, const cha
 
 /* QEMU's state calls some parts by their ids, so that each device keeps the one that it had. */
 static void keep_ids(const BerthPlan *was, const BerthPlan *now) {
-  g_autoptr(GPtrArray) partners = berth_kinds_abi_partners(was->inventory, now->inventory);
+  g_autoptr(GPtrArray) partners = berth_kinds_abi_partners(was->inventory, now->inventory, FALSE);
   for (guint i = 0; i < partners->len; i++) {
     const BerthDevice *device = was->inventory->devices->pdata[i];
     BerthDevice *partner = partners->pdata[i];

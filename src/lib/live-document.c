@@ -32,7 +32,7 @@ static void keep_chosen(const BerthDevice *was, BerthDevice *now) {
 }
 
 void berth_lib_live_keep_chosen(const BerthPlan *was, const BerthPlan *now) {
-  g_autoptr(GPtrArray) partners = berth_kinds_abi_partners(was->inventory, now->inventory);
+  g_autoptr(GPtrArray) partners = berth_kinds_abi_partners(was->inventory, now->inventory, FALSE);
   for (guint i = 0; i < partners->len; i++)
     if (g_ptr_array_index(partners, i) != NULL)
       keep_chosen(g_ptr_array_index(was->inventory->devices, i), g_ptr_array_index(partners, i));

@@ -168,7 +168,7 @@ static void add_domain(Update *update) {
 static void find_steps(Update *update, const BerthLibLive *live) {
   berth_assign_record(update->was);
   berth_assign_record(update->now);
-  g_autoptr(GPtrArray) partners = berth_kinds_abi_partners(update->was->inventory, update->now->inventory);
+  g_autoptr(GPtrArray) partners = berth_kinds_abi_partners(update->was->inventory, update->now->inventory, TRUE);
   for (guint i = 0; i < partners->len; i++) {
     gpointer *partner = &g_ptr_array_index(partners, i);
     if (*partner != NULL && berth_lib_live_contradict(g_ptr_array_index(update->was->inventory->devices, i), *partner))
