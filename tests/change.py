@@ -489,7 +489,7 @@ def scsi_units(machine, models, free):
     with World() as world:
         bridge = "<controller type='pci' model='pcie-to-pci-bridge'/>"
         # Its name is that of another unit than it has.
-        odd = disk(world, "sdz").replace("</disk>", "<address type='drive' controller='0' unit='1'/></disk>")
+        odd = disk(world, "sdz").replace("'sdz'", "'xvdg'").replace("</disk>", "<address type='drive' controller='0' unit='1'/></disk>")
         start(world, machine, [bridge] * (machine == "q35") + ["<controller type='scsi' model='%s'/>" % m for m in models] + [odd])
         attach(world, disk(world, "sda"))
         detach(world, disk(world, "sda"))

@@ -9,6 +9,7 @@
 
 #include "families/families.h"
 #include "kinds/kinds.h"
+#include "model/identity.h"
 #include "xml/splice.h"
 
 /* A device that needs one place of a sort, and nothing else. %u: its number; %s: its target name. */
@@ -38,20 +39,26 @@ static const struct {
 /* The SCSI units of a controller that target names lead to (addressing §4.3). */
 #define SCSI_UNITS 7u
 
-/* "xvda", "xvdb" …: as good as "sda" for the place, and not in use. */
-static char *target_name(guint number) {
+/* "xvda", "xvdb" …: as good as "sda" for the place. The first such name that is not in @used. */
+static char *target_name(guint number, GHashTable *used) {
+  static const char *const prefixes[] = {"xvd", "vd", "hd", "sd"};
   g_autofree char *letters = g_strdup("");
   for (guint rest = number + 1; rest > 0; rest = (rest - 1) / 26) {
     char *more = g_strdup_printf("%c%s", 'a' + (rest - 1) % 26, letters);
     g_free(letters);
     letters = more;
   }
-  return g_strconcat("xvd", letters, NULL);
+  char *name = NULL;
+  for (guint i = 0; i < G_N_ELEMENTS(prefixes) && (name == NULL || g_hash_table_contains(used, name)); i++) {
+    g_free(name);
+    name = g_strconcat(prefixes[i], letters, NULL);
+  }
+  return name;
 }
 
-static char *probe_text(guint sort, guint number) {
+static char *probe_text(guint sort, guint number, GHashTable *used) {
   guint high = sort == MEMORY ? MIB : number / 256, low = sort == MEMORY ? 0 : number % 256;
-  g_autofree char *target = target_name(number);
+  g_autofree char *target = target_name(number, used);
 /* The formats are the table's own. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
@@ -59,18 +66,35 @@ static char *probe_text(guint sort, guint number) {
 #pragma GCC diagnostic pop
 }
 
-/* @document with the probes of these numbers. */
-static BerthXmlDocument *with_probes(GBytes *document, const char *what, guint sort, const guint *numbers, guint n) {
-  g_autoptr(BerthXmlDocument) parsed = berth_xml_document_parse(document, what, NULL);
+/* Target names that would be recalled, or clash: of the disks that are there, and of those that @record keeps a place for. */
+static GHashTable *target_names(const BerthPlan *plan, const BerthRecord *record) {
+  GHashTable *names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  const BerthDevice *disk;
+  for (guint i = 0; (disk = berth_model_inventory_walk(plan->inventory, BERTH_DISK, &i)) != NULL;)
+    g_hash_table_add(names, g_strdup(berth_model_device_get(disk, "target/@dev")));
+  for (guint i = 0; i < record->entries->len; i++) {
+    const char *key = berth_model_record_entry_key(g_ptr_array_index(record->entries, i), BERTH_KEY_TARGET);
+    const char *colon = key != NULL ? strrchr(key, ':') : NULL;
+    if (colon != NULL)
+      g_hash_table_add(names, g_strdup(colon + 1));
+  }
+  return names;
+}
+
+/* What @room has with the probes of these numbers; @record is its own. */
+static BerthXmlDocument *with_probes(const BerthLibRoom *room, const BerthRecord *record, guint sort, const guint *numbers,
+                                     guint n) {
+  g_autoptr(BerthXmlDocument) parsed = berth_xml_document_parse(room->document, room->what, NULL);
+  g_autoptr(GHashTable) used = target_names(room->plan, record);
   const BerthXmlNode *devices = parsed != NULL ? berth_xml_node_child(parsed->root, "devices") : NULL;
   g_autoptr(GString) text = g_string_new("<probes>");
   for (guint i = 0; i < n; i++) {
-    g_autofree char *probe = probe_text(sort, numbers[i]);
+    g_autofree char *probe = probe_text(sort, numbers[i], used);
     g_string_append(text, probe);
   }
   g_string_append(text, "</probes>");
   g_autoptr(GBytes) bytes = g_bytes_new(text->str, text->len);
-  g_autoptr(BerthXmlDocument) list = berth_xml_document_parse(bytes, what, NULL);
+  g_autoptr(BerthXmlDocument) list = berth_xml_document_parse(bytes, room->what, NULL);
   if (devices == NULL || list == NULL)
     return NULL;
   g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(parsed);
@@ -102,7 +126,7 @@ static GHashTable *ids_of(const BerthPlan *plan) {
 /* Whether the probes of these numbers all find places that they can be plugged into, with the controllers that are there. */
 static gboolean fits(const BerthLibRoom *room, guint sort, const guint *numbers, guint n) {
   g_autoptr(BerthRecord) record = berth_record_parse(room->record, -1, room->what, NULL);
-  BerthXmlDocument *document = record != NULL ? with_probes(room->document, room->what, sort, numbers, n) : NULL;
+  BerthXmlDocument *document = record != NULL ? with_probes(room, record, sort, numbers, n) : NULL;
   g_autoptr(BerthPlan) plan = berth_lib_live_plan(document, record, room->facts, NULL, NULL);
   guint before = room->plan->inventory->devices->len;
   if (plan == NULL || plan->inventory->devices->len != before + n)
