@@ -503,6 +503,16 @@ def scsi_units(machine, models, free):
         check(plugged == free, "%d of %d could be plugged in: %s", plugged, free, answer.stderr)
 
 
+def first_unit_alone():
+    """Of a controller of which QEMU has but the first unit, doctor counts one."""
+    with World() as world:
+        start(world, "pc", ["<controller type='scsi' model='vmpvscsi'/>"])
+        check(free_scsi(world) == 1, "%d are free", free_scsi(world))
+        attach(world, disk(world, "sda"))
+        check(free_scsi(world) == 0, "%d are free after that", free_scsi(world))
+        refuses(world, 1, "lun", "attach-device", "guest", "-", text=disk(world, "sdb"))
+
+
 def tests():
     yield "pc: media of a cdrom", media, (lambda s=None: cdrom(s, "hdc", "ide"), "ide0-1-0", "hdc")
     yield "pc: media of a floppy", media, (floppy, "fdc0-0-0", "fda")
@@ -523,6 +533,7 @@ def tests():
     yield "q35: doctor counts what can be plugged", doctor, ("q35",)
     for machine, models, free in (("pc", ["virtio-scsi"], 6), ("q35", ["virtio-scsi", "lsilogic"], 13), ("pc", ["lsisas1068"], 1)):
         yield "%s: doctor counts SCSI units (%s)" % (machine, ", ".join(models)), scsi_units, (machine, models, free)
+    yield "doctor counts SCSI units (vmpvscsi)", first_unit_alone, ()
     yield "vCPUs come", vcpus, ()
     yield "a new definition that changes little", what_stays, ()
     yield "pc: a whole new definition", whole, ("pc",)

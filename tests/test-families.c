@@ -228,6 +228,19 @@ static void drive_fits_by_the_bus(void) {
   g_assert_false(family->fits(guest.inventory, ide, &sixth));
   g_assert_false(family->fits(guest.inventory, sata, &second));
   g_assert_true(family->fits(guest.inventory, sata, &sixth));
+  /* QEMU's "bad scsi device lun" */
+  static const struct {
+    const char *model;
+    guint64 last;
+  } models[] = {{"virtio-scsi", 6}, {"lsilogic", 6}, {"lsisas1068", 1}, {"vmpvscsi", 0}};
+  for (guint i = 0; i < G_N_ELEMENTS(models); i++) {
+    g_autofree char *index = g_strdup_printf("%u", i);
+    controller(&guest, "scsi", index, models[i].model);
+    for (guint64 unit = 0; unit < 8; unit++) {
+      BerthAddress place = drive_at(i, 0, 0, unit);
+      g_assert_cmpint(family->fits(guest.inventory, disk(&guest, "scsi", "sda"), &place), ==, unit <= models[i].last);
+    }
+  }
 }
 
 static void one_smart_card_and_no_more(void) {

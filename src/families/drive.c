@@ -30,12 +30,13 @@ static const char *const read_back_of[N_BUSES][4] = {
 };
 
 /* SCSI controller models: "narrow" ones address a disk by its unit alone (addressing §9.2); units above the last and the
- * controller's own are taken as used (§4.4). */
+ * controller's own are taken as used (§4.4). "only_first": QEMU has but unit 0 of each target, whatever libvirt takes as usable. */
 static const struct {
   const char *model;
   gboolean narrow;
   guint last;
   gint own; /* -1: none */
+  gboolean only_first;
 } scsi_models[] = {
     {"lsilogic", TRUE, G_MAXUINT, 7},
     {"ncr53c90", TRUE, 6, -1},
@@ -44,7 +45,7 @@ static const struct {
     {"ibmvscsi", FALSE, 31, 7},
     {"lsisas1068", FALSE, 1, -1},
     {"lsisas1078", FALSE, 255, -1},
-    {"vmpvscsi", FALSE, G_MAXUINT, 7},
+    {"vmpvscsi", FALSE, G_MAXUINT, 7, .only_first = TRUE},
     {"buslogic", FALSE, G_MAXUINT, 7},
     {"virtio-scsi", FALSE, 16383, -1},
     {"virtio-transitional", FALSE, 16383, -1},
@@ -346,7 +347,8 @@ gboolean berth_families_drive_fits(const BerthInventory *inventory, const BerthD
       address->value[BERTH_DRIVE_TARGET] != 0 || unit >= rules->units)
     return FALSE;
   BerthDevice *owner = bus == SCSI ? berth_model_inventory_controller(inventory, "scsi", (gint64)controller) : NULL;
-  return owner == NULL || unit_usable(controller_row(owner, NULL), unit);
+  guint row = owner != NULL ? controller_row(owner, NULL) : 0;
+  return unit_usable(row, unit) && (row == 0 || unit == 0 || !scsi_models[row - 1].only_first);
 }
 
 static gboolean is_narrow(const BerthInventory *inventory, guint64 controller) {
