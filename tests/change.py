@@ -13,7 +13,7 @@ import os
 import sys
 import time
 
-from world import (GUEST, MOVER, QEMU, Skip, World, ask, attach, back_ends, check, detach, disk, machine_domain, nic, places, rng, scsi,
+from world import (GUEST, MOVER, QEMU, Skip, World, ask, attach, back_ends, check, detach, disk, lying, machine_domain, nic, places, rng, scsi,
                    start, tap, usb, usb_disk, verified, wait_for)
 
 
@@ -165,15 +165,6 @@ def link_meanwhile():
         defined = defined[defined.index("<interface"):defined.index("</interface>")]
         check("queues='2'" in defined and "<link state='down'/>" in defined, "it is defined so: %s" % defined)
         verified(world)
-
-
-def lying(world):
-    """Its QEMU lies as "script" in the folder that is returned says."""
-    lies = os.path.join(world.folder, "lies")
-    os.mkdir(lies)
-    world.environment.update(BERTH_LIE_QEMU=QEMU, BERTH_LIE_FOLDER=lies,
-                             BERTH_QEMU=os.path.join(os.path.dirname(os.path.abspath(__file__)), "lying-qemu.py"))
-    return lies
 
 
 def place_taken_meanwhile():

@@ -16,7 +16,7 @@ import sqlite3
 import sys
 import time
 
-from world import (QEMU, SEED, SLOW, Failed, World, ask, back_ends, check, disk, machine_domain, nic, peripherals, processes,
+from world import (QEMU, SEED, SLOW, Failed, World, ask, back_ends, check, disk, lying, machine_domain, nic, peripherals, processes,
                    scsi, tap, usb, wait_for)
 
 HARMLESS = ["late", "events first", "twice"]
@@ -43,11 +43,7 @@ class Liar(World):
 
     def __init__(self):
         super().__init__()
-        self.lies = os.path.join(self.folder, "lies")
-        os.mkdir(self.lies)
-        self.environment["BERTH_QEMU"] = os.path.join(os.path.dirname(os.path.abspath(__file__)), "lying-qemu.py")
-        self.environment["BERTH_LIE_QEMU"] = QEMU
-        self.environment["BERTH_LIE_FOLDER"] = self.lies
+        self.lies = lying(self)
         self.cable, self.ran = None, False  # what QEMU was told: the cable of its NIC; to let the guest run
         self.other = self.incoming = None  # where its guest goes, and who waits for it there
 

@@ -8,6 +8,7 @@ BERTH_SANITIZED: the build is too large for the test of memory.
 """
 import fcntl
 import glob
+import json
 import os
 import resource
 import shutil
@@ -19,7 +20,7 @@ import subprocess
 import sys
 import time
 
-from world import (BERTH, QEMU, Skip, World, alive, ask, check, disk, domain, gone, kill, nic, parent_of, peripherals, processes, qemus,
+from world import (BERTH, QEMU, Skip, World, alive, ask, check, disk, domain, gone, kill, lying, nic, parent_of, peripherals, processes, qemus,
                    start, supervisors, tap, wait_for)
 
 SERIAL_B = b"\xfa\xba" + struct.pack("<H", 0x3F8) + b"\xb0B\xee"  # cli; 'B' to the serial port
@@ -390,6 +391,24 @@ def on_its_way():
         wait_for(lambda: open(serial, "rb").read().count(b"B") > 1, 60, "a second boot")
 
 
+def told_late():
+    """What QEMU says of a guest is not recorded after a command has changed it."""
+    with World() as world:
+        lies = lying(world)
+        world.berth("define", "-", text=domain("pc", []))
+        world.berth("start", "guest", "--paused")
+        time.sleep(1)
+        os.unlink(lies + "/log")
+        script = world.file("lies/script", json.dumps({"monitor": "events", "command": "query-status", "lie": "late", "nth": 0}))
+        world.berth("resume", "guest")
+        wait_for(lambda: '"events", "query-status"' in open(lies + "/log").read(), 20, "its supervisor asks QEMU")
+        world.berth("suspend", "guest")
+        for _ in range(40):
+            check(reason(world) == "paused (user)", "it is %s", reason(world))
+            time.sleep(0.1)
+        os.unlink(script)
+
+
 def at_once(paused):
     """A guest whose firmware resets the machine with its first instructions: that is heard as a reset, however soon it comes."""
     with World() as world:
@@ -487,6 +506,7 @@ def tests():
     for element, action in (("on_poweroff", "restart"), ("on_crash", "restart"), ("on_crash", "coredump-restart")):
         yield "%s %s waits for its turn" % (element, action), in_turn, (element, action)
     yield "a guest that powers off on its way elsewhere", on_its_way, ()
+    yield "what QEMU says late is not recorded after what a command does", told_late, ()
     for paused in (False, True):
         yield "a guest that resets at once when it is %s" % ("resumed" if paused else "started"), at_once, (paused,)
     for whose in ("its own", "a new"):

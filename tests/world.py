@@ -255,6 +255,15 @@ def processes(world, word=""):
     return [pid for pid, line in command_lines() if world.folder in line and word in line and alive(pid)]
 
 
+def lying(world):
+    """Its QEMU lies as "script" in the folder that is returned says."""
+    lies = os.path.join(world.folder, "lies")
+    os.mkdir(lies)
+    world.environment.update(BERTH_LIE_QEMU=QEMU, BERTH_LIE_FOLDER=lies,
+                             BERTH_QEMU=os.path.join(os.path.dirname(os.path.abspath(__file__)), "lying-qemu.py"))
+    return lies
+
+
 def qemus(world):
     return processes(world, "-nodefaults")
 

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "guest/control.h"
 #include "guest/move.h"
 #include "lib/move.h"
 
@@ -114,6 +115,13 @@ static gboolean travel(Journey *journey, GError **error) {
          hear(journey, BERTH_TALK_LOADED, LOADED_MS, interrupt, error) && !berth_host_interrupted(interrupt, error);
 }
 
+static void record_paused(const Journey *journey) {
+  const BerthLibLive *live = &journey->leave->live;
+  g_autofree char *status = berth_guest_status(live->control, NULL);
+  if (status != NULL)
+    berth_lib_record_status(live->berth, live->guest, status, NULL);
+}
+
 /* From here on the guest is the other side's, unless that says that it is not. *@here: it is still ours. */
 static gboolean hand_over(Journey *journey, gboolean *here, GError **error) {
   g_autoptr(GError) failure = NULL;
@@ -121,12 +129,14 @@ static gboolean hand_over(Journey *journey, gboolean *here, GError **error) {
   if (say(journey, BERTH_TALK_GO, &failure) && hear(journey, BERTH_TALK_RUNNING, RUNNING_MS, NULL, &failure))
     return TRUE;
   *here = journey->refused;
-  if (*here)
+  if (*here) {
     g_propagate_error(error, g_steal_pointer(&failure));
-  else
+  } else {
+    record_paused(journey);
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED,
                 "guest '%s' is left paused here, for it may run there: %s; look there, and then resume or destroy it here",
                 journey->leave->live.guest->name, failure->message);
+  }
   return FALSE;
 }
 

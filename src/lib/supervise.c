@@ -145,7 +145,7 @@ static void look_for_left_over(BerthLibWatch *watch) {
 
 /* ---- the guest's state ---- */
 
-static void on_state(BerthLibWatch *watch, const char *event, json_object *data);
+static void look_under_lock(BerthLibWatch *watch);
 
 /* Nothing tells that whoever sends the guest's state somewhere was killed, but that its lock is free. */
 static gboolean on_leave(gpointer user_data) {
@@ -157,9 +157,8 @@ static gboolean on_leave(gpointer user_data) {
   /* The command may have come to its end meanwhile. What fails is left to the next one: this process has other things to do. */
   if (guest != NULL && berth_lib_unfinished_there(watch->run.run_dir))
     berth_lib_unfinished_end(watch->berth, watch->events, guest, &ends, NULL);
-  /* Under the lock: what a command records next is not overwritten. */
   if (guest != NULL)
-    on_state(watch, "", NULL);
+    look_under_lock(watch);
   rest(watch);
   watch->leaves = busy;
   return busy ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
@@ -204,11 +203,9 @@ static char *ask(BerthLibWatch *watch) {
   return watch->unheard ? NULL : g_steal_pointer(&status);
 }
 
-/* What lets the guest run, or ends it, is done under its lock: whoever has that may just be sending its state elsewhere. */
-static gboolean on_turn(gpointer user_data) {
-  BerthLibWatch *watch = user_data;
-  gboolean busy = FALSE;
-  g_autoptr(BerthLock) lock = lock_now(watch, &busy);
+/* What lets the guest run, or ends it, is done under its lock: whoever has that may just be sending its state elsewhere. @lock:
+ * NULL: another has it (@busy), or nobody can. TRUE: it has to be done again. */
+static gboolean turn(BerthLibWatch *watch, const BerthLock *lock, gboolean busy) {
   g_autofree char *status = ask(watch);
   if (status != NULL && (lock == NULL || !berth_lib_react(watch, status)))
     record(watch, status);
@@ -216,13 +213,33 @@ static gboolean on_turn(gpointer user_data) {
   if (status != NULL && busy && berth_lib_unfinished_there(watch->run.run_dir) && berth_lib_reacts(watch, status))
     berth_guest_move_cancel(watch->events);
   rest(watch);
-  watch->waits = busy && status != NULL;
+  return busy && status != NULL;
+}
+
+static gboolean on_turn(gpointer user_data) {
+  BerthLibWatch *watch = user_data;
+  gboolean busy = FALSE;
+  g_autoptr(BerthLock) lock = lock_now(watch, &busy);
+  watch->waits = turn(watch, lock, busy);
   return watch->waits ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
 }
 
+/* A command that has the lock records what it does, and mostly is soon done: what QEMU says now would be recorded after that. */
 static void take_turn(BerthLibWatch *watch) {
-  if (!watch->waits && on_turn(watch))
-    attach(watch, g_timeout_source_new(TURN_MS), on_turn);
+  gboolean busy = FALSE;
+  g_autoptr(BerthLock) lock = watch->waits ? NULL : lock_now(watch, &busy);
+  if (watch->waits || (!busy && !turn(watch, lock, FALSE)))
+    return;
+  watch->waits = TRUE;
+  attach(watch, g_timeout_source_new(TURN_MS), on_turn);
+}
+
+static void look_under_lock(BerthLibWatch *watch) {
+  g_autofree char *status = ask(watch);
+  if (status != NULL && berth_lib_reacts(watch, status))
+    take_turn(watch);
+  else if (status != NULL)
+    record(watch, status);
 }
 
 static void on_dumped(BerthLibWatch *watch, const char *event, json_object *data) {
@@ -233,13 +250,7 @@ static void on_dumped(BerthLibWatch *watch, const char *event, json_object *data
 /* QEMU is asked, whatever the event was: what came in between, or was missed, is in the answer. */
 static void on_state(BerthLibWatch *watch, const char *event, json_object *data) {
   look_for_leave(watch);
-  g_autofree char *status = ask(watch);
-  if (status == NULL)
-    return;
-  if (berth_lib_reacts(watch, status))
-    take_turn(watch);
-  else
-    record(watch, status);
+  take_turn(watch);
 }
 
 static void on_reset(BerthLibWatch *watch, const char *event, json_object *data) {
