@@ -76,6 +76,8 @@ static void only_what_is_plain_is_taken(void) {
   /* A string with lines of its own. */
   assert_tree("bus: b\n  dev: d, id \"a\"\n    serial = \"\n  dev: d, id \"c\"\n    lun = 7\n  dev: d, id \"c\"\n    lun = 1\n",
               "a b {};");
+  assert_tree("bus: b\n  dev: d, id \"a\"\n    lun = 1\n    serial = \"\n    lun = 7\n    unit = 1\n  dev: d, id \"c\"\n",
+              "c b {};");
   g_autofree char *deep = g_strnfill(1 << 20, ' ');
   g_autofree char *text = g_strconcat(deep, "bus: b\n", deep, "  dev: d, id \"a\"\n", NULL);
   assert_tree(text, "");

@@ -9,10 +9,11 @@
 
 typedef struct {
   const char *const *names;
-  GHashTable *devices; /* id -> BerthTreeDevice; NULL: told twice */
+  GHashTable *devices; /* id -> BerthTreeDevice; NULL: it, or one of its properties, was told twice */
   GPtrArray *buses;    /* the last bus at each level */
   BerthTreeDevice *device;
-  gsize level; /* of the device's properties */
+  const char *id; /* of the device; owned by the table */
+  gsize level;    /* of the device's properties */
 } Tree;
 
 static void device_free(gpointer data) {
@@ -39,16 +40,17 @@ static void enter_device(Tree *tree, gsize level, const char *text) {
   tree->device = NULL;
   if (length < 2 || id[length - 1] != '"')
     return;
-  g_autofree char *name = g_strndup(id, length - 1);
+  char *name = g_strndup(id, length - 1);
   const char *bus = level > 0 && level - 1 < tree->buses->len ? tree->buses->pdata[level - 1] : NULL;
   gboolean again = g_hash_table_contains(tree->devices, name);
   if (!again && bus != NULL) {
     tree->device = g_new0(BerthTreeDevice, 1);
     tree->device->bus = g_strdup(bus);
     tree->device->values = json_object_new_object();
+    tree->id = name;
     tree->level = level + 1;
   }
-  g_hash_table_replace(tree->devices, g_steal_pointer(&name), tree->device);
+  g_hash_table_replace(tree->devices, name, tree->device);
 }
 
 /* 7 (0x7) */
@@ -70,7 +72,7 @@ static gboolean is_pci_address(const char *text, gint64 *number) {
 }
 
 /* @text: NAME = VALUE */
-static void take_property(const Tree *tree, const char *text) {
+static void take_property(Tree *tree, const char *text) {
   const char *equal = strstr(text, " = ");
   if (equal == NULL)
     return;
@@ -80,6 +82,11 @@ static void take_property(const Tree *tree, const char *text) {
   gint64 number = 0;
   if (!g_strv_contains(tree->names, name))
     return;
+  if (json_object_object_get_ex(tree->device->values, name, NULL)) {
+    tree->device = NULL;
+    g_hash_table_replace(tree->devices, g_strdup(tree->id), NULL);
+    return;
+  }
   if (is_pci_address(value, &number) || is_number(value, &number)) {
     berth_json_set_int(tree->device->values, name, number);
   } else if (length >= 2 && value[0] == '"' && value[length - 1] == '"') {

@@ -15,7 +15,7 @@ typedef struct {
 
 /*
  * The devices of @text that have an id, by it. Of their properties those in @names (ends with NULL) are kept, as far as their value
- * is a whole number, a PCI address or a string. An id that @text has twice is left out: a string that QEMU prints may hold lines of
- * its own. (transfer full), the table owns keys and values.
+ * is a whole number, a PCI address or a string. A device whose id, or one of whose properties, @text has twice is left out: a
+ * string that QEMU prints may hold lines of its own. (transfer full), the table owns keys and values.
  */
 GHashTable *berth_guest_tree_parse(const char *text, const char *const *names);
