@@ -391,6 +391,18 @@ def on_its_way():
         wait_for(lambda: open(serial, "rb").read().count(b"B") > 1, 60, "a second boot")
 
 
+def last_words():
+    """What QEMU said before it crashed is told; its log goes with it."""
+    with World() as world:
+        world.berth("define", "-", text=domain("pc", []))
+        for signum, told in ((signal.SIGABRT, "signal 6 (Aborted): qemu: Assertion `0' failed."), (signal.SIGKILL, "signal 9 (Killed)")):
+            world.berth("start", "guest", "--paused")
+            with open(glob.glob(world.state_folder + "/run/*/qemu.log")[0], "a") as log:
+                log.write("qemu: Assertion `0' failed.\n")
+            os.kill(qemus(world)[0], signum)
+            wait_for(lambda: reason(world) == "crashed (%s)" % told, 20, "how it crashed is recorded")
+
+
 def told_late():
     """What QEMU says of a guest is not recorded after a command has changed it."""
     with World() as world:
@@ -506,6 +518,7 @@ def tests():
     for element, action in (("on_poweroff", "restart"), ("on_crash", "restart"), ("on_crash", "coredump-restart")):
         yield "%s %s waits for its turn" % (element, action), in_turn, (element, action)
     yield "a guest that powers off on its way elsewhere", on_its_way, ()
+    yield "QEMU's last words", last_words, ()
     yield "what QEMU says late is not recorded after what a command does", told_late, ()
     for paused in (False, True):
         yield "a guest that resets at once when it is %s" % ("resumed" if paused else "started"), at_once, (paused,)

@@ -370,6 +370,14 @@ static gboolean on_signal(int fd, GIOCondition condition, gpointer user_data) {
   return G_SOURCE_CONTINUE;
 }
 
+/* With what QEMU said last; of who is killed that tells nothing. */
+static char *how_it_crashed(const BerthLibWatch *watch) {
+  g_autofree char *outcome = berth_host_process_outcome(watch->qemu);
+  g_autofree char *words = berth_guest_last_words(watch->run.run_dir);
+  gboolean killed = WIFSIGNALED(watch->qemu->status) && WTERMSIG(watch->qemu->status) == SIGKILL;
+  return g_strconcat(outcome, killed || *words == '\0' ? NULL : ": ", words, NULL);
+}
+
 /* How the guest ended, if nobody has said why. */
 static void judge(const BerthLibWatch *watch, const char **state, char **reason) {
   int status = watch->qemu->status;
@@ -383,7 +391,7 @@ static void judge(const BerthLibWatch *watch, const char **state, char **reason)
     /* An orderly QEMU tells that it ends; of one that is no child that is all that can be known. */
     *state = "crashed";
     g_free(*reason);
-    *reason = status != -1 ? berth_host_process_outcome(watch->qemu) : g_strdup("");
+    *reason = status != -1 ? how_it_crashed(watch) : g_strdup("");
   }
 }
 
