@@ -404,6 +404,43 @@ static void test_two_connections(World *world, gconstpointer data) {
 }
 
 /* Many processes make the store and write to it at the same time; none loses anything, none fails. */
+/* A command opens the store, writes, and is gone, mostly with nobody else there: the log is not to grow from one to the next. */
+static void test_log(World *world, gconstpointer data) {
+  g_autofree char *log = g_strconcat(world->file, "-wal", NULL);
+  g_autofree char *large = g_strnfill(50000, 'x');
+  struct stat status;
+  off_t longest = 0;
+  for (guint i = 0; i < 100; i++) {
+    g_autofree char *uuid = g_strdup_printf("%08u"
+                                            "-2222-3333-4444-555555555555",
+                                            i);
+    g_autofree char *name = g_strdup_printf("guest%u", i);
+    g_autoptr(BerthStore) store = reopen(world);
+    add_ok(store, uuid, name, large);
+    g_assert_cmpint(stat(log, &status), ==, 0);
+    longest = MAX(longest, status.st_size);
+  }
+  g_assert_cmpint(longest, <, 1024 * 1024);
+  g_autoptr(BerthStore) store = reopen(world);
+  g_assert_cmpuint(count(store), ==, 100);
+}
+
+/* Nor is a writer to wait for those who read while it shortens the log, and what they read stays. */
+static void test_log_read(World *world, gconstpointer data) {
+  g_autofree char *large = g_strnfill(1000000, 'x');
+  g_autoptr(BerthStore) writer = reopen(world);
+  add_ok(writer, UUID, "one", "<one/>");
+  sqlite3 *reader = NULL;
+  g_assert_cmpint(sqlite3_open(world->file, &reader), ==, SQLITE_OK);
+  g_assert_cmpint(sqlite3_exec(reader, "BEGIN; SELECT * FROM guests", NULL, NULL, NULL), ==, SQLITE_OK);
+  gint64 begin = g_get_monotonic_time();
+  add_ok(writer, "21111111-2222-3333-4444-555555555555", "two", large);
+  g_assert_cmpint(g_get_monotonic_time() - begin, <, 5 * G_USEC_PER_SEC);
+  g_assert_cmpint(sqlite3_exec(reader, "COMMIT", NULL, NULL, NULL), ==, SQLITE_OK);
+  sqlite3_close(reader);
+  g_assert_cmpuint(count(writer), ==, 2);
+}
+
 static void test_many_processes(World *world, gconstpointer data) {
   enum { PROCESSES = 6, EACH = 5 };
   for (int i = 0; i < PROCESSES; i++) {
@@ -527,6 +564,8 @@ static const struct {
     {"/store/cut-short-first-write", test_cut_short},
     {"/store/garbage-is-refused", test_garbage},
     {"/store/two-connections", test_two_connections},
+    {"/store/log-stays-short", test_log},
+    {"/store/log-is-read-meanwhile", test_log_read},
     {"/store/many-processes", test_many_processes},
     {"/store/killed-writer", test_killed},
     {"/store/full-disk", test_full},

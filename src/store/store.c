@@ -11,7 +11,7 @@
 #define BUSY_MS 10000
 #define STEP_US 10000ul
 /* A command is over once its changes are in the log; who writes the log's 200th page moves them into the database. */
-#define LOG_PAGES "200"
+#define LOG_PAGES 200
 
 /* Step N takes a store from schema N to N + 1. Steps that were released never change. */
 static const char *const migrations[] = {
@@ -97,6 +97,20 @@ static void disconnect(BerthStore *store) {
   store->frozen = FALSE;
 }
 
+/*
+ * What SQLite does by itself leaves the log as long as it is: it is begun anew by who sees that all of it was moved, and that is
+ * forgotten with the last connection, which a command's mostly is. Each would read the log, and add to it, for ever. Nobody is
+ * waited for: whoever writes next tries again.
+ */
+static int shorten_log(void *data, sqlite3 *db, const char *name, int pages) {
+  if (pages < LOG_PAGES)
+    return SQLITE_OK;
+  sqlite3_busy_timeout(db, 0);
+  sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+  sqlite3_busy_timeout(db, BUSY_MS);
+  return SQLITE_OK;
+}
+
 static gboolean open_db(BerthStore *store, const char *name, int flags, GError **error) {
   if (sqlite3_open_v2(name, &store->db, flags, NULL) != SQLITE_OK) {
     berth_store_sql_fail(store, error);
@@ -105,9 +119,8 @@ static gboolean open_db(BerthStore *store, const char *name, int flags, GError *
   }
   sqlite3_busy_timeout(store->db, BUSY_MS);
   sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-  if (read_schema(store, error) < 0 ||
-      !berth_store_sql_run(store, "PRAGMA foreign_keys = ON; PRAGMA synchronous = EXTRA; PRAGMA wal_autocheckpoint = " LOG_PAGES,
-                           error)) {
+  sqlite3_wal_hook(store->db, shorten_log, NULL);
+  if (read_schema(store, error) < 0 || !berth_store_sql_run(store, "PRAGMA foreign_keys = ON; PRAGMA synchronous = EXTRA", error)) {
     disconnect(store);
     return FALSE;
   }
