@@ -445,7 +445,8 @@ def doctor(machine):
     with World() as world:
         more = VCPUS + "  <maxMemory slots='3' unit='MiB'>2048</maxMemory>\n"
         more = more.replace("<cpu>", "<cpu><numa><cell id='0' cpus='0-3' memory='256' unit='MiB'/></numa>")
-        start(world, machine, [scsi(), usb(), disk(world, "sda"), "<controller type='virtio-serial' index='0'/>"], more)
+        emulator = "<emulator>%s</emulator>" % QEMU
+        start(world, machine, [emulator, scsi(), usb(), disk(world, "sda"), "<controller type='virtio-serial' index='0'/>"], more)
         status, found = examined(world, "guest")
         free = {k[5:]: int(v["value"].split()[0]) for k, v in found.items() if k.startswith("free ")}
         check(status == 0 and free["memory slots"] == 3 and free["vCPU places"] == 2 and free["SCSI units"] == 6

@@ -134,7 +134,8 @@ static gboolean fits(const BerthLibRoom *room, guint sort, const guint *numbers,
   g_autoptr(GHashTable) known = ids_of(room->plan);
   for (guint i = 0; i < plan->inventory->devices->len; i++) {
     const BerthDevice *device = g_ptr_array_index(plan->inventory->devices, i);
-    if (device->id != NULL && g_hash_table_contains(known, device->id))
+    /* Each probe has an id; what has none (<emulator>) is nothing that is plugged in. */
+    if (device->id == NULL || g_hash_table_contains(known, device->id))
       continue;
     /* A SCSI disk that steps aside has found another's unit, which is counted by its own name. */
     if (!is_pluggable(plan, device) || (sort == SCSI && device->rule != BERTH_RULE_TARGET))
