@@ -317,7 +317,7 @@ guint berth_kinds_boot_index(const BerthInventory *inventory, const BerthDevice 
   const char *class = boot_class(device);
   if (berth_model_device_get(device, "boot/@order") != NULL)
     return (guint)berth_model_device_number(device, "boot/@order", 0);
-  if (class == NULL || any_boot_order(inventory) || !is_first_of_class(inventory, device, class))
+  if (class == NULL || !is_first_of_class(inventory, device, class) || any_boot_order(inventory))
     return 0;
   const BerthXmlNode *boot = berth_xml_node_child(berth_xml_node_child(inventory->document->root, "os"), "boot");
   if (boot == NULL)
