@@ -377,6 +377,11 @@ static gboolean attach_live(BerthLibLive *live, const BerthXmlDocument *fragment
   return take_placed(&coming, config, &placed, error) && plug(&coming, berth_lib_config_change, config, error);
 }
 
+gboolean berth_lib_attach_check(BerthLibLive *live, const BerthXmlDocument *fragment, GError **error) {
+  g_autoptr(GPtrArray) rows = NULL;
+  return attach_live(live, fragment, NULL, TRUE, &rows, error);
+}
+
 gboolean berth_lib_scope(Berth *berth, const char *guest, guint flags, gboolean *live, gboolean *config, char **uuid,
                          GError **error) {
   g_autoptr(BerthStoreGuest) found = berth_store_guest(berth->store, guest, error);

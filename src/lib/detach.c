@@ -192,16 +192,26 @@ static BerthXmlDocument *as_defined(const BerthLibLive *live, const char *id, GE
   return NULL;
 }
 
+static const BerthDevice *find_alias(const BerthLibLive *live, const char *alias, GError **error) {
+  const BerthDevice *device = berth_lib_live_device(live->plan, alias);
+  if (device == NULL)
+    g_set_error(error, BERTH_ERROR, BERTH_ERROR_NOT_FOUND, "guest '%s': has no device with alias '%.80s'", live->guest->name,
+                alias);
+  return device;
+}
+
+gboolean berth_lib_detach_check(const BerthLibLive *live, const char *alias, GError **error) {
+  const BerthDevice *device = find_alias(live, alias, error);
+  return device != NULL && check(live, device, error);
+}
+
 static gboolean detach_running(Berth *berth, const Wish *wish, BerthLibConfig *config, const char *uuid, GPtrArray **rows,
                                GError **error) {
   g_auto(BerthLibLive) live = {0};
   if (!berth_lib_live_open(&live, berth, uuid, error))
     return FALSE;
-  const BerthDevice *device = wish->fragment != NULL ? berth_lib_live_find(live.plan, wish->fragment, error)
-                                                     : berth_lib_live_device(live.plan, wish->alias);
-  if (device == NULL && wish->fragment == NULL)
-    g_set_error(error, BERTH_ERROR, BERTH_ERROR_NOT_FOUND, "guest '%s': has no device with alias '%.80s'", live.guest->name,
-                wish->alias);
+  const BerthDevice *device =
+      wish->fragment != NULL ? berth_lib_live_find(live.plan, wish->fragment, error) : find_alias(&live, wish->alias, error);
   if (device == NULL || !check(&live, device, error))
     return FALSE;
   *rows = g_ptr_array_new_with_free_func((GDestroyNotify)berth_row_free);

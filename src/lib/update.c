@@ -14,12 +14,18 @@
 #define COMMAND "update" /* as history calls it */
 
 typedef struct Update Update;
-/* Carries a step out; with BERTH_CHANGE_DRY_RUN in @flags looks whether it could be. */
-typedef gboolean (*Act)(const Update *update, const char *id, BerthXmlDocument *element, guint flags, GError **error);
 
+/* A sort of step. */
 typedef struct {
   const char *change;
-  Act act; /* NULL: only a start can do it */
+  /* Whether the running guest allows it; NULL: always. */
+  gboolean (*check)(BerthLibLive *live, const char *id, const BerthXmlDocument *element, GError **error);
+  /* Carries it out; NULL: only a start can do it. */
+  gboolean (*act)(const Update *update, const char *id, BerthXmlDocument *element, guint flags, GError **error);
+} Sort;
+
+typedef struct {
+  const Sort *sort;
   char *device, *id;
   BerthXmlDocument *element; /* as the new definition has it; NULL: none */
   GError *why;               /* not now */
@@ -82,16 +88,33 @@ static gboolean change(const Update *update, const char *id, BerthXmlDocument *e
 static gboolean count(const Update *update, const char *id, BerthXmlDocument *element, guint flags, GError **error) {
   guint wanted = (guint)g_ascii_strtoull(id, NULL, 10);
   (void)element;
-  return (flags & BERTH_CHANGE_DRY_RUN) != 0 ||
-         berth_set_vcpus(update->berth, update->uuid, wanted, FALSE, flags, update->timeout_ms, error);
+  return berth_set_vcpus(update->berth, update->uuid, wanted, FALSE, flags, update->timeout_ms, error);
 }
+
+static gboolean check_detach(BerthLibLive *live, const char *id, const BerthXmlDocument *element, GError **error) {
+  (void)element;
+  return berth_lib_detach_check(live, id, error);
+}
+
+static gboolean check_attach(BerthLibLive *live, const char *id, const BerthXmlDocument *element, GError **error) {
+  (void)id;
+  return berth_lib_attach_check(live, element, error);
+}
+
+/* consider() has asked for the rest. */
+static gboolean check_change(BerthLibLive *live, const char *id, const BerthXmlDocument *element, GError **error) {
+  (void)id;
+  return berth_lib_live_find(live->plan, element, error) != NULL;
+}
+
+static const Sort going = {"detach", check_detach, detach}, coming = {"attach", check_attach, attach},
+                  changing = {"update", check_change, change}, counting = {"update", NULL, count}, waiting = {"update", NULL, NULL};
 
 /* ---- which steps there are ---- */
 
-static Step *add(Update *update, const char *change, Act act, char *device, const char *id, BerthXmlDocument *element) {
+static Step *add(Update *update, const Sort *sort, char *device, const char *id, BerthXmlDocument *element) {
   Step *step = g_new0(Step, 1);
-  step->change = change;
-  step->act = act;
+  step->sort = sort;
   step->device = device;
   step->id = g_strdup(id != NULL ? id : "");
   step->element = element;
@@ -117,7 +140,7 @@ static void consider(Update *update, const BerthLibLive *live, const BerthDevice
   gboolean changes = FALSE;
   if (berth_lib_update_check(live, was->id, element, &changes, &why) && !changes)
     return;
-  add(update, "update", change, berth_model_device_name(was), was->id, g_steal_pointer(&element))->why = g_steal_pointer(&why);
+  add(update, &changing, berth_model_device_name(was), was->id, g_steal_pointer(&element))->why = g_steal_pointer(&why);
 }
 
 static gboolean is_controller(const BerthDevice *device) {
@@ -132,7 +155,7 @@ static void add_coming(Update *update, GPtrArray *partners, gboolean controllers
     if (device->node == NULL || !berth_lib_row_shown(device) || is_controller(device) != controllers ||
         g_ptr_array_find(partners, device, NULL))
       continue;
-    add(update, "attach", attach, berth_model_device_name(device), device->id, element_of(device, NULL));
+    add(update, &coming, berth_model_device_name(device), device->id, element_of(device, NULL));
   }
 }
 
@@ -141,7 +164,7 @@ static void add_going(Update *update, const GPtrArray *partners, gboolean contro
   for (guint i = 0; i < devices->len; i++) {
     const BerthDevice *device = g_ptr_array_index(devices, i);
     if (g_ptr_array_index(partners, i) == NULL && berth_lib_row_shown(device) && is_controller(device) == controllers)
-      add(update, "detach", detach, berth_model_device_name(device), device->id, NULL);
+      add(update, &going, berth_model_device_name(device), device->id, NULL);
   }
 }
 
@@ -155,13 +178,13 @@ static guint vcpus_of(const BerthPlan *plan) {
 static void add_domain(Update *update) {
   if (update->running && vcpus_of(update->was) != vcpus_of(update->now)) {
     g_autofree char *number = g_strdup_printf("%u", vcpus_of(update->now));
-    add(update, "update", count, g_strdup("vcpus"), number, NULL);
+    add(update, &counting, g_strdup("vcpus"), number, NULL);
   }
   g_autoptr(GPtrArray) differences = berth_plan_diff(update->was, update->now);
   for (guint i = 0; i < differences->len; i++) {
     const BerthDifference *one = g_ptr_array_index(differences, i);
     if (g_str_equal(one->device, "domain") && !g_str_equal(one->aspect, "vcpus at start"))
-      add(update, "update", NULL, g_strdup_printf("domain: %s", one->aspect), NULL, NULL);
+      add(update, &waiting, g_strdup_printf("domain: %s", one->aspect), NULL, NULL);
   }
 }
 
@@ -205,36 +228,39 @@ static BerthPlan *stored(const BerthPlan *plan, GError **error) {
   return again;
 }
 
+/* Whether each step could be done now. Places that a step before it gives free count as taken. */
+static void check_steps(const Update *update, BerthLibLive *live) {
+  for (guint i = 0; i < update->steps->len; i++) {
+    Step *step = g_ptr_array_index(update->steps, i);
+    if (step->sort->check != NULL && step->why == NULL)
+      step->sort->check(live, step->id, step->element, &step->why);
+  }
+}
+
 static gboolean plan_update(Update *update, const BerthPlan *plan, GError **error) {
-  g_auto(BerthLibLive) live = {0};
+  g_auto(BerthLibLive) live = {.command = COMMAND};
   update->now = stored(plan, error);
   if (update->now == NULL || (update->running && !berth_lib_live_open(&live, update->berth, update->uuid, error)))
     return FALSE;
-  update->was = update->running ? g_steal_pointer(&live.plan) : berth_plan_of_guest(update->berth, update->uuid, error);
+  update->was = update->running ? live.plan : berth_plan_of_guest(update->berth, update->uuid, error);
   if (update->was == NULL)
     return FALSE;
   berth_lib_live_keep_chosen(update->was, update->now);
   find_steps(update, update->running ? &live : NULL);
+  if (update->running)
+    check_steps(update, &live);
+  live.plan = NULL; /* update->was has it */
   return TRUE;
 }
 
-/* Whether each step could be done now. Places that a step before it gives free count as taken. */
-static void try_steps(Update *update) {
-  for (guint i = 0; i < update->steps->len; i++) {
-    Step *step = g_ptr_array_index(update->steps, i);
-    if (step->act != NULL && step->why == NULL && update->running)
-      step->act(update, step->id, step->element, update->flags | BERTH_CHANGE_LIVE | BERTH_CHANGE_DRY_RUN, &step->why);
-  }
-}
-
 static gboolean is_for_now(const Update *update, const Step *step) {
-  return update->running && step->act != NULL && step->why == NULL;
+  return update->running && step->sort->act != NULL && step->why == NULL;
 }
 
 /* What could not be done may be possible once others have been: a controller has come, a place is free. */
 static gboolean is_worth_a_try(const Update *update, const Step *step, guint done) {
-  return is_for_now(update, step) ||
-         (update->running && step->act != NULL && done > 0 && !g_error_matches(step->why, BERTH_ERROR, BERTH_ERROR_UNSUPPORTED));
+  return is_for_now(update, step) || (update->running && step->sort->act != NULL && done > 0 &&
+                                      !g_error_matches(step->why, BERTH_ERROR, BERTH_ERROR_UNSUPPORTED));
 }
 
 /* Returns how many failed that could have been done. */
@@ -246,7 +272,7 @@ static guint carry_out(Update *update) {
     if (!is_worth_a_try(update, step, done))
       continue;
     g_clear_error(&step->why);
-    gboolean ok = step->act(update, step->id, step->element, update->flags | BERTH_CHANGE_LIVE, &step->why);
+    gboolean ok = step->sort->act(update, step->id, step->element, update->flags | BERTH_CHANGE_LIVE, &step->why);
     done += ok;
     failed += could && !ok;
   }
@@ -259,12 +285,12 @@ static GPtrArray *told(const Update *update) {
     const Step *step = g_ptr_array_index(update->steps, i);
     BerthUpdate *row = g_new0(BerthUpdate, 1);
     row->device = g_strdup(step->device);
-    row->id = g_strdup(step->act == count ? "" : step->id);
-    row->change = g_strdup(step->change);
+    row->id = g_strdup(step->sort == &counting ? "" : step->id);
+    row->change = g_strdup(step->sort->change);
     row->when = g_strdup(is_for_now(update, step) ? NOW : LATER);
-    row->why = g_strdup(step->why != NULL                      ? step->why->message
-                        : step->act == NULL && update->running ? "cannot change while the guest runs"
-                                                               : "");
+    row->why = g_strdup(step->why != NULL                            ? step->why->message
+                        : step->sort->act == NULL && update->running ? "cannot change while the guest runs"
+                                                                     : "");
     g_ptr_array_add(rows, row);
   }
   return rows;
@@ -283,7 +309,6 @@ gboolean berth_update(Berth *berth, const char *guest, const BerthDomain *domain
   if (!plan_update(&update, plan, error))
     return FALSE;
   gboolean dry = (flags & BERTH_CHANGE_DRY_RUN) != 0;
-  try_steps(&update);
   if (!dry && !berth_define(berth, domain, 0, NULL, NULL, error))
     return FALSE;
   guint failed = dry ? 0 : carry_out(&update);

@@ -29,6 +29,10 @@ gboolean berth_lib_detach_alias(Berth *berth, const char *guest, const char *ali
 gboolean berth_lib_update_element(Berth *berth, const char *guest, BerthXmlDocument *written, const char *command, guint flags,
                                   GPtrArray **rows, GError **error);
 
+/* Whether they could do so now with what runs, and would change nothing of @live. The errors are theirs. */
+gboolean berth_lib_attach_check(BerthLibLive *live, const BerthXmlDocument *fragment, GError **error);
+gboolean berth_lib_detach_check(const BerthLibLive *live, const char *alias, GError **error);
+
 /* Makes the device @id of a running guest as @element says, and with @config (may be NULL) the definition's, too. */
 gboolean berth_lib_update_running(BerthLibLive *live, const char *id, const BerthXmlDocument *element, const char *command,
                                   guint flags, BerthLibConfig *config, GError **error);
