@@ -128,11 +128,10 @@ static gboolean examine_running(Berth *berth, const BerthStoreGuest *guest, GPtr
     return FALSE;
   say(findings, "supervisor", supervised ? BERTH_FINDING_OK : BERTH_FINDING_NOTE, supervised ? "there" : "gone",
       supervised ? "" : "berth list gives the guest a new one");
-  const BerthLibRoom room = {.what = live.guest->name,
-                             .document = live.guest->run.document,
-                             .record = live.guest->run.record,
-                             .plan = live.plan,
-                             .facts = live.facts};
+  g_autoptr(BerthRecord) record = berth_record_parse(live.guest->run.record, -1, live.guest->name, error);
+  if (record == NULL)
+    return FALSE;
+  const BerthLibRoom room = {.plan = live.plan, .record = record, .facts = live.facts};
   berth_lib_room(&room, say_room, findings);
   return say_pending(&live, findings, error) && say_definition(&live, findings, error) &&
          say_vcpus(berth, guest->uuid, TRUE, findings, error);
@@ -150,9 +149,10 @@ static gboolean examine_defined(Berth *berth, const BerthStoreGuest *guest, GPtr
   g_autoptr(BerthStoreRevision) newest = berth_store_revision(berth->store, guest->uuid, 0, error);
   g_autoptr(BerthPlan) plan =
       newest != NULL ? berth_lib_plan_defined(guest->name, newest->document, newest->record, NULL, error) : NULL;
-  if (plan == NULL)
+  g_autoptr(BerthRecord) record = plan != NULL ? berth_record_parse(newest->record, -1, guest->name, error) : NULL;
+  if (record == NULL)
     return FALSE;
-  const BerthLibRoom room = {.what = guest->name, .document = newest->document, .record = newest->record, .plan = plan};
+  const BerthLibRoom room = {.plan = plan, .record = record};
   say_stale(guest, findings);
   berth_lib_room(&room, say_room, findings);
   return say_managed(berth, guest->uuid, findings, error) && say_vcpus(berth, guest->uuid, FALSE, findings, error);

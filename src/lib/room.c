@@ -81,12 +81,11 @@ static GHashTable *target_names(const BerthPlan *plan, const BerthRecord *record
   return names;
 }
 
-/* What @room has with the probes of these numbers; @record is its own. */
-static BerthXmlDocument *with_probes(const BerthLibRoom *room, const BerthRecord *record, guint sort, const guint *numbers,
-                                     guint n) {
-  g_autoptr(BerthXmlDocument) parsed = berth_xml_document_parse(room->document, room->what, NULL);
-  g_autoptr(GHashTable) used = target_names(room->plan, record);
-  const BerthXmlNode *devices = parsed != NULL ? berth_xml_node_child(parsed->root, "devices") : NULL;
+/* What @room has with the probes of these numbers. */
+static BerthXmlDocument *with_probes(const BerthLibRoom *room, guint sort, const guint *numbers, guint n) {
+  const BerthXmlDocument *document = room->plan->inventory->document;
+  const BerthXmlNode *devices = berth_xml_node_child(document->root, "devices");
+  g_autoptr(GHashTable) used = target_names(room->plan, room->record);
   g_autoptr(GString) text = g_string_new("<probes>");
   for (guint i = 0; i < n; i++) {
     g_autofree char *probe = probe_text(sort, numbers[i], used);
@@ -94,10 +93,10 @@ static BerthXmlDocument *with_probes(const BerthLibRoom *room, const BerthRecord
   }
   g_string_append(text, "</probes>");
   g_autoptr(GBytes) bytes = g_bytes_new(text->str, text->len);
-  g_autoptr(BerthXmlDocument) list = berth_xml_document_parse(bytes, room->what, NULL);
+  g_autoptr(BerthXmlDocument) list = berth_xml_document_parse(bytes, document->file, NULL);
   if (devices == NULL || list == NULL)
     return NULL;
-  g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(parsed);
+  g_autoptr(BerthXmlEdits) edits = berth_xml_edits_new(document);
   for (const BerthXmlNode *node = berth_xml_node_child(list->root, NULL); node != NULL; node = berth_xml_node_next(node, NULL))
     berth_xml_edits_add(edits, devices, NULL, berth_xml_draft_of(edits, node, NULL));
   return berth_xml_edits_document(edits, NULL);
@@ -125,9 +124,8 @@ static GHashTable *ids_of(const BerthPlan *plan) {
 
 /* Whether the probes of these numbers all find places that they can be plugged into, with the controllers that are there. */
 static gboolean fits(const BerthLibRoom *room, guint sort, const guint *numbers, guint n) {
-  g_autoptr(BerthRecord) record = berth_record_parse(room->record, -1, room->what, NULL);
-  BerthXmlDocument *document = record != NULL ? with_probes(room, record, sort, numbers, n) : NULL;
-  g_autoptr(BerthPlan) plan = berth_lib_live_plan(document, record, room->facts, NULL, NULL);
+  BerthXmlDocument *document = with_probes(room, sort, numbers, n);
+  g_autoptr(BerthPlan) plan = berth_lib_live_plan(document, room->record, room->facts, NULL, NULL);
   guint before = room->plan->inventory->devices->len;
   if (plan == NULL || plan->inventory->devices->len != before + n)
     return FALSE;

@@ -8,11 +8,9 @@
 #define BERTH_LIB_ROOM_MOST 128u
 
 typedef struct {
-  const char *what; /* what messages call the guest */
-  GBytes *document; /* that it runs with, or would be started with … */
-  const char *record;
-  const BerthPlan *plan;   /* … and what that is planned as */
-  const BerthFacts *facts; /* may be NULL */
+  const BerthPlan *plan;     /* of the stored document that the guest runs with, or would be started with … */
+  const BerthRecord *record; /* … and what is recorded with that */
+  const BerthFacts *facts;   /* may be NULL */
 } BerthLibRoom;
 
 /* @free_places of @sort ("PCI Express ports"); @more: how to get some. */
