@@ -31,6 +31,7 @@ typedef struct {
   GHashTable *own;      /* set of slot * 8 + function on the root bus: the machine's own */
   GHashTable *on_root;  /* id -> slot * 8 + function on the root bus */
   GHashTable *tree;     /* id -> BerthTreeDevice; NULL: not known */
+  GHashTable *memory;   /* id -> what QEMU says of a memory module, which is on no bus and so not in the tree; NULL: not known */
   GPtrArray *places;
 } Reading;
 
@@ -49,6 +50,7 @@ static void reading_clear(Reading *reading) {
   g_clear_pointer(&reading->own, g_hash_table_unref);
   g_clear_pointer(&reading->on_root, g_hash_table_unref);
   g_clear_pointer(&reading->tree, g_hash_table_unref);
+  g_clear_pointer(&reading->memory, g_hash_table_unref);
   g_clear_pointer(&reading->places, g_ptr_array_unref);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Reading, reading_clear)
@@ -323,24 +325,31 @@ static gboolean is_on_root_list(const Reading *reading, const BerthFamily *famil
   return TRUE;
 }
 
-/* The tree is made for people: it is believed where it says what is recorded; else QOM is asked. */
-static gboolean is_in_tree(const Reading *reading, const BerthDevice *device, Found *found) {
-  const BerthTreeDevice *told = reading->tree != NULL ? g_hash_table_lookup(reading->tree, found->name) : NULL;
-  if (told == NULL)
-    return FALSE;
-  Found seen = {.name = found->name, .parent_bus = told->bus, .values = told->values};
+/* What QEMU tells of many at once is believed where it says what is recorded; else QOM is asked. */
+static gboolean believe(const Reading *reading, const BerthDevice *device, Found *found, char *bus, json_object *values) {
+  Found seen = {.name = found->name, .parent_bus = bus, .values = values};
   BerthAddress actual = locate(reading, device, &seen);
   if (!is_right(device, &actual))
     return FALSE;
-  found->parent_bus = g_strdup(told->bus);
+  found->parent_bus = g_strdup(bus);
   json_object_put(found->values);
-  found->values = json_object_get(told->values);
+  found->values = json_object_get(values);
   return TRUE;
+}
+
+static gboolean is_in_tree(const Reading *reading, const BerthDevice *device, Found *found) {
+  const BerthTreeDevice *told = reading->tree != NULL ? g_hash_table_lookup(reading->tree, found->name) : NULL;
+  return told != NULL && believe(reading, device, found, told->bus, told->values);
+}
+
+static gboolean is_in_memory(const Reading *reading, const BerthDevice *device, Found *found) {
+  json_object *told = reading->memory != NULL ? g_hash_table_lookup(reading->memory, found->name) : NULL;
+  return told != NULL && device->address.type == BERTH_ADDRESS_DIMM && believe(reading, device, found, NULL, told);
 }
 
 /* Whether QEMU has told where @device is: then it is not asked again. */
 static gboolean is_told(const Reading *reading, const BerthFamily *family, const BerthDevice *device, Found *found) {
-  return is_on_root_list(reading, family, found) || is_in_tree(reading, device, found);
+  return is_on_root_list(reading, family, found) || is_in_tree(reading, device, found) || is_in_memory(reading, device, found);
 }
 
 static void ask_family(const Reading *reading, GArray *questions, const BerthFamily *family, const BerthDevice *device,
@@ -430,14 +439,46 @@ static guint64 send_tree(const Reading *reading) {
   return berth_qmp_queue(reading->qmp, "human-monitor-command", args);
 }
 
+static gboolean have_memory(const Reading *reading) {
+  for (guint i = 0; i < reading->inventory->devices->len; i++) {
+    const BerthDevice *device = reading->inventory->devices->pdata[i];
+    if (device->address.type == BERTH_ADDRESS_DIMM && askable(reading, device) != NULL)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+static void put(gpointer data) {
+  json_object_put(data);
+}
+
+/* "slot" and "addr" are called as in QOM (QMP reference: PCDIMMDeviceInfo). */
+static gboolean take_memory(Reading *reading, guint64 id, GError **error) {
+  g_autoptr(GError) failure = NULL;
+  g_autoptr(json_object) answer = receive(reading, id, &failure);
+  if (failure != NULL) {
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
+  }
+  reading->memory = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, put);
+  for (guint i = 0; i < berth_json_length(answer); i++) {
+    json_object *data = berth_json_member_object(json_object_array_get_idx(answer, i), "data");
+    const char *name = berth_json_member_string(data, "id");
+    if (name != NULL)
+      g_hash_table_insert(reading->memory, g_strdup(name), json_object_get(data));
+  }
+  return TRUE;
+}
+
 /* Everything is asked at once and answered in order, however many devices there are. QEMU reads what it is asked byte by byte,
  * which is what takes the time: so nothing is asked that it has said or cannot know. */
 static gboolean ask_places(Reading *reading, GPtrArray *with_id, guint64 pci, GError **error) {
   g_autoptr(GArray) questions = g_array_new(FALSE, FALSE, sizeof(Question));
   g_autoptr(GPtrArray) properties = all_properties(reading);
   g_autoptr(GHashTable) asked = g_hash_table_new(NULL, NULL);
-  gboolean many = are_many(reading);
+  gboolean many = are_many(reading), modules = many && have_memory(reading);
   guint64 tree = many ? send_tree(reading) : 0;
+  guint64 memory = modules ? berth_qmp_queue(reading->qmp, "query-memory-devices", NULL) : 0;
   ask_strangers(reading, questions, with_id, properties);
   for (guint i = 0; i < reading->anonymous->len; i++) {
     ask(reading, questions, reading->anonymous->pdata[i], "parent_bus");
@@ -449,6 +490,8 @@ static gboolean ask_places(Reading *reading, GPtrArray *with_id, guint64 pci, GE
   gboolean told = take_root_bus(reading, pci, error);
   if (many)
     told = take_tree(reading, tree, properties, told ? error : NULL) && told;
+  if (modules)
+    told = take_memory(reading, memory, told ? error : NULL) && told;
   if (told)
     ask_devices(reading, questions, asked, FALSE);
   return take_answers(reading, questions, told ? error : NULL) && told;
