@@ -403,7 +403,6 @@ static void test_two_connections(World *world, gconstpointer data) {
   g_assert_cmpuint(count(two), ==, 1);
 }
 
-/* Many processes make the store and write to it at the same time; none loses anything, none fails. */
 /* A command opens the store, writes, and is gone, mostly with nobody else there: the log is not to grow from one to the next. */
 static void test_log(World *world, gconstpointer data) {
   g_autofree char *log = g_strconcat(world->file, "-wal", NULL);
@@ -441,6 +440,7 @@ static void test_log_read(World *world, gconstpointer data) {
   g_assert_cmpuint(count(writer), ==, 2);
 }
 
+/* Many processes make the store and write to it at the same time; none loses anything, none fails. */
 static void test_many_processes(World *world, gconstpointer data) {
   enum { PROCESSES = 6, EACH = 5 };
   for (int i = 0; i < PROCESSES; i++) {
