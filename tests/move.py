@@ -640,14 +640,18 @@ def durable(words):
         path, log = kept(world)[0], world.file("calls", "")
         trace = subprocess.Popen(["strace", "-f", "-y", "-o", log, "-e", "trace=rename,unlink,fsync", BERTH] + words, env=world.environment,
                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_for(lambda: world.state("guest") == "paused" if words[0] == "start" else trace.poll() is not None, 60, "%s" % words)
+
+        def synced():
+            with open(log) as lines:
+                calls = lines.read()
+            at = calls.find('("%s"' % path)
+            return at >= 0 and re.search(r"fsync\(\d+<%s>" % re.escape(os.path.dirname(path)), calls[at:])
+
+        # Of start, strace follows the supervisor.
+        wait_for(lambda: synced() or (words[0] != "start" and trace.poll() is not None), 60, "its folder is synced")
         trace.kill()  # what it has followed goes on without it
         trace.wait()
-        with open(log) as lines:
-            calls = lines.read()
-        at = calls.find('("%s"' % path)
-        check(at >= 0 and kept(world) == [], "it is still there: %s" % calls)
-        check(re.search(r"fsync\(\d+<%s>" % re.escape(os.path.dirname(path)), calls[at:]), "its folder is not synced: %s" % calls)
+        check(synced() and kept(world) == [], "it is still there, or its folder is not synced")
 
 
 def undefine_killed():
