@@ -30,7 +30,8 @@ static void a_real_tree_is_read(gconstpointer data) {
   g_autoptr(GError) error = NULL;
   g_file_get_contents(path, &text, NULL, &error);
   g_assert_no_error(error);
-  g_autoptr(GHashTable) tree = berth_guest_tree_parse(text, names);
+  g_autoptr(GHashTable) tree = berth_guest_tree_new();
+  berth_guest_tree_parse(text, names, tree);
   assert_told(tree, "pci.2", "pci.1", "{\"addr\":0}");
   assert_told(tree, "rng0", "pci.2", "{\"addr\":255}");
   assert_told(tree, "scsi0-0-2-17", "scsi0.0", "{\"channel\":0,\"scsi-id\":2,\"lun\":17}");
@@ -48,7 +49,8 @@ static void a_real_tree_is_read(gconstpointer data) {
 /* --- what may come ---------------------------------------------------------------------------------------------------- */
 
 static void assert_tree(const char *text, const char *expected) {
-  g_autoptr(GHashTable) tree = berth_guest_tree_parse(text, names);
+  g_autoptr(GHashTable) tree = berth_guest_tree_new();
+  berth_guest_tree_parse(text, names, tree);
   g_autoptr(GList) ids = g_list_sort(g_hash_table_get_keys(tree), (GCompareFunc)strcmp);
   g_autoptr(GString) said = g_string_new(NULL);
   for (GList *id = ids; id != NULL; id = id->next) {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "guest/tree.h"
+#include "guest/survey.h"
 
 /* From so many devices on they are looked for in QEMU's tree first: to tell it takes QEMU about as long as to be asked for one. */
 #define MANY 2
@@ -26,12 +26,9 @@ typedef struct {
   const BerthInventory *inventory;
   const BerthFamily *families;
   gint64 until;
+  BerthSurvey survey;
   GHashTable *by_id;    /* name -> Found: what has an id */
   GPtrArray *anonymous; /* Found, owned: made by -device without id */
-  GHashTable *own;      /* set of slot * 8 + function on the root bus: the machine's own */
-  GHashTable *on_root;  /* id -> slot * 8 + function on the root bus */
-  GHashTable *tree;     /* id -> BerthTreeDevice; NULL: not known */
-  GHashTable *memory;   /* id -> what QEMU says of a memory module, which is on no bus and so not in the tree; NULL: not known */
   GPtrArray *places;
 } Reading;
 
@@ -45,12 +42,9 @@ static void found_free(gpointer data) {
 }
 
 static void reading_clear(Reading *reading) {
+  berth_guest_survey_clear(&reading->survey);
   g_clear_pointer(&reading->by_id, g_hash_table_unref);
   g_clear_pointer(&reading->anonymous, g_ptr_array_unref);
-  g_clear_pointer(&reading->own, g_hash_table_unref);
-  g_clear_pointer(&reading->on_root, g_hash_table_unref);
-  g_clear_pointer(&reading->tree, g_hash_table_unref);
-  g_clear_pointer(&reading->memory, g_hash_table_unref);
   g_clear_pointer(&reading->places, g_ptr_array_unref);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Reading, reading_clear)
@@ -82,29 +76,11 @@ gboolean berth_guest_places_drift(const GPtrArray *places) {
 
 /* --- asking ----------------------------------------------------------------------------------------------------------- */
 
-static guint time_left(const Reading *reading) {
-  return (guint)(MAX(0, reading->until - g_get_monotonic_time()) / 1000);
-}
-
-/* The answer to a command that QEMU may well refuse (a property that this device does not have). NULL without error: refused. */
-static json_object *receive(const Reading *reading, guint64 id, GError **error) {
-  g_autoptr(GError) failure = NULL;
-  json_object *answer = berth_qmp_receive(reading->qmp, id, time_left(reading), &failure);
-  if (answer == NULL && (berth_qmp_broken(reading->qmp) != NULL || time_left(reading) == 0))
-    g_propagate_error(error, g_steal_pointer(&failure));
-  return answer;
-}
-
 static guint64 send_get(const Reading *reading, const char *path, const char *property) {
   g_autoptr(json_object) args = json_object_new_object();
   berth_json_set_string(args, "path", path);
   berth_json_set_string(args, "property", property);
   return berth_qmp_queue(reading->qmp, "qom-get", args);
-}
-
-static gboolean is_nonsense(const char *command, GError **error) {
-  g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED, "QEMU answered \"%s\" with something else", command);
-  return FALSE;
 }
 
 static Found *found_new(const char *container, const char *name) {
@@ -123,11 +99,11 @@ static guint64 send_list(const Reading *reading, const char *path) {
 
 /* The children of the container @path, as Found in QEMU's order; the question @id is on its way. (transfer container full) */
 static GPtrArray *take_children(const Reading *reading, guint64 id, const char *path, GError **error) {
-  g_autoptr(json_object) answer = berth_qmp_receive(reading->qmp, id, time_left(reading), error);
+  g_autoptr(json_object) answer = berth_qmp_receive(reading->qmp, id, berth_guest_time_left(reading->until), error);
   if (answer == NULL)
     return NULL;
   if (!json_object_is_type(answer, json_type_array)) {
-    is_nonsense("qom-list", error);
+    g_set_error_literal(error, BERTH_ERROR, BERTH_ERROR_FAILED, "QEMU answered \"qom-list\" with something else");
     return NULL;
   }
   GPtrArray *children = g_ptr_array_new_with_free_func(found_free);
@@ -138,43 +114,6 @@ static GPtrArray *take_children(const Reading *reading, guint64 id, const char *
       g_ptr_array_add(children, found_new(path, name));
   }
   return children;
-}
-
-/* Expander buses are in the list, too, and may come first. (transfer none) */
-static json_object *root_bus(json_object *buses) {
-  for (guint i = 0; i < json_object_array_length(buses); i++) {
-    json_object *bus = json_object_array_get_idx(buses, i);
-    if (berth_json_member_int(bus, "bus", -1) == 0)
-      return bus;
-  }
-  return NULL;
-}
-
-/* What is on the root bus. A machine without PCI refuses the question @id, which is on its way. */
-static gboolean take_root_bus(const Reading *reading, guint64 id, GError **error) {
-  g_autoptr(GError) failure = NULL;
-  g_autoptr(json_object) answer = receive(reading, id, &failure);
-  if (failure != NULL) {
-    g_propagate_error(error, g_steal_pointer(&failure));
-    return FALSE;
-  }
-  if (!json_object_is_type(answer, json_type_array) || json_object_array_length(answer) == 0)
-    return TRUE;
-  json_object *devices = berth_json_member_array(root_bus(answer), "devices");
-  if (devices == NULL)
-    return is_nonsense("query-pci", error);
-  for (gsize i = 0; i < json_object_array_length(devices); i++) {
-    json_object *device = json_object_array_get_idx(devices, i);
-    gint64 slot = berth_json_member_int(device, "slot", -1), function = berth_json_member_int(device, "function", -1);
-    if (slot < 0 || slot > 31 || function < 0 || function > 7)
-      return is_nonsense("query-pci", error);
-    const char *qdev_id = berth_json_member_string(device, "qdev_id");
-    if (qdev_id == NULL || *qdev_id == '\0')
-      g_hash_table_add(reading->own, GINT_TO_POINTER(slot * 8 + function));
-    else
-      g_hash_table_insert(reading->on_root, g_strdup(qdev_id), GINT_TO_POINTER(slot * 8 + function));
-  }
-  return TRUE;
 }
 
 static GHashTable *known_ids(const Reading *reading) {
@@ -243,7 +182,8 @@ static gboolean take_answers(const Reading *reading, const GArray *questions, GE
   g_autoptr(GError) failure = NULL;
   for (guint i = 0; i < questions->len; i++) {
     const Question *question = &g_array_index(questions, Question, i);
-    g_autoptr(json_object) answer = receive(reading, question->id, failure == NULL ? &failure : NULL);
+    g_autoptr(json_object) answer =
+        berth_guest_answer(reading->qmp, question->id, reading->until, failure == NULL ? &failure : NULL);
     if (failure == NULL)
       take_answer(question, answer);
   }
@@ -318,38 +258,31 @@ static gboolean is_right(const BerthDevice *device, const BerthAddress *actual) 
 
 static gboolean is_on_root_list(const Reading *reading, const BerthFamily *family, Found *found) {
   gpointer place = NULL;
-  if (family->type != BERTH_ADDRESS_PCI || !g_hash_table_lookup_extended(reading->on_root, found->name, NULL, &place))
+  if (family->type != BERTH_ADDRESS_PCI || !g_hash_table_lookup_extended(reading->survey.on_root, found->name, NULL, &place))
     return FALSE;
   berth_json_set_int(found->values, "addr", GPOINTER_TO_INT(place));
   found->on_root = TRUE;
   return TRUE;
 }
 
-/* What QEMU tells of many at once is believed where it says what is recorded; else QOM is asked. */
-static gboolean believe(const Reading *reading, const BerthDevice *device, Found *found, char *bus, json_object *values) {
-  Found seen = {.name = found->name, .parent_bus = bus, .values = values};
+/* It is believed where it says what is recorded; else QOM is asked. */
+static gboolean is_in_survey(const Reading *reading, const BerthDevice *device, Found *found) {
+  const BerthTreeDevice *told = g_hash_table_lookup(reading->survey.devices, found->name);
+  if (told == NULL)
+    return FALSE;
+  Found seen = {.name = found->name, .parent_bus = told->bus, .values = told->values};
   BerthAddress actual = locate(reading, device, &seen);
   if (!is_right(device, &actual))
     return FALSE;
-  found->parent_bus = g_strdup(bus);
+  found->parent_bus = g_strdup(told->bus);
   json_object_put(found->values);
-  found->values = json_object_get(values);
+  found->values = json_object_get(told->values);
   return TRUE;
-}
-
-static gboolean is_in_tree(const Reading *reading, const BerthDevice *device, Found *found) {
-  const BerthTreeDevice *told = reading->tree != NULL ? g_hash_table_lookup(reading->tree, found->name) : NULL;
-  return told != NULL && believe(reading, device, found, told->bus, told->values);
-}
-
-static gboolean is_in_memory(const Reading *reading, const BerthDevice *device, Found *found) {
-  json_object *told = reading->memory != NULL ? g_hash_table_lookup(reading->memory, found->name) : NULL;
-  return told != NULL && device->address.type == BERTH_ADDRESS_DIMM && believe(reading, device, found, NULL, told);
 }
 
 /* Whether QEMU has told where @device is: then it is not asked again. */
 static gboolean is_told(const Reading *reading, const BerthFamily *family, const BerthDevice *device, Found *found) {
-  return is_on_root_list(reading, family, found) || is_in_tree(reading, device, found) || is_in_memory(reading, device, found);
+  return is_on_root_list(reading, family, found) || is_in_survey(reading, device, found);
 }
 
 static void ask_family(const Reading *reading, GArray *questions, const BerthFamily *family, const BerthDevice *device,
@@ -421,24 +354,6 @@ static gboolean are_many(const Reading *reading) {
   return n == MANY;
 }
 
-/* A QEMU without it, or with one that says something else, is asked by QOM. */
-static gboolean take_tree(Reading *reading, guint64 id, GPtrArray *properties, GError **error) {
-  g_autoptr(GError) failure = NULL;
-  g_autoptr(json_object) answer = receive(reading, id, &failure);
-  if (failure != NULL) {
-    g_propagate_error(error, g_steal_pointer(&failure));
-    return FALSE;
-  }
-  reading->tree = berth_guest_tree_parse(berth_json_string(answer), (const char *const *)properties->pdata);
-  return TRUE;
-}
-
-static guint64 send_tree(const Reading *reading) {
-  g_autoptr(json_object) args = json_object_new_object();
-  berth_json_set_string(args, "command-line", "info qtree");
-  return berth_qmp_queue(reading->qmp, "human-monitor-command", args);
-}
-
 static gboolean have_memory(const Reading *reading) {
   for (guint i = 0; i < reading->inventory->devices->len; i++) {
     const BerthDevice *device = reading->inventory->devices->pdata[i];
@@ -448,37 +363,17 @@ static gboolean have_memory(const Reading *reading) {
   return FALSE;
 }
 
-static void put(gpointer data) {
-  json_object_put(data);
-}
-
-/* "slot" and "addr" are called as in QOM (QMP reference: PCDIMMDeviceInfo). */
-static gboolean take_memory(Reading *reading, guint64 id, GError **error) {
-  g_autoptr(GError) failure = NULL;
-  g_autoptr(json_object) answer = receive(reading, id, &failure);
-  if (failure != NULL) {
-    g_propagate_error(error, g_steal_pointer(&failure));
-    return FALSE;
-  }
-  reading->memory = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, put);
-  for (guint i = 0; i < berth_json_length(answer); i++) {
-    json_object *data = berth_json_member_object(json_object_array_get_idx(answer, i), "data");
-    const char *name = berth_json_member_string(data, "id");
-    if (name != NULL)
-      g_hash_table_insert(reading->memory, g_strdup(name), json_object_get(data));
-  }
-  return TRUE;
-}
-
 /* Everything is asked at once and answered in order, however many devices there are. QEMU reads what it is asked byte by byte,
  * which is what takes the time: so nothing is asked that it has said or cannot know. */
-static gboolean ask_places(Reading *reading, GPtrArray *with_id, guint64 pci, GError **error) {
+static gboolean ask_places(Reading *reading, GPtrArray *with_id, GError **error) {
   g_autoptr(GArray) questions = g_array_new(FALSE, FALSE, sizeof(Question));
   g_autoptr(GPtrArray) properties = all_properties(reading);
   g_autoptr(GHashTable) asked = g_hash_table_new(NULL, NULL);
-  gboolean many = are_many(reading), modules = many && have_memory(reading);
-  guint64 tree = many ? send_tree(reading) : 0;
-  guint64 memory = modules ? berth_qmp_queue(reading->qmp, "query-memory-devices", NULL) : 0;
+  gboolean many = are_many(reading);
+  if (many)
+    berth_guest_survey_ask(&reading->survey, BERTH_SURVEY_TREE);
+  if (many && have_memory(reading))
+    berth_guest_survey_ask(&reading->survey, BERTH_SURVEY_MEMORY);
   ask_strangers(reading, questions, with_id, properties);
   for (guint i = 0; i < reading->anonymous->len; i++) {
     ask(reading, questions, reading->anonymous->pdata[i], "parent_bus");
@@ -487,11 +382,7 @@ static gboolean ask_places(Reading *reading, GPtrArray *with_id, guint64 pci, GE
   }
   if (!many)
     ask_devices(reading, questions, asked, TRUE);
-  gboolean told = take_root_bus(reading, pci, error);
-  if (many)
-    told = take_tree(reading, tree, properties, told ? error : NULL) && told;
-  if (modules)
-    told = take_memory(reading, memory, told ? error : NULL) && told;
+  gboolean told = berth_guest_survey_take(&reading->survey, (const char *const *)properties->pdata, error);
   if (told)
     ask_devices(reading, questions, asked, FALSE);
   return take_answers(reading, questions, told ? error : NULL) && told;
@@ -502,7 +393,7 @@ static void disown_anonymous(const Reading *reading) {
   for (guint i = 0; i < reading->anonymous->len; i++) {
     const Found *found = reading->anonymous->pdata[i];
     if (found->parent_bus != NULL && !g_str_has_prefix(found->parent_bus, PERIPHERAL))
-      g_hash_table_remove(reading->own, GINT_TO_POINTER(berth_json_member_int(found->values, "addr", -1)));
+      g_hash_table_remove(reading->survey.own, GINT_TO_POINTER(berth_json_member_int(found->values, "addr", -1)));
   }
 }
 
@@ -558,7 +449,7 @@ static gint place_on_root_bus(const BerthAddress *address) {
 static void judge_without_id(const Reading *reading, const BerthDevice *device, BerthPlace *place) {
   if (device->address.type == BERTH_ADDRESS_PCI) {
     if (is_on_root_bus(&device->address) &&
-        g_hash_table_remove(reading->own, GINT_TO_POINTER(place_on_root_bus(&device->address)))) {
+        g_hash_table_remove(reading->survey.own, GINT_TO_POINTER(place_on_root_bus(&device->address)))) {
       place->state = BERTH_PLACE_OK;
       place->actual = device->address;
     }
@@ -645,8 +536,7 @@ static void reading_init(Reading *reading, BerthQmp *qmp, const BerthInventory *
   reading->inventory = inventory;
   reading->families = families;
   reading->until = g_get_monotonic_time() + (gint64)timeout_ms * 1000;
-  reading->own = g_hash_table_new(NULL, NULL);
-  reading->on_root = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  berth_guest_survey_init(&reading->survey, qmp, reading->until);
 }
 
 GPtrArray *berth_guest_read_back(BerthQmp *qmp, const BerthInventory *inventory, const BerthFamily *families,
@@ -655,16 +545,16 @@ GPtrArray *berth_guest_read_back(BerthQmp *qmp, const BerthInventory *inventory,
   reading_init(&reading, qmp, inventory, families, timeout_ms);
   reading.places = g_ptr_array_new_with_free_func((GDestroyNotify)berth_guest_place_free);
   g_autoptr(GPtrArray) with_id = NULL;
-  guint64 pci = berth_qmp_queue(qmp, "query-pci", NULL);
+  berth_guest_survey_ask(&reading.survey, BERTH_SURVEY_ROOT_BUS);
   gboolean listed = given != NULL ? take_given(&reading, given, &with_id, error) : list_devices(&reading, &with_id, error);
   reading.by_id = g_hash_table_new(g_str_hash, g_str_equal);
   for (guint i = 0; listed && i < with_id->len; i++)
     g_hash_table_insert(reading.by_id, ((Found *)with_id->pdata[i])->name, with_id->pdata[i]);
   if (!listed) {
-    take_root_bus(&reading, pci, NULL);
+    berth_guest_survey_take(&reading.survey, NULL, NULL);
     return NULL;
   }
-  if (!ask_places(&reading, with_id, pci, error))
+  if (!ask_places(&reading, with_id, error))
     return NULL;
   disown_anonymous(&reading);
   follow_links(&reading);
@@ -690,9 +580,9 @@ BerthPlace *berth_guest_read_back_one(BerthQmp *qmp, const BerthInventory *inven
   if (family == NULL)
     return place_new((int)index, device->id, BERTH_PLACE_BUILTIN);
   if (is_on_root_bus(&device->address)) {
-    guint64 pci = berth_qmp_queue(qmp, "query-pci", NULL);
+    berth_guest_survey_ask(&reading.survey, BERTH_SURVEY_ROOT_BUS);
     leave(&reading, &meanwhile, data);
-    if (!take_root_bus(&reading, pci, error))
+    if (!berth_guest_survey_take(&reading.survey, NULL, error))
       return NULL;
   }
   g_autoptr(GArray) questions = g_array_new(FALSE, FALSE, sizeof(Question));

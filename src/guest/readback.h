@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Where QEMU really has each device, before firmware has numbered any bus, too: what is on PCI's root bus by query-pci, which tells
- * qdev ids and what the machine itself has there; all else by QOM, but for devices that are where they are recorded in QEMU's tree
- * (guest/tree.h).
+ * qdev ids and what the machine itself has there; all else by QOM, but for devices that QEMU tells at once to be where they are
+ * recorded (guest/survey.h).
  */
 #pragma once
 

@@ -25,6 +25,17 @@ static void device_free(gpointer data) {
   g_free(device);
 }
 
+BerthTreeDevice *berth_guest_tree_device_new(const char *bus, json_object *values) {
+  BerthTreeDevice *device = g_new0(BerthTreeDevice, 1);
+  device->bus = g_strdup(bus);
+  device->values = values;
+  return device;
+}
+
+GHashTable *berth_guest_tree_new(void) {
+  return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, device_free);
+}
+
 static void enter_bus(Tree *tree, gsize level, const char *name) {
   if (tree->buses->len <= level)
     g_ptr_array_set_size(tree->buses, (gint)level + 1);
@@ -44,9 +55,7 @@ static void enter_device(Tree *tree, gsize level, const char *text) {
   const char *bus = level > 0 && level - 1 < tree->buses->len ? tree->buses->pdata[level - 1] : NULL;
   gboolean again = g_hash_table_contains(tree->devices, name);
   if (!again && bus != NULL) {
-    tree->device = g_new0(BerthTreeDevice, 1);
-    tree->device->bus = g_strdup(bus);
-    tree->device->values = json_object_new_object();
+    tree->device = berth_guest_tree_device_new(bus, json_object_new_object());
     tree->id = name;
     tree->level = level + 1;
   }
@@ -112,9 +121,8 @@ static gboolean is_doubtful(gpointer id, gpointer device, gpointer data) {
   return device == NULL;
 }
 
-GHashTable *berth_guest_tree_parse(const char *text, const char *const *names) {
-  Tree tree = {.names = names};
-  tree.devices = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, device_free);
+void berth_guest_tree_parse(const char *text, const char *const *names, GHashTable *devices) {
+  Tree tree = {.names = names, .devices = devices};
   tree.buses = g_ptr_array_new_with_free_func(g_free);
   for (const char *end = NULL; text != NULL && *text != '\0'; text = *end != '\0' ? end + 1 : NULL) {
     end = strchrnul(text, '\n');
@@ -122,6 +130,5 @@ GHashTable *berth_guest_tree_parse(const char *text, const char *const *names) {
     take_line(&tree, line);
   }
   g_ptr_array_unref(tree.buses);
-  g_hash_table_foreach_remove(tree.devices, is_doubtful, NULL);
-  return tree.devices;
+  g_hash_table_foreach_remove(devices, is_doubtful, NULL);
 }

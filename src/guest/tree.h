@@ -9,13 +9,18 @@
 #include "base/json.h"
 
 typedef struct {
-  char *bus;           /* the name of the bus that the device is on */
+  char *bus;           /* the name of the bus that the device is on; NULL: none */
   json_object *values; /* property -> number or string; a PCI address as QOM tells it, slot * 8 + function */
 } BerthTreeDevice;
 
+/* @values: (transfer full) */
+BerthTreeDevice *berth_guest_tree_device_new(const char *bus, json_object *values);
+/* An empty table: id -> BerthTreeDevice, both its own. (transfer full) */
+GHashTable *berth_guest_tree_new(void);
+
 /*
- * The devices of @text that have an id, by it. Of their properties those in @names (ends with NULL) are kept, as far as their value
- * is a whole number, a PCI address or a string. A device whose id, or one of whose properties, @text has twice is left out: a
- * string that QEMU prints may hold lines of its own. (transfer full), the table owns keys and values.
+ * Adds the devices of @text (NULL: none) that have an id to @devices, which is empty. Of their properties those in @names (ends
+ * with NULL) are kept, as far as their value is a whole number, a PCI address or a string. A device whose id, or one of whose
+ * properties, @text has twice is left out: a string that QEMU prints may hold lines of its own.
  */
-GHashTable *berth_guest_tree_parse(const char *text, const char *const *names);
+void berth_guest_tree_parse(const char *text, const char *const *names, GHashTable *devices);
