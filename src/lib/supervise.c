@@ -224,11 +224,13 @@ static gboolean on_turn(gpointer user_data) {
   return watch->waits ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
 }
 
-/* A command that has the lock records what it does, and mostly is soon done: what QEMU says now would be recorded after that. */
+/* A command that has the lock records what it does, and is soon done: what QEMU says now would be recorded after that. Only one
+ * that sends the guest's state elsewhere takes long, and leaves that the guest stops to be recorded here. */
 static void take_turn(BerthLibWatch *watch) {
   gboolean busy = FALSE;
   g_autoptr(BerthLock) lock = watch->waits ? NULL : lock_now(watch, &busy);
-  if (watch->waits || (!busy && !turn(watch, lock, FALSE)))
+  gboolean later = busy && !berth_lib_unfinished_there(watch->run.run_dir);
+  if (watch->waits || (!later && !turn(watch, lock, busy)))
     return;
   watch->waits = TRUE;
   attach(watch, g_timeout_source_new(TURN_MS), on_turn);
