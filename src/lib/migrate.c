@@ -115,7 +115,8 @@ static gboolean travel(Journey *journey, GError **error) {
          hear(journey, BERTH_TALK_LOADED, LOADED_MS, interrupt, error) && !berth_host_interrupted(interrupt, error);
 }
 
-static void record_paused(const Journey *journey) {
+/* All has been sent, so that the guest has stopped. */
+static void record_stopped(const Journey *journey) {
   const BerthLibLive *live = &journey->leave->live;
   g_autofree char *status = berth_guest_status(live->control, NULL);
   if (status != NULL)
@@ -125,18 +126,17 @@ static void record_paused(const Journey *journey) {
 /* From here on the guest is the other side's, unless that says that it is not. *@here: it is still ours. */
 static gboolean hand_over(Journey *journey, gboolean *here, GError **error) {
   g_autoptr(GError) failure = NULL;
+  record_stopped(journey);
   berth_lib_unfinished_forget(journey->leave->live.guest->run.run_dir);
   if (say(journey, BERTH_TALK_GO, &failure) && hear(journey, BERTH_TALK_RUNNING, RUNNING_MS, NULL, &failure))
     return TRUE;
   *here = journey->refused;
-  if (*here) {
+  if (*here)
     g_propagate_error(error, g_steal_pointer(&failure));
-  } else {
-    record_paused(journey);
+  else
     g_set_error(error, BERTH_ERROR, BERTH_ERROR_FAILED,
                 "guest '%s' is left paused here, for it may run there: %s; look there, and then resume or destroy it here",
                 journey->leave->live.guest->name, failure->message);
-  }
   return FALSE;
 }
 
