@@ -81,14 +81,30 @@ static GHashTable *target_names(const BerthPlan *plan, const BerthRecord *record
   return names;
 }
 
-/* What @room has with the probes of these numbers. */
-static BerthXmlDocument *with_probes(const BerthLibRoom *room, guint sort, const guint *numbers, guint n) {
-  const BerthXmlDocument *document = room->plan->inventory->document;
+static GHashTable *ids_of(const BerthPlan *plan) {
+  GHashTable *ids = g_hash_table_new(g_str_hash, g_str_equal);
+  for (guint i = 0; i < plan->inventory->devices->len; i++) {
+    const BerthDevice *device = g_ptr_array_index(plan->inventory->devices, i);
+    if (device->id != NULL)
+      g_hash_table_add(ids, device->id);
+  }
+  return ids;
+}
+
+/* What all questions share. */
+typedef struct {
+  const BerthLibRoom *room;
+  GHashTable *used; /* target_names() */
+  GHashTable *ids;  /* of the devices that are there */
+} Search;
+
+/* What the room has with the probes of these numbers. */
+static BerthXmlDocument *with_probes(const Search *search, guint sort, const guint *numbers, guint n) {
+  const BerthXmlDocument *document = search->room->plan->inventory->document;
   const BerthXmlNode *devices = berth_xml_node_child(document->root, "devices");
-  g_autoptr(GHashTable) used = target_names(room->plan, room->record);
   g_autoptr(GString) text = g_string_new("<probes>");
   for (guint i = 0; i < n; i++) {
-    g_autofree char *probe = probe_text(sort, numbers[i], used);
+    g_autofree char *probe = probe_text(sort, numbers[i], search->used);
     g_string_append(text, probe);
   }
   g_string_append(text, "</probes>");
@@ -112,28 +128,18 @@ static gboolean is_pluggable(const BerthPlan *plan, const BerthDevice *device) {
   return why == NULL;
 }
 
-static GHashTable *ids_of(const BerthPlan *plan) {
-  GHashTable *ids = g_hash_table_new(g_str_hash, g_str_equal);
-  for (guint i = 0; i < plan->inventory->devices->len; i++) {
-    const BerthDevice *device = g_ptr_array_index(plan->inventory->devices, i);
-    if (device->id != NULL)
-      g_hash_table_add(ids, device->id);
-  }
-  return ids;
-}
-
 /* Whether the probes of these numbers all find places that they can be plugged into, with the controllers that are there. */
-static gboolean fits(const BerthLibRoom *room, guint sort, const guint *numbers, guint n) {
-  BerthXmlDocument *document = with_probes(room, sort, numbers, n);
+static gboolean fits(const Search *search, guint sort, const guint *numbers, guint n) {
+  const BerthLibRoom *room = search->room;
+  BerthXmlDocument *document = with_probes(search, sort, numbers, n);
   g_autoptr(BerthPlan) plan = berth_lib_live_plan(document, room->record, room->facts, NULL, NULL);
   guint before = room->plan->inventory->devices->len;
   if (plan == NULL || plan->inventory->devices->len != before + n)
     return FALSE;
-  g_autoptr(GHashTable) known = ids_of(room->plan);
   for (guint i = 0; i < plan->inventory->devices->len; i++) {
     const BerthDevice *device = g_ptr_array_index(plan->inventory->devices, i);
     /* Each probe has an id; what has none (<emulator>) is nothing that is plugged in. */
-    if (device->id == NULL || g_hash_table_contains(known, device->id))
+    if (device->id == NULL || g_hash_table_contains(search->ids, device->id))
       continue;
     /* A SCSI disk that steps aside has found another's unit, which is counted by its own name. */
     if (!is_pluggable(plan, device) || (sort == SCSI && device->rule != BERTH_RULE_TARGET))
@@ -152,10 +158,10 @@ static gboolean has_sort(const BerthLibRoom *room, guint sort) {
 }
 
 /* How many of these SCSI units are free: each that is asked for along with others must be got, or fewer are asked for at once. */
-static guint count_units(const BerthLibRoom *room, const guint *numbers, guint n) {
-  if (n == 0 || fits(room, SCSI, numbers, n))
+static guint count_units(const Search *search, const guint *numbers, guint n) {
+  if (n == 0 || fits(search, SCSI, numbers, n))
     return n;
-  return n > 1 ? count_units(room, numbers, n / 2) + count_units(room, numbers + n / 2, n - n / 2) : 0;
+  return n > 1 ? count_units(search, numbers, n / 2) + count_units(search, numbers + n / 2, n - n / 2) : 0;
 }
 
 /* The numbers of the SCSI units that have a device. */
@@ -172,7 +178,8 @@ static GHashTable *taken_units(const BerthPlan *plan) {
 }
 
 /* The target name of a SCSI disk says on which controller it is to be, so that each unit is asked for by its name. */
-static guint count_scsi(const BerthLibRoom *room) {
+static guint count_scsi(const Search *search) {
+  const BerthLibRoom *room = search->room;
   g_autoptr(GArray) numbers = g_array_new(FALSE, FALSE, sizeof(guint));
   g_autoptr(GHashTable) taken = taken_units(room->plan);
   const BerthDevice *controller;
@@ -185,23 +192,23 @@ static guint count_scsi(const BerthLibRoom *room) {
         g_array_append_val(numbers, number);
     }
   }
-  return count_units(room, (const guint *)(gpointer)numbers->data, numbers->len);
+  return count_units(search, (const guint *)(gpointer)numbers->data, numbers->len);
 }
 
-static guint count(const BerthLibRoom *room, guint sort) {
+static guint count(const Search *search, guint sort) {
   if (sort == SCSI)
-    return count_scsi(room);
+    return count_scsi(search);
   guint numbers[BERTH_LIB_ROOM_MOST + 1], least = 0, most = 1;
   for (guint i = 0; i < G_N_ELEMENTS(numbers); i++)
     numbers[i] = i;
-  while (most <= BERTH_LIB_ROOM_MOST && fits(room, sort, numbers, most)) {
+  while (most <= BERTH_LIB_ROOM_MOST && fits(search, sort, numbers, most)) {
     least = most;
     most *= 2;
   }
   most = MIN(most, BERTH_LIB_ROOM_MOST + 1);
   while (most - least > 1) {
     guint middle = least + (most - least) / 2;
-    if (fits(room, sort, numbers, middle))
+    if (fits(search, sort, numbers, middle))
       least = middle;
     else
       most = middle;
@@ -210,7 +217,9 @@ static guint count(const BerthLibRoom *room, guint sort) {
 }
 
 void berth_lib_room(const BerthLibRoom *room, BerthLibRoomFunc tell, gpointer data) {
+  g_autoptr(GHashTable) used = target_names(room->plan, room->record), ids = ids_of(room->plan);
+  const Search search = {.room = room, .used = used, .ids = ids};
   for (guint i = 0; i < G_N_ELEMENTS(probes); i++)
     if (has_sort(room, i))
-      tell(probes[i].sort, count(room, i), probes[i].more, data);
+      tell(probes[i].sort, count(&search, i), probes[i].more, data);
 }
