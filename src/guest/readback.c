@@ -318,7 +318,7 @@ static void follow_links(const Reading *reading) {
     const BerthDevice *device = reading->inventory->devices->pdata[i];
     const char *link = NULL;
     const Found *owner = bus_owner(reading, device, &link);
-    Found *found = owner != NULL && device->id != NULL ? g_hash_table_lookup(reading->by_id, device->id) : NULL;
+    Found *found = owner != NULL ? askable(reading, device) : NULL;
     const char *other = found != NULL ? berth_json_member_string_or(owner->values, link, "") : "";
     gsize length = strlen(other);
     if (length == 0 || found->parent_bus == NULL || !g_str_has_prefix(found->parent_bus, other) || found->parent_bus[length] != '/')
