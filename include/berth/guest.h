@@ -149,8 +149,9 @@ BERTH_API gboolean berth_adopt_anew(Berth *berth, const char *guest, int events,
 /** berth_start: berth_run() in a supervisor of its own; returns when the guest runs. */
 BERTH_API gboolean berth_start(Berth *berth, const char *guest, guint flags, GError **error);
 typedef enum { BERTH_DESTROY_GRACEFUL = 1 << 0 } BerthDestroyFlags;
-/** berth_destroy: ends QEMU at once. BERTH_ERROR_USAGE if it does not run. With BERTH_DESTROY_GRACEFUL a QEMU that does not end
- * when it is asked to is not killed: BERTH_ERROR_BUSY. */
+/** berth_destroy: ends QEMU at once; another command that is at work on it has two seconds to come to its end, and fails then.
+ * BERTH_ERROR_USAGE if it does not run. With BERTH_DESTROY_GRACEFUL a QEMU that does not end when it is asked to is not killed:
+ * BERTH_ERROR_BUSY. */
 BERTH_API gboolean berth_destroy(Berth *berth, const char *guest, guint flags, GError **error);
 /** berth_shutdown: asks the guest to power down (ACPI); returns when it was asked. */
 BERTH_API gboolean berth_shutdown(Berth *berth, const char *guest, GError **error);

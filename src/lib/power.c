@@ -13,6 +13,8 @@
 #define CONNECT_MS 3000
 #define QUIT_MS 5000
 #define GRACE_MS 15000
+/* What a command takes that does not wait for QEMU. */
+#define LET_FINISH_MS 2000
 
 /* A running guest under its lock. */
 typedef struct {
@@ -146,26 +148,51 @@ gboolean berth_shutdown(Berth *berth, const char *guest, GError **error) {
 }
 
 /* Asks QEMU to end, which writes back what it caches. */
-static gboolean quit(const Power *power, guint timeout_ms, GError **error) {
-  g_autoptr(BerthQmp) control = connect_control(power->guest, NULL);
+static gboolean quit(const BerthStoreGuest *guest, BerthProcess *qemu, guint timeout_ms) {
+  g_autoptr(BerthQmp) control = connect_control(guest, NULL);
   if (control == NULL || !berth_guest_quit(control, NULL))
-    berth_host_process_kill(power->qemu, SIGTERM, NULL);
-  return berth_host_process_wait(power->qemu, (int)timeout_ms, error);
+    berth_host_process_kill(qemu, SIGTERM, NULL);
+  return berth_host_process_wait(qemu, (int)timeout_ms, NULL);
+}
+
+static gboolean end(const BerthStoreGuest *guest, BerthProcess *qemu, gboolean graceful, GError **error) {
+  if (quit(guest, qemu, graceful ? GRACE_MS : QUIT_MS))
+    return TRUE;
+  if (!graceful)
+    return berth_host_process_end(qemu, error);
+  g_set_error(error, BERTH_ERROR, BERTH_ERROR_BUSY, "guest '%s': QEMU was asked to end and still runs; destroy kills it",
+              guest->name);
+  return FALSE;
+}
+
+/* A QEMU that another command is at work on is ended all the same if that takes long: what it waits for may never come. *@ended:
+ * this has happened; it lets go of the guest's lock then. */
+static gboolean break_in(Berth *berth, const char *guest, gboolean graceful, BerthStoreGuest **ended, GError **error) {
+  g_autoptr(BerthStoreGuest) found = berth_store_guest(berth->store, guest, error);
+  if (found == NULL)
+    return FALSE;
+  g_autoptr(BerthLock) lock = berth_lib_lock_within(berth, found, LET_FINISH_MS);
+  if (lock != NULL)
+    return TRUE;
+  berth_lib_read_again(berth, &found);
+  g_autoptr(BerthProcess) qemu = berth_lib_run_process(&found->run);
+  if (qemu == NULL)
+    return TRUE;
+  if (!end(found, qemu, graceful, error))
+    return FALSE;
+  *ended = g_steal_pointer(&found);
+  return TRUE;
 }
 
 gboolean berth_destroy(Berth *berth, const char *guest, guint flags, GError **error) {
   g_auto(Power) power = {0};
-  if (!take(&power, berth, guest, error))
-    return FALSE;
+  g_autoptr(BerthStoreGuest) ended = NULL;
   gboolean graceful = (flags & BERTH_DESTROY_GRACEFUL) != 0;
-  if (!quit(&power, graceful ? GRACE_MS : QUIT_MS, NULL)) {
-    if (graceful) {
-      g_set_error(error, BERTH_ERROR, BERTH_ERROR_BUSY, "guest '%s': QEMU was asked to end and still runs; destroy kills it",
-                  power.guest->name);
-      return FALSE;
-    }
-    if (!berth_host_process_end(power.qemu, error))
-      return FALSE;
-  }
-  return berth_lib_settle(berth, power.guest, "shut off", "destroyed", error);
+  if (!break_in(berth, guest, graceful, &ended, error))
+    return FALSE;
+  if (ended != NULL)
+    power.guest = berth_lib_guest_locked(berth, ended->uuid, &power.lock, error);
+  else if (take(&power, berth, guest, error) && end(power.guest, power.qemu, graceful, error))
+    ended = g_steal_pointer(&power.guest);
+  return power.lock != NULL && ended != NULL && berth_lib_settle(berth, ended, "shut off", "destroyed", error);
 }

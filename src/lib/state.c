@@ -42,6 +42,10 @@ BerthLock *berth_lib_lock(const Berth *berth, const BerthStoreGuest *guest, GErr
   return take(berth, guest, BERTH_LIB_LOCK_MS, error);
 }
 
+BerthLock *berth_lib_lock_within(const Berth *berth, const BerthStoreGuest *guest, guint timeout_ms) {
+  return take(berth, guest, timeout_ms, NULL);
+}
+
 BerthLock *berth_lib_lock_now(const Berth *berth, const BerthStoreGuest *guest) {
   return take(berth, guest, 0, NULL);
 }

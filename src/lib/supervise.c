@@ -36,8 +36,18 @@ static void rest(BerthLibWatch *watch) {
 #endif
 }
 
-/* The guest's lock, if nobody else has it. *@busy: somebody has, so it is asked for again. */
+/* Of a QEMU that is not there, the end is told. */
+static gboolean is_stuck(const BerthLibWatch *watch) {
+  g_autofree char *status = watch->events != NULL ? berth_guest_status(watch->events, NULL) : NULL;
+  return watch->events != NULL && status == NULL && berth_qmp_broken(watch->events) == NULL;
+}
+
+/* The guest's lock, if nobody else has it, and QEMU answers: others would wait as long as this process. *@busy: not now, so it is
+ * asked for again. */
 static BerthLock *lock_now(const BerthLibWatch *watch, gboolean *busy) {
+  *busy = is_stuck(watch);
+  if (*busy)
+    return NULL;
   g_autoptr(BerthStoreGuest) guest = berth_store_guest(watch->berth->store, watch->uuid, NULL);
   BerthLock *lock = guest != NULL ? berth_lib_lock_now(watch->berth, guest) : NULL;
   *busy = guest != NULL && lock == NULL;
@@ -213,7 +223,7 @@ static gboolean turn(BerthLibWatch *watch, const BerthLock *lock, gboolean busy)
   if (status != NULL && busy && berth_lib_unfinished_there(watch->run.run_dir) && berth_lib_reacts(watch, status))
     berth_guest_move_cancel(watch->events);
   rest(watch);
-  return busy && status != NULL;
+  return busy;
 }
 
 static gboolean on_turn(gpointer user_data) {
