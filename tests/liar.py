@@ -336,6 +336,8 @@ def kept_whole(world, verb, lie, before, answer):
 
 def whole(world, lie):
     """The store is what QEMU has, nothing is pending, and no process or socket is left over."""
+    if lie == "dies":  # its process ends a moment after its monitor
+        wait_for(lambda: world.state("guest") not in ("running", "paused") or world.run("verify", "guest").returncode == 0, 10, "its end")
     state = world.state("guest")
     if state in ("running", "paused"):
         answer = world.run("verify", "guest", "--json")
