@@ -238,9 +238,8 @@ class Verb:
     """words; what must be so before; what is so if it was done. keeps: what must be so if it was not, for nothing may be lost. tries:
     lies that are never left out. liar: whose QEMU it is that lies."""
 
-    def __init__(self, *words, ready=paused, done=None, keeps=None, may_always_work=False, tries=(), liar=lambda world: world,
-                 title=None):
-        self.words, self.ready, self.done, self.keeps, self.may_always_work = words, ready, done, keeps, may_always_work
+    def __init__(self, *words, ready=paused, done=None, keeps=None, tries=(), liar=lambda world: world, title=None):
+        self.words, self.ready, self.done, self.keeps = words, ready, done, keeps
         self.tries, self.liar, self.title = tries, liar, title or " ".join(words)
 
     def run(self, world):
@@ -266,7 +265,6 @@ VERBS = [
     Verb("reset", "guest"),
     Verb("shutdown", "guest"),
     Verb("reboot", "guest"),
-    Verb("destroy", "guest", done=state_is("shut off"), may_always_work=True),
     Verb("save", "guest", "saved", ready=with_file, done=is_saved, tries=[("migrate", "closed after"), ("query-migrate", "closed")]),
     Verb("restore", "saved", ready=saved, done=state_is("running"), keeps=still_saved),
     Verb("managedsave", "guest", ready=running, done=is_kept),
@@ -308,7 +306,7 @@ def look(world, verb, monitor, command, lie):
     check(took < LIMIT, "%s: it took %.0f s" % (what, took))
     check(answer.returncode >= 0, "%s: killed by signal %d" % (what, -answer.returncode))
     one_line(what, answer, lie)
-    if (lie in HARMLESS and command != "connect") or verb.may_always_work:
+    if lie in HARMLESS and command != "connect":
         check(answer.returncode == 0, "%s: exit status %d: %s" % (what, answer.returncode, answer.stderr))
     try:
         if answer.returncode != 0:

@@ -43,18 +43,14 @@ static gboolean take(Power *power, Berth *berth, const char *guest, GError **err
   return power->qemu != NULL;
 }
 
-static BerthQmp *connect_control(const BerthStoreGuest *guest, GError **error) {
-  g_autofree char *path = berth_guest_control_path(guest->run.run_dir);
-  return berth_qmp_connect(path, CONNECT_MS, error);
-}
-
 /* The same with its monitor, and with a supervisor, for somebody must see what the guest does next. */
 static gboolean take_control(Power *power, Berth *berth, const char *guest, GError **error) {
   if (!take(power, berth, guest, error))
     return FALSE;
   if (!berth_lib_supervisor_lives(&power->guest->run))
     berth_lib_adopt(berth, power->guest, NULL);
-  power->control = connect_control(power->guest, error);
+  g_autofree char *path = berth_guest_control_path(power->guest->run.run_dir);
+  power->control = berth_qmp_connect(path, CONNECT_MS, error);
   return power->control != NULL;
 }
 
@@ -147,16 +143,11 @@ gboolean berth_shutdown(Berth *berth, const char *guest, GError **error) {
          berth_guest_powerdown(power.control, error);
 }
 
-/* Asks QEMU to end, which writes back what it caches. */
-static gboolean quit(const BerthStoreGuest *guest, BerthProcess *qemu, guint timeout_ms) {
-  g_autoptr(BerthQmp) control = connect_control(guest, NULL);
-  if (control == NULL || !berth_guest_quit(control, NULL))
-    berth_host_process_kill(qemu, SIGTERM, NULL);
-  return berth_host_process_wait(qemu, (int)timeout_ms, NULL);
-}
-
+/* QEMU ends in good order, as with "quit", when it gets a signal (QMP reference, ShutdownCause: host-signal). Its monitor may be
+ * another's. */
 static gboolean end(const BerthStoreGuest *guest, BerthProcess *qemu, gboolean graceful, GError **error) {
-  if (quit(guest, qemu, graceful ? GRACE_MS : QUIT_MS))
+  berth_host_process_kill(qemu, SIGTERM, NULL);
+  if (berth_host_process_wait(qemu, graceful ? GRACE_MS : QUIT_MS, NULL))
     return TRUE;
   if (!graceful)
     return berth_host_process_end(qemu, error);

@@ -374,8 +374,7 @@ static gboolean on_signal(int fd, GIOCondition condition, gpointer user_data) {
   struct signalfd_siginfo info;
   if (read(fd, &info, sizeof info) != sizeof info)
     return G_SOURCE_CONTINUE;
-  if (watch->asked || watch->events == NULL || !berth_guest_quit(watch->events, NULL))
-    berth_host_process_kill(watch->qemu, SIGKILL, NULL);
+  berth_host_process_kill(watch->qemu, watch->asked ? SIGKILL : SIGTERM, NULL);
   if (!watch->asked)
     attach(watch, g_timeout_source_new_seconds(QUIT_SECONDS), on_late);
   watch->asked = TRUE;
