@@ -59,9 +59,8 @@ BerthHostFacts *berth_lib_host_facts(const BerthEnv *env, const char *run_dir, c
 
 /* state.c. The lock of a guest: one start, destroy or question to its control monitor at a time. Errors: BUSY. */
 BerthLock *berth_lib_lock(const Berth *berth, const BerthStoreGuest *guest, GError **error);
-/* The same, waiting so long at most, or not at all; NULL: somebody has it. */
+/* The same, waiting at most @timeout_ms (0: not at all); NULL: somebody has it. */
 BerthLock *berth_lib_lock_within(const Berth *berth, const BerthStoreGuest *guest, guint timeout_ms);
-BerthLock *berth_lib_lock_now(const Berth *berth, const BerthStoreGuest *guest);
 /* Finds a guest and takes its lock; the guest is as it is under the lock. */
 BerthStoreGuest *berth_lib_guest_locked(Berth *berth, const char *guest, BerthLock **lock, GError **error);
 /* A running guest, its lock and its control monitor. Errors: USAGE: it does not run. (transfer full) */

@@ -46,10 +46,6 @@ BerthLock *berth_lib_lock_within(const Berth *berth, const BerthStoreGuest *gues
   return take(berth, guest, timeout_ms, NULL);
 }
 
-BerthLock *berth_lib_lock_now(const Berth *berth, const BerthStoreGuest *guest) {
-  return take(berth, guest, 0, NULL);
-}
-
 BerthStoreGuest *berth_lib_guest_locked(Berth *berth, const char *guest, BerthLock **lock, GError **error) {
   g_autoptr(BerthStoreGuest) found = berth_store_guest(berth->store, guest, error);
   g_autoptr(BerthLock) held = found != NULL ? berth_lib_lock(berth, found, error) : NULL;
@@ -152,14 +148,14 @@ static void drop_unrecorded(Berth *berth, const BerthStoreGuest *guest) {
   g_autofree char *run_dir = berth_lib_run_dir(berth->env, guest->uuid);
   if (!g_file_test(run_dir, G_FILE_TEST_EXISTS))
     return;
-  g_autoptr(BerthLock) lock = berth_lib_lock_now(berth, guest);
+  g_autoptr(BerthLock) lock = berth_lib_lock_within(berth, guest, 0);
   g_autoptr(BerthStoreGuest) fresh = lock != NULL ? berth_store_guest(berth->store, guest->uuid, NULL) : NULL;
   if (fresh != NULL && fresh->run.pid == 0 && berth_guest_end_unrecorded(run_dir, NULL))
     berth_lib_owner_settle(berth, guest->uuid, NULL);
 }
 
 static void settle_now(Berth *berth, BerthStoreGuest **guest) {
-  g_autoptr(BerthLock) lock = berth_lib_lock_now(berth, *guest);
+  g_autoptr(BerthLock) lock = berth_lib_lock_within(berth, *guest, 0);
   if (lock != NULL) {
     berth_lib_read_again(berth, guest);
     g_autoptr(BerthProcess) qemu = berth_lib_run_process(&(*guest)->run);
@@ -171,7 +167,7 @@ static void settle_now(Berth *berth, BerthStoreGuest **guest) {
 
 /* Whoever sent its state somewhere has the lock, or is no more. */
 static void settle_unfinished(Berth *berth, BerthStoreGuest **guest) {
-  g_autoptr(BerthLock) lock = berth_lib_unfinished_there((*guest)->run.run_dir) ? berth_lib_lock_now(berth, *guest) : NULL;
+  g_autoptr(BerthLock) lock = berth_lib_unfinished_there((*guest)->run.run_dir) ? berth_lib_lock_within(berth, *guest, 0) : NULL;
   if (lock == NULL)
     return;
   berth_lib_read_again(berth, guest);

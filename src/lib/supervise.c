@@ -38,8 +38,10 @@ static void rest(BerthLibWatch *watch) {
 
 /* Of a QEMU that is not there, the end is told. */
 static gboolean is_stuck(const BerthLibWatch *watch) {
-  g_autofree char *status = watch->events != NULL ? berth_guest_status(watch->events, NULL) : NULL;
-  return watch->events != NULL && status == NULL && berth_qmp_broken(watch->events) == NULL;
+  if (watch->events == NULL)
+    return FALSE;
+  g_autofree char *status = berth_guest_status(watch->events, NULL);
+  return status == NULL && berth_qmp_broken(watch->events) == NULL;
 }
 
 /* The guest's lock, if nobody else has it, and QEMU answers: others would wait as long as this process. *@busy: not now, so it is
@@ -49,7 +51,7 @@ static BerthLock *lock_now(const BerthLibWatch *watch, gboolean *busy) {
   if (*busy)
     return NULL;
   g_autoptr(BerthStoreGuest) guest = berth_store_guest(watch->berth->store, watch->uuid, NULL);
-  BerthLock *lock = guest != NULL ? berth_lib_lock_now(watch->berth, guest) : NULL;
+  BerthLock *lock = guest != NULL ? berth_lib_lock_within(watch->berth, guest, 0) : NULL;
   *busy = guest != NULL && lock == NULL;
   return lock;
 }
@@ -214,8 +216,8 @@ static char *ask(BerthLibWatch *watch) {
 }
 
 /* What lets the guest run, or ends it, is done under its lock: whoever has that may just be sending its state elsewhere. @lock:
- * NULL: another has it (@busy), or nobody can. TRUE: it has to be done again. */
-static gboolean turn(BerthLibWatch *watch, const BerthLock *lock, gboolean busy) {
+ * NULL: another has it (@busy), or nobody can. */
+static void turn(BerthLibWatch *watch, const BerthLock *lock, gboolean busy) {
   g_autofree char *status = ask(watch);
   if (status != NULL && (lock == NULL || !berth_lib_react(watch, status)))
     record(watch, status);
@@ -223,27 +225,25 @@ static gboolean turn(BerthLibWatch *watch, const BerthLock *lock, gboolean busy)
   if (status != NULL && busy && berth_lib_unfinished_there(watch->run.run_dir) && berth_lib_reacts(watch, status))
     berth_guest_move_cancel(watch->events);
   rest(watch);
-  return busy;
 }
 
 static gboolean on_turn(gpointer user_data) {
   BerthLibWatch *watch = user_data;
-  gboolean busy = FALSE;
-  g_autoptr(BerthLock) lock = lock_now(watch, &busy);
-  watch->waits = turn(watch, lock, busy);
+  g_autoptr(BerthLock) lock = lock_now(watch, &watch->waits);
+  turn(watch, lock, watch->waits);
   return watch->waits ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
 }
 
 /* A command that has the lock records what it does, and is soon done: what QEMU says now would be recorded after that. Only one
  * that sends the guest's state elsewhere takes long, and leaves that the guest stops to be recorded here. */
 static void take_turn(BerthLibWatch *watch) {
-  gboolean busy = FALSE;
-  g_autoptr(BerthLock) lock = watch->waits ? NULL : lock_now(watch, &busy);
-  gboolean later = busy && !berth_lib_unfinished_there(watch->run.run_dir);
-  if (watch->waits || (!later && !turn(watch, lock, busy)))
+  if (watch->waits)
     return;
-  watch->waits = TRUE;
-  attach(watch, g_timeout_source_new(TURN_MS), on_turn);
+  g_autoptr(BerthLock) lock = lock_now(watch, &watch->waits);
+  if (!watch->waits || berth_lib_unfinished_there(watch->run.run_dir))
+    turn(watch, lock, watch->waits);
+  if (watch->waits)
+    attach(watch, g_timeout_source_new(TURN_MS), on_turn);
 }
 
 static void look_under_lock(BerthLibWatch *watch) {
