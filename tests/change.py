@@ -6,14 +6,12 @@
 
 GUEST: folder with vmlinuz and initramfs.gz (tools/guest-image.py) for what needs a guest that obeys.
 """
-import fcntl
-import glob
 import json
 import os
 import sys
 import time
 
-from world import (GUEST, MOVER, QEMU, Skip, World, ask, attach, back_ends, check, detach, disk, lying, machine_domain, nic, places, rng, scsi,
+from world import (GUEST, MOVER, QEMU, Skip, World, ask, attach, back_ends, check, detach, disk, locked, lying, machine_domain, nic, places, rng, scsi,
                    start, tap, usb, usb_disk, verified, wait_for)
 
 
@@ -152,8 +150,7 @@ def link_meanwhile():
     """What somebody else changes of the same device's definition while a change waits for its turn stays."""
     with World() as world:
         start(world, "q35", [nic(0, "virtio")])
-        with open(glob.glob(world.state_folder + "/run/*.lock")[0]) as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(world):
             job = world.begin("domif-setlink", "guest", "52:54:00:00:01:00", "down", "--live", "--config")
             time.sleep(1)
             check(job.poll() is None, "it has not waited")

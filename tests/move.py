@@ -6,8 +6,6 @@
 
 GUEST: folder with vmlinuz and initramfs.gz (tools/guest-image.py) for what needs a guest that counts.
 """
-import fcntl
-import glob
 import hashlib
 import os
 import re
@@ -20,7 +18,7 @@ import subprocess
 import sys
 import time
 
-from world import (BAD_INPUT, BERTH, CONFLICT, GUEST, SLOW, USAGE, Failed, Skip, World, ask, attach, channel, check, detach, disk, domain, kill, machine_domain, nic, peripherals,
+from world import (BAD_INPUT, BERTH, CONFLICT, GUEST, SLOW, USAGE, Failed, Skip, World, ask, attach, channel, check, detach, disk, domain, kill, locked, machine_domain, nic, peripherals,
                    places, qemus, rng, scsi, start, supervisors, tap, usb, usb_disk, verified, wait_for)
 
 COUNT = 'b=/bin/busybox; i=0; while :; do echo COUNT $i; i=$((i+1)); $b sleep 0.2; done'
@@ -503,8 +501,7 @@ def changed_meanwhile(how):
             shutil.copy(path, left)  # by a start that was killed
         if how == "saved":
             os.unlink(path)
-        with open(glob.glob(world.state_folder + "/run/*.lock")[0]) as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(world):
             job = world.begin("start", "guest", "--paused")
             time.sleep(1)
             check(job.poll() is None, "it has not waited")
@@ -573,8 +570,7 @@ def renamed_meanwhile():
     with World() as world:
         start(world, "pc", [nic(0)])
         definition, path = world.berth("dumpxml", "guest"), saved(world)
-        with open(glob.glob(world.state_folder + "/run/*.lock")[0]) as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(world):
             job = world.begin("restore", path)
             time.sleep(1)
             waiting = supervisors(world)[0]

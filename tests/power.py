@@ -7,13 +7,12 @@
 The guest is a boot sector: it writes a B to its serial port, waits for the power button, and powers down.
 """
 import fcntl
-import glob
 import os
 import struct
 import sys
 import time
 
-from world import QEMU, World, alive, ask, check, disk, domain, gone, lying, nic, qemus, tap, wait_for
+from world import QEMU, World, alive, ask, check, disk, domain, gone, locked, lying, nic, qemus, tap, wait_for
 
 # ACPI's registers, as SeaBIOS sets them up: status and enable (ACPI 6.5, 4.8.3.1; bit 8 is the power button) and control.
 PM_STATUS, PM_ENABLE, PM_CONTROL = 0x600, 0x602, 0x604
@@ -127,23 +126,21 @@ def ends_gracefully():
         check(world.state("guest") == "shut off" and gone(world), "it is %s" % world.state("guest"))
 
 
-def stuck(*flags):
-    """A QEMU that hears nothing keeps nobody else waiting, once its supervisor knows that, and can be destroyed, also when another
-    command waits for it."""
+def held(*flags):
+    """A QEMU that hears nothing (with @flags: one that does) can be destroyed though another command has the guest's lock, and
+    its end is recorded once that is free."""
     with World() as world:
         obedient(world, "pc")
         world.berth("start", "guest")
         ask(world, {"execute": "stop"})  # and its supervisor is done
         wait_for(lambda: world.state("guest") == "paused", 20, "a record")
         pid = qemus(world)[0]
-        lock = os.open(glob.glob(world.state_folder + "/run/*.lock")[0], os.O_RDWR)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        job = world.begin("destroy", "guest", *flags)
-        if not flags:
-            os.kill(pid, 19)
-        wait_for(lambda: not alive(pid), 30, "the end")
-        check(job.poll() is None, "it did not wait to record that")
-        os.close(lock)
+        with locked(world):
+            job = world.begin("destroy", "guest", *flags)
+            if not flags:
+                os.kill(pid, 19)
+            wait_for(lambda: not alive(pid), 30, "the end")
+            check(job.poll() is None, "it did not wait to record that")
         _, said = job.communicate(timeout=60)
         check(job.returncode == 0 and said == "", said)
         check(world.berth("domstate", "guest", "--reason") == "shut off (destroyed)\n", world.berth("domstate", "guest", "--reason"))
@@ -176,8 +173,8 @@ def heard_later():
         script = world.file("lies/script", '{"monitor": "events", "command": "query-status", "nth": 0, "lie": "swallowed"}')
         ask(world, {"execute": "stop"})
         time.sleep(1)
-        with open(glob.glob(world.state_folder + "/run/*.lock")[0]) as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with locked(world, fcntl.LOCK_NB):
+            pass
         check(world.state("guest") == "running", "nobody has been told, and it is %s" % world.state("guest"))
         os.unlink(script)
         wait_for(lambda: world.state("guest") == "paused", 30, "a record")
@@ -269,8 +266,8 @@ TESTS += [
     ("reset boots the guest again", resets, ()),
     ("suspend halts, resume goes on, and both are recorded at once", halts_and_goes_on, ()),
     ("destroy --graceful does not kill", ends_gracefully, ()),
-    ("a QEMU that another command waits for can be destroyed", stuck, ()),
-    ("a QEMU that another command waits for can be destroyed, without force", stuck, ("--graceful",)),
+    ("a QEMU that another command waits for can be destroyed", held, ()),
+    ("a QEMU that another command waits for can be destroyed, without force", held, ("--graceful",)),
     ("a QEMU that a command has asked in vain can be destroyed", hears_nothing, ()),
     ("a QEMU that does not answer for a while", heard_later, ()),
     ("dominfo, list, domiflist, domblklist, domid and the displays tell the truth", told, ()),

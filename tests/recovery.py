@@ -6,7 +6,6 @@
 
 BERTH_SANITIZED: the build is too large for the test of memory.
 """
-import fcntl
 import glob
 import json
 import os
@@ -20,7 +19,7 @@ import subprocess
 import sys
 import time
 
-from world import (BERTH, QEMU, Skip, World, alive, ask, check, disk, domain, gone, kill, lying, nic, parent_of, peripherals, processes, qemus,
+from world import (BERTH, QEMU, Skip, World, alive, ask, check, disk, domain, gone, kill, locked, lying, nic, parent_of, peripherals, processes, qemus,
                    start, supervisors, tap, wait_for)
 
 SERIAL_B = b"\xfa\xba" + struct.pack("<H", 0x3F8) + b"\xb0B\xee"  # cli; 'B' to the serial port
@@ -352,8 +351,7 @@ def in_turn(element, action):
                 return log.read().count(b"B")
 
         world.berth("start", "guest", "--paused")
-        with open(glob.glob(world.state_folder + "/run/*.lock")[0]) as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(world):
             ask(world, {"execute": "cont"})
             status = lambda: ask(world, {"execute": "query-status"})["status"]
             stands = {"on_poweroff": "shutdown", "on_crash": "guest-panicked"}[element]

@@ -4,6 +4,9 @@
 The command is the test's first argument (or BERTH in the environment); the second is the folder of the Linux guest, if any.
 BERTH_QEMU names the QEMU, BERTH_TEST_SEED sets the seed, BERTH_TEST_ONLY picks tests by a part of their name.
 """
+import contextlib
+import fcntl
+import glob
 import json
 import os
 import shutil
@@ -253,6 +256,14 @@ def command_lines():
 def processes(world, word=""):
     """The processes that hold the world's folder, and word, in their command line."""
     return [pid for pid, line in command_lines() if world.folder in line and word in line and alive(pid)]
+
+
+@contextlib.contextmanager
+def locked(world, flags=0):
+    """Has the lock of the only guest, as a command that is at work on it."""
+    with open(glob.glob(world.state_folder + "/run/*.lock")[0]) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | flags)
+        yield
 
 
 def lying(world):
